@@ -1,0 +1,246 @@
+//! The vocabulary of the conversation with the API: what was asked, and how it
+//! went wrong. Label values of the exporter's own metrics.
+
+/// Declares an enum of label values with no counterpart in the API.
+macro_rules! vocabulary {
+    ( $(#[$meta:meta])* $name:ident { $( $(#[$vmeta:meta])* $variant:ident = $text:literal ),+ $(,)? } ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum $name { $( $(#[$vmeta])* $variant, )+ }
+
+        impl $name {
+            /// Every value, in the order of [`Self::LABELS`].
+            pub const ALL: &'static [Self] = &[$( Self::$variant, )+];
+
+            /// The label value of each, indexed by `self as usize`.
+            pub const LABELS: &'static [&'static str] = &[$( $text, )+];
+
+            /// The label value.
+            pub const fn as_str(self) -> &'static str {
+                Self::LABELS[self as usize]
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+vocabulary! {
+    /// A kind of request. Label `endpoint`.
+    Endpoint {
+        /// `GET /auth/connections`.
+        Connections = "connections",
+        /// `GET /auth/connections/{id}`.
+        Connection = "connection",
+        /// `GET /auth/connections/{id}/timeline`.
+        Timeline = "timeline",
+        /// `GET /org/projects`.
+        Projects = "projects",
+        /// `GET /org/limits`.
+        OrgLimits = "org_limits",
+        /// `GET /org/entitlements`.
+        OrgEntitlements = "org_entitlements",
+        /// `GET /auth/context`.
+        AuthContext = "auth_context",
+        /// `GET /org/api_keys`.
+        ApiKeys = "api_keys",
+    }
+}
+
+vocabulary! {
+    /// Why a request, or a collection, did not give what was asked for. Label
+    /// `reason` of `kernel_auth_api_errors_total`.
+    ErrorReason {
+        /// The name of the API's host could not be resolved.
+        Dns = "dns",
+        /// No connection: refused, unreachable, proxy.
+        Connect = "connect",
+        /// No secure connection.
+        Tls = "tls",
+        /// The time for the answer ran out.
+        Timeout = "timeout",
+        /// The connection broke in the middle of an answer.
+        Transport = "transport",
+        /// 401: the key is missing, wrong or expired.
+        Unauthorized = "unauthorized",
+        /// 403: the key may not.
+        Forbidden = "forbidden",
+        /// 404 for something other than a configured connection.
+        NotFound = "not_found",
+        /// 404 with the code of an unknown or archived project.
+        ProjectNotFound = "project_not_found",
+        /// 429: over the organisation's limit.
+        RateLimited = "rate_limited",
+        /// Any other 4xx.
+        ClientError = "client_error",
+        /// 5xx.
+        ServerError = "server_error",
+        /// 3xx, which is not followed.
+        Redirect = "redirect",
+        /// An answer larger than the bound.
+        BodyTooLarge = "body_too_large",
+        /// An answer that is not the JSON it should be.
+        Decode = "decode",
+        /// Page headers that contradict each other, or that lead in a circle.
+        Paging = "paging",
+        /// A single connection that cannot be read.
+        MalformedRow = "malformed_row",
+        /// More connections than `--kernel.max-connections`.
+        TooManyConnections = "too_many_connections",
+        /// The key file cannot be read.
+        KeyFile = "key_file",
+    }
+}
+
+vocabulary! {
+    /// Why a request was sent again. Label `reason` of
+    /// `kernel_auth_api_retries_total`.
+    RetryReason {
+        /// No connection.
+        Connect = "connect",
+        /// No answer in time.
+        Timeout = "timeout",
+        /// The connection broke.
+        Transport = "transport",
+        /// 408.
+        RequestTimeout = "request_timeout",
+        /// 429.
+        RateLimited = "rate_limited",
+        /// 5xx.
+        ServerError = "server_error",
+        /// 401 or 403, and the key file has changed.
+        KeyChanged = "key_changed",
+        /// The server asked for it with `x-should-retry: true`.
+        Asked = "asked",
+    }
+}
+
+vocabulary! {
+    /// What requests waited for. Label `reason` of
+    /// `kernel_auth_api_wait_seconds_total`.
+    WaitReason {
+        /// `Retry-After` of a 429.
+        RetryAfter = "retry_after",
+        /// The pause before a retry.
+        Backoff = "backoff",
+        /// `--kernel.quota-share`, or the organisation's remaining requests ran low.
+        Quota = "quota",
+        /// `--kernel.concurrency`.
+        Concurrency = "concurrency",
+    }
+}
+
+vocabulary! {
+    /// Where a scrape's data came from. Label `outcome` of
+    /// `kernel_auth_exporter_scrapes_total`.
+    ScrapeOutcome {
+        /// Fetched for this scrape.
+        Fresh = "fresh",
+        /// From a collection that another scrape started, or within `--kernel.cache`.
+        Shared = "shared",
+        /// An earlier snapshot, to stay within the quota.
+        Budgeted = "budgeted",
+        /// An earlier snapshot, because the API failed or was too slow.
+        Held = "held",
+        /// Nothing to show.
+        Empty = "empty",
+    }
+}
+
+vocabulary! {
+    /// A member whose value this build did not know. Label `field` of
+    /// `kernel_auth_api_unknown_values_total`.
+    Field {
+        /// `status`.
+        Status = "status",
+        /// `flow_status`.
+        FlowStatus = "flow_status",
+        /// `flow_step`.
+        FlowStep = "flow_step",
+        /// `flow_type`.
+        FlowType = "flow_type",
+        /// `error_code`.
+        ErrorCode = "error_code",
+        /// `can_reauth_reason`.
+        CanReauthReason = "can_reauth_reason",
+        /// `health_check_unavailable_reason`.
+        HealthCheckUnavailableReason = "health_check_unavailable_reason",
+        /// `last_auth_at`, not a point in time.
+        LastAuthAt = "last_auth_at",
+        /// `last_auth_check_at`, not a point in time.
+        LastAuthCheckAt = "last_auth_check_at",
+        /// `flow_expires_at`, not a point in time.
+        FlowExpiresAt = "flow_expires_at",
+        /// `type` of a timeline event.
+        EventType = "event_type",
+        /// `status` of a timeline event.
+        EventStatus = "event_status",
+    }
+}
+
+vocabulary! {
+    /// A group of families that can be switched: `--collector.NAME`.
+    Collector {
+        /// `kernel_auth_connection_status`.
+        Status = "status",
+        /// Ages of the last check.
+        Auth = "auth",
+        /// The most recent login flow.
+        Flow = "flow",
+        /// Whether an unattended re-login is possible.
+        Reauth = "reauth",
+        /// How connections are configured.
+        Settings = "settings",
+        /// What happened, from the API's timeline.
+        Timeline = "timeline",
+        /// The organisation's limits, plan and key.
+        Org = "org",
+    }
+}
+
+/// Which collectors are on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CollectorSet(u8);
+
+impl CollectorSet {
+    /// None.
+    pub const EMPTY: Self = Self(0);
+
+    /// The set with `collector` on or off.
+    #[must_use]
+    pub const fn with(self, collector: Collector, on: bool) -> Self {
+        let bit = 1 << collector as u8;
+        Self(if on { self.0 | bit } else { self.0 & !bit })
+    }
+
+    /// Whether `collector` is on.
+    pub const fn has(self, collector: Collector) -> bool {
+        self.0 & (1 << collector as u8) != 0
+    }
+
+    /// What is on in both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+impl Default for CollectorSet {
+    /// What costs no request of its own.
+    fn default() -> Self {
+        [
+            Collector::Status,
+            Collector::Auth,
+            Collector::Flow,
+            Collector::Reauth,
+            Collector::Settings,
+        ]
+        .into_iter()
+        .fold(Self::EMPTY, |set, collector| set.with(collector, true))
+    }
+}

@@ -1,0 +1,138 @@
+//! One managed auth connection, as compact as its series allow.
+
+use super::{
+    AuthStatus, CredentialKind, ErrorCode, FlowStatus, FlowStep, FlowType, HealthCheckUnavailable,
+    LabelBlock, ReauthReason, Timestamp,
+};
+
+/// What the exporter keeps of a `ManagedAuth` object. Nothing that could log
+/// somebody in is here: links, tokens, messages and credential names are never
+/// read into it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Connection {
+    /// Its names: `id`, `domain`, `profile_name`, and where it was found.
+    pub labels: LabelBlock,
+    /// `status`.
+    pub status: AuthStatus,
+    /// `last_auth_at`, else `last_auth_check_at`. The API's own description
+    /// since 0.51.0: a deprecated alias of the latter, the time of the latest
+    /// health check whatever its outcome.
+    pub last_auth_at: Option<Timestamp>,
+    /// `last_auth_check_at`: the latest health check, whatever its outcome.
+    pub last_auth_check_at: Option<Timestamp>,
+    /// The most recent login flow.
+    pub flow: Flow,
+    /// `can_reauth`: eligible for an unattended re-login.
+    pub can_reauth: Option<bool>,
+    /// `can_reauth_reason`.
+    pub can_reauth_reason: Option<ReauthReason>,
+    /// How the connection is configured.
+    pub settings: Settings,
+}
+
+/// The most recent login flow: `flow_*`, `error_code` and what it waits for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flow {
+    /// `flow_status`.
+    pub status: FlowStatus,
+    /// `flow_step`.
+    pub step: FlowStep,
+    /// `flow_type`.
+    pub kind: FlowType,
+    /// `flow_expires_at`.
+    pub expires_at: Option<Timestamp>,
+    /// `error_code`; meaningful only while `status` is `FAILED`.
+    pub error_code: Option<ErrorCode>,
+    /// How many inputs of each kind the flow asks for.
+    pub pending: PendingInputs,
+}
+
+impl Flow {
+    /// Whether somebody can still act on it: `IN_PROGRESS` and not past its
+    /// expiry. A background worker turns an expired flow into `EXPIRED` only
+    /// later, so the status alone does not tell.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.status == FlowStatus::InProgress && self.expires_at.is_none_or(|at| at > now)
+    }
+}
+
+/// How the connection is configured. Absent members stay absent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// `health_check_interval`, seconds.
+    pub health_check_interval: Option<u32>,
+    /// `health_checks`: scheduled checks are on.
+    pub health_checks: Option<bool>,
+    /// `auto_reauth`: unattended re-logins are permitted.
+    pub auto_reauth: Option<bool>,
+    /// `save_credentials`.
+    pub save_credentials: Option<bool>,
+    /// `record_session`.
+    pub record_session: Option<bool>,
+    /// `health_check_unavailable_reason`.
+    pub health_check_unavailable: Option<HealthCheckUnavailable>,
+    /// `credential`, as its class.
+    pub credential: CredentialKind,
+}
+
+/// A kind of input that a live flow can wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum PendingInput {
+    /// `fields`, else `discovered_fields`.
+    Field,
+    /// `choices`.
+    Choice,
+    /// `mfa_options`, where there are no `choices`.
+    MfaOption,
+    /// `sign_in_options`, where there are no `choices`.
+    SignInOption,
+    /// `pending_sso_buttons`, where there are no `choices`.
+    SsoButton,
+}
+
+impl PendingInput {
+    /// Every kind, in the order of [`Self::LABELS`].
+    pub const ALL: &'static [Self] = &[
+        Self::Field,
+        Self::Choice,
+        Self::MfaOption,
+        Self::SignInOption,
+        Self::SsoButton,
+    ];
+
+    /// The label value of each, indexed by `self as usize`.
+    pub const LABELS: &'static [&'static str] = &[
+        "field",
+        "choice",
+        "mfa_option",
+        "sign_in_option",
+        "sso_button",
+    ];
+}
+
+/// How many inputs of each kind are asked for; a kind that the API does not
+/// name is absent, which is not zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct PendingInputs {
+    counts: [u16; 5],
+    present: u8,
+}
+
+impl PendingInputs {
+    /// Sets the number of one kind; more than 65,535 count as that.
+    pub fn set(&mut self, kind: PendingInput, count: usize) {
+        self.counts[kind as usize] = u16::try_from(count).unwrap_or(u16::MAX);
+        self.present |= 1 << kind as u8;
+    }
+
+    /// The number of one kind, `None` where the API names none.
+    pub fn of(&self, kind: PendingInput) -> Option<u16> {
+        (self.present & (1 << kind as u8) != 0).then(|| self.counts[kind as usize])
+    }
+
+    /// All kinds together.
+    pub fn total(&self) -> u32 {
+        self.counts.iter().map(|count| u32::from(*count)).sum()
+    }
+}

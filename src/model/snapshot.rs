@@ -1,0 +1,136 @@
+//! What one collection saw, immutable, shared behind an `Arc`.
+
+use std::sync::Arc;
+
+use super::{ClockOffset, Connection, Timestamp, labels};
+
+/// Where connections were looked for: an account and one of its projects, each
+/// only where the configuration names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Scope {
+    account: Option<Box<str>>,
+    project: Option<Box<str>>,
+    suffix: Box<str>,
+}
+
+impl Scope {
+    /// The scope of an account and a project.
+    pub fn new(account: Option<&str>, project: Option<&str>) -> Self {
+        let mut suffix = String::new();
+        for (name, value) in [("project", project), ("account", account)] {
+            if let Some(value) = value {
+                suffix.push(',');
+                suffix.push_str(name);
+                suffix.push_str("=\"");
+                labels::escape_label_into(&mut suffix, &labels::bound_label(value));
+                suffix.push('"');
+            }
+        }
+        Self {
+            account: account.map(Into::into),
+            project: project.map(Into::into),
+            suffix: suffix.into(),
+        }
+    }
+
+    /// Label `account`.
+    pub fn account(&self) -> Option<&str> {
+        self.account.as_deref()
+    }
+
+    /// Label `project`: the project's id.
+    pub fn project(&self) -> Option<&str> {
+        self.project.as_deref()
+    }
+
+    /// `,project="…",account="…"`, escaped; empty where neither is named.
+    pub fn label_suffix(&self) -> &str {
+        &self.suffix
+    }
+}
+
+/// Whether the API knows a connection that the configuration names by id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The configured id.
+    pub id: Box<str>,
+    /// `false`: the API answered 404 for it.
+    pub found: bool,
+}
+
+/// The connections of one scope at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// When the data were fetched, on this machine's clock.
+    pub fetched_at: Timestamp,
+    /// How far the API's clock was ahead.
+    pub clock: ClockOffset,
+    /// The connections, sorted by escaped id, each id once.
+    pub connections: Vec<Connection>,
+    /// One entry for each configured id that the API has answered for.
+    pub found: Vec<Found>,
+}
+
+/// One scope as a scrape sees it.
+#[derive(Clone, Debug)]
+pub struct ScopeView {
+    /// Which account and project.
+    pub scope: Arc<Scope>,
+    /// Whether the most recent collection came whole from the API.
+    pub up: bool,
+    /// What there is to show: fresh, or held within its bound; `None` once the
+    /// bound has passed or nothing was ever seen.
+    pub snapshot: Option<Arc<Snapshot>>,
+}
+
+/// One account as a scrape sees it.
+#[derive(Clone, Debug, Default)]
+pub struct AccountView {
+    /// Label `account`, where the configuration names it.
+    pub account: Option<Box<str>>,
+    /// `X-RateLimit-Limit` of the latest answer that had one: requests a
+    /// minute for the whole organisation.
+    pub ratelimit_limit: Option<u64>,
+    /// `X-RateLimit-Remaining` of the same answer.
+    pub ratelimit_remaining: Option<u64>,
+    /// When requests may be sent again, while a 429 or the quota holds them.
+    pub blocked_until: Option<Timestamp>,
+    /// How far the API's clock is ahead, once an answer has told.
+    pub clock: Option<ClockOffset>,
+}
+
+/// Everything one scrape shows.
+#[derive(Clone, Debug, Default)]
+pub struct Fleet {
+    /// In the order of the configuration.
+    pub accounts: Vec<AccountView>,
+    /// Sorted by account, then project.
+    pub scopes: Vec<ScopeView>,
+}
+
+impl Fleet {
+    /// How many connections there are to show.
+    pub fn len(&self) -> usize {
+        self.connections().count()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.connections().next().is_none()
+    }
+
+    /// Every connection with its scope and snapshot.
+    pub fn connections(&self) -> impl Iterator<Item = (&ScopeView, &Snapshot, &Connection)> {
+        self.scopes.iter().flat_map(|view| {
+            view.snapshot
+                .as_deref()
+                .into_iter()
+                .flat_map(move |snapshot| {
+                    snapshot
+                        .connections
+                        .iter()
+                        .map(move |connection| (view, snapshot, connection))
+                })
+        })
+    }
+}
