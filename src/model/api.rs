@@ -244,3 +244,26 @@ impl Default for CollectorSet {
         .fold(Self::EMPTY, |set, collector| set.with(collector, true))
     }
 }
+
+/// Which states of an enum become series. `--metrics.states`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum States {
+    /// Every state, as 0 or 1.
+    #[default]
+    All,
+    /// Only the state that is 1.
+    Active,
+}
+
+/// What becomes of the label `profile_name`, which can name a person.
+/// `--metrics.profile-name`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum ProfileNameMode {
+    /// As the API has it.
+    #[default]
+    Keep,
+    /// The first 16 hex digits of its SHA-256.
+    Hash,
+    /// No such label.
+    Drop,
+}

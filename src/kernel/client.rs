@@ -1,0 +1,581 @@
+//! One request at a time: admitted, sent, bounded, retried.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use thiserror::Error as ThisError;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore, SemaphorePermit};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::error::{self, Error, Problem};
+use super::key::{Key, Refreshed};
+use super::observer::Observer;
+use super::rate::{Budget, RateView};
+use super::retry;
+use crate::model::{ClockOffset, Endpoint, ErrorReason, RetryReason, Timestamp, WaitReason};
+
+/// How long a connection may take to be made. Five seconds, as the official
+/// Python client has it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A try may take half of what is left, but at least this long: one that
+/// stalls leaves time for another, and a slow API is not cut off.
+const MIN_TRY: Duration = Duration::from_secs(5);
+
+/// The body of an answer that is not 200 is read this far, for its `code`.
+const ERROR_BODY: usize = 64 * 1024;
+
+/// How long a collection may be stretched by waiting for its quota.
+const MAX_STRETCH: Duration = Duration::from_secs(15 * 60);
+
+/// `X-Kernel-Project-Id`: takes the id of a project, not its name.
+static PROJECT_HEADER: HeaderName = HeaderName::from_static("x-kernel-project-id");
+
+/// What all accounts share: the connection pool and the bound on requests in
+/// flight.
+pub struct Http {
+    client: reqwest::Client,
+    base: Box<str>,
+    slots: Semaphore,
+    observer: Arc<dyn Observer>,
+}
+
+/// How to reach the API.
+#[derive(Clone, Debug)]
+pub struct ClientSettings {
+    /// Scheme and authority, and a path prefix if any; no trailing slash.
+    pub base_url: String,
+    /// Requests in flight, over all accounts.
+    pub concurrency: usize,
+    /// Trusted roots in PEM, instead of the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Why no client could be made.
+#[derive(Debug, ThisError)]
+pub enum HttpError {
+    /// `ca_file` cannot be read.
+    #[error("ca_file {path}: {error}")]
+    CaFile {
+        /// Its path.
+        path: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// `ca_file` holds no certificate.
+    #[error("ca_file {path}: not a PEM file of certificates")]
+    CaFormat {
+        /// Its path.
+        path: String,
+    },
+    /// The TLS stack or the proxy settings of the environment.
+    #[error(
+        "the HTTP client cannot be set up: {0}; check the proxy variables of the environment and the system's certificates"
+    )]
+    Setup(String),
+}
+
+impl Http {
+    /// Sets up the connection pool. Sends nothing.
+    pub fn new(settings: &ClientSettings, observer: Arc<dyn Observer>) -> Result<Self, HttpError> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("kernel-auth-exporter/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            // Sends each request once; what is tried again, and when, is decided here.
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_keepalive(Duration::from_secs(30))
+            .pool_idle_timeout(Duration::from_secs(90))
+            .http2_adaptive_window(true);
+        if let Some(path) = &settings.ca_file {
+            let shown = || path.display().to_string();
+            let pem = std::fs::read(path).map_err(|error| HttpError::CaFile {
+                path: shown(),
+                error,
+            })?;
+            let roots = reqwest::Certificate::from_pem_bundle(&pem)
+                .ok()
+                .filter(|roots| !roots.is_empty())
+                .ok_or_else(|| HttpError::CaFormat { path: shown() })?;
+            builder = builder.tls_certs_only(roots);
+        }
+        let client = builder
+            .build()
+            .map_err(|error| HttpError::Setup(error.to_string()))?;
+        Ok(Self {
+            client,
+            base: settings.base_url.as_str().into(),
+            slots: Semaphore::new(settings.concurrency),
+            observer,
+        })
+    }
+}
+
+/// The API as one account sees it.
+pub struct Client {
+    http: Arc<Http>,
+    key: Key,
+    budget: Budget,
+    standing: Mutex<Standing>,
+    canary: Arc<AsyncMutex<()>>,
+    /// Offset of the API's clock, as the latest `Date` header told it.
+    clock: Mutex<Option<ClockOffset>>,
+    epochs: AtomicU64,
+}
+
+/// What the API last thought of the key.
+#[derive(Clone, Copy, Debug)]
+enum Standing {
+    /// Not known: one request at a time finds out.
+    Untested,
+    /// No reason to doubt it.
+    Good,
+    /// Refused with 401 in this epoch.
+    Refused { epoch: u64 },
+}
+
+/// The time that a group of requests may take together.
+#[derive(Debug)]
+pub struct Deadline {
+    epoch: u64,
+    span: Duration,
+    at: Mutex<Instant>,
+    latest: Instant,
+}
+
+impl Deadline {
+    /// When it is over.
+    pub fn at(&self) -> Instant {
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Time spent waiting for the quota is not the API's fault, so it does not
+    /// count; whoever waits for the result has a deadline of their own.
+    fn stretch(&self, until: Instant) -> bool {
+        if until + self.span > self.latest {
+            return false;
+        }
+        let mut at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
+        *at = (*at).max(until + self.span);
+        true
+    }
+}
+
+/// A `GET`, described.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// What is asked for.
+    pub endpoint: Endpoint,
+    /// Path and query below the base URL, already encoded.
+    pub path: &'a str,
+    /// The project's id, for `X-Kernel-Project-Id`.
+    pub project: Option<&'a str>,
+    /// The largest body to accept, bytes.
+    pub max_body: usize,
+}
+
+/// A 200, decoded.
+#[derive(Debug)]
+pub struct Answer<T> {
+    /// What the body held.
+    pub value: T,
+    /// Its headers.
+    pub headers: HeaderMap,
+}
+
+/// A try that did not work.
+struct Failure {
+    problem: Problem,
+    headers: Option<HeaderMap>,
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self {
+            problem,
+            headers: None,
+        }
+    }
+}
+
+impl Client {
+    /// The API with this key, using at most `quota_share` of a published limit.
+    pub fn new(http: Arc<Http>, key: Key, quota_share: f64) -> Self {
+        Self {
+            http,
+            key,
+            budget: Budget::new(quota_share),
+            standing: Mutex::new(Standing::Untested),
+            canary: Arc::default(),
+            clock: Mutex::new(None),
+            epochs: AtomicU64::new(0),
+        }
+    }
+
+    /// Starts a collection of the account: the key is read again where it can
+    /// change, and a key that was refused gets its next chance. Everything
+    /// asked for within one epoch costs a refused key one request.
+    pub async fn begin_epoch(&self) -> u64 {
+        let epoch = self.epochs.fetch_add(1, Ordering::Relaxed) + 1;
+        self.refresh_key().await;
+        epoch
+    }
+
+    /// A deadline `span` from now, for requests of `epoch`.
+    pub fn deadline(&self, epoch: u64, span: Duration, may_stretch: bool) -> Deadline {
+        let now = Instant::now();
+        let latest = now
+            + span
+            + if may_stretch {
+                MAX_STRETCH
+            } else {
+                Duration::ZERO
+            };
+        Deadline {
+            epoch,
+            span,
+            at: Mutex::new(now + span),
+            latest,
+        }
+    }
+
+    /// The rate limit and what holds requests back.
+    pub fn rate(&self) -> RateView {
+        self.budget.view(Instant::now())
+    }
+
+    /// How far the API's clock is ahead, once an answer has told.
+    pub fn clock(&self) -> Option<ClockOffset> {
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether `cost` requests have to wait, and for what.
+    pub fn would_wait(&self, cost: u64) -> Option<WaitReason> {
+        self.budget
+            .wait_for(Instant::now(), cost)
+            .map(|wait| wait.reason)
+    }
+
+    /// How long `cost` requests take at the pace the quota allows.
+    pub fn pace(&self, cost: u64) -> Duration {
+        self.budget.pace(cost)
+    }
+
+    /// Who hears of what happens.
+    pub fn observer(&self) -> &dyn Observer {
+        &*self.http.observer
+    }
+
+    /// Sends one `GET` and decodes its 200; retries what the official clients
+    /// retry, as long as `deadline` lets it.
+    pub async fn get<T>(
+        &self,
+        query: Query<'_>,
+        deadline: &Deadline,
+        decode: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
+    ) -> Result<Answer<T>, Error> {
+        let result = self.try_until(query, deadline, decode).await;
+        let error = |problem| Error::new(query.endpoint, problem);
+        result.map_err(error).inspect_err(|error| {
+            if error.was_tried() && !error.is_not_found() {
+                self.http.observer.error(error.reason());
+            }
+        })
+    }
+
+    async fn try_until<T>(
+        &self,
+        query: Query<'_>,
+        deadline: &Deadline,
+        decode: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
+    ) -> Result<Answer<T>, Problem> {
+        let mut retries = 0;
+        let mut key_tried_again = false;
+        let mut canary = self.wait_for_standing(deadline).await?;
+        loop {
+            let (permit, key, generation) = self.admit(deadline).await?;
+            let tried = self.attempt(query, key, deadline, &decode).await;
+            drop(permit);
+            self.learn(&tried, deadline.epoch);
+            let failure = match tried {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            if is_denied(&failure.problem) {
+                if key_tried_again || !self.key_changed_since(generation).await {
+                    return Err(failure.problem);
+                }
+                key_tried_again = true;
+                self.http.observer.retry(RetryReason::KeyChanged);
+                continue;
+            }
+            drop(canary.take());
+            let Some(reason) = retry::reason(&failure.problem, failure.headers.as_ref())
+                .filter(|_| retries < retry::MAX_RETRIES)
+            else {
+                return Err(failure.problem);
+            };
+            let pause = pause(retries, reason, failure.headers.as_ref());
+            let again = Instant::now() + pause;
+            if again >= deadline.at() {
+                return Err(failure.problem);
+            }
+            tracing::debug!(endpoint = %query.endpoint, %reason, ?pause, "trying again");
+            retries += 1;
+            self.http.observer.retry(reason);
+            // A 429 holds the whole account back, which `admit` does and counts.
+            if self.budget.view(Instant::now()).blocked_for.is_none() {
+                self.http.observer.waited(WaitReason::Backoff, pause);
+                sleep_until(again).await;
+            }
+        }
+    }
+
+    /// While nobody knows what the API thinks of the key, one request goes
+    /// first and the others wait for its answer.
+    async fn wait_for_standing(
+        &self,
+        deadline: &Deadline,
+    ) -> Result<Option<OwnedMutexGuard<()>>, Problem> {
+        let ask = || match *self.standing.lock().unwrap_or_else(PoisonError::into_inner) {
+            Standing::Good => Some(Ok(())),
+            Standing::Refused { epoch } if epoch >= deadline.epoch => {
+                Some(Err(Problem::Refused(StatusCode::UNAUTHORIZED)))
+            }
+            Standing::Refused { .. } | Standing::Untested => None,
+        };
+        if let Some(known) = ask() {
+            return known.map(|()| None);
+        }
+        let guard = within(deadline.at(), Arc::clone(&self.canary).lock_owned()).await?;
+        match ask() {
+            Some(known) => known.map(|()| None),
+            None => Ok(Some(guard)),
+        }
+    }
+
+    /// Waits for a place among the requests in flight and in the budget.
+    async fn admit(
+        &self,
+        deadline: &Deadline,
+    ) -> Result<(SemaphorePermit<'_>, HeaderValue, u64), Problem> {
+        loop {
+            let asked = Instant::now();
+            let permit = within(deadline.at(), self.http.slots.acquire()).await?;
+            let permit = permit.expect("the semaphore is never closed");
+            let now = Instant::now();
+            if now > asked {
+                self.http
+                    .observer
+                    .waited(WaitReason::Concurrency, now - asked);
+            }
+            let Err(wait) = self.budget.take(now) else {
+                let (key, generation) = self.key.current();
+                return Ok((permit, key, generation));
+            };
+            drop(permit);
+            let in_time = wait.until < deadline.at();
+            match wait.reason {
+                WaitReason::Quota if !(in_time || deadline.stretch(wait.until)) => {
+                    return Err(Problem::OverQuota);
+                }
+                WaitReason::Quota => {}
+                _ if in_time => {}
+                _ => return Err(Problem::Blocked),
+            }
+            self.http.observer.waited(wait.reason, wait.until - now);
+            sleep_until(wait.until).await;
+        }
+    }
+
+    async fn attempt<T>(
+        &self,
+        query: Query<'_>,
+        key: HeaderValue,
+        deadline: &Deadline,
+        decode: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
+    ) -> Result<Answer<T>, Failure> {
+        let started = Instant::now();
+        let end = deadline.at();
+        let left = end.saturating_duration_since(started);
+        let end = end.min(started + (left / 2).max(MIN_TRY));
+        let mut code = None;
+        let outcome = within(end, self.send(query, key, &mut code)).await;
+        self.http
+            .observer
+            .request(query.endpoint, code, started.elapsed());
+        let (headers, body) = outcome??;
+        match decode(&body) {
+            Ok(value) => Ok(Answer { value, headers }),
+            Err(error) => Err(Failure {
+                problem: not_decoded(&error, &headers),
+                headers: Some(headers),
+            }),
+        }
+    }
+
+    async fn send(
+        &self,
+        query: Query<'_>,
+        key: HeaderValue,
+        code: &mut Option<u16>,
+    ) -> Result<(HeaderMap, Vec<u8>), Failure> {
+        let url = format!("{}{}", self.http.base, query.path);
+        let mut request = self
+            .http
+            .client
+            .get(url)
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .header(AUTHORIZATION, key);
+        if let Some(project) = query.project {
+            request = request.header(&PROJECT_HEADER, project);
+        }
+        let mut response = request.send().await.map_err(error::transport)?;
+        let status = response.status();
+        *code = Some(status.as_u16());
+        let headers = std::mem::take(response.headers_mut());
+        let limit = if status == StatusCode::OK {
+            query.max_body
+        } else {
+            ERROR_BODY
+        };
+        let body = read_body(&mut response, &headers, limit).await;
+        if status == StatusCode::OK {
+            return match body {
+                Ok(body) => Ok((headers, body)),
+                Err(problem) => Err(Failure {
+                    problem,
+                    headers: Some(headers),
+                }),
+            };
+        }
+        let code = body.ok().and_then(|body| error::code_of(&body));
+        Err(Failure {
+            problem: Problem::Status { status, code },
+            headers: Some(headers),
+        })
+    }
+
+    /// Keeps what an answer says beside its body.
+    fn learn<T>(&self, tried: &Result<Answer<T>, Failure>, epoch: u64) {
+        let (headers, refused) = match tried {
+            Ok(answer) => (Some(&answer.headers), false),
+            Err(failure) => (
+                failure.headers.as_ref(),
+                status_of(&failure.problem) == Some(StatusCode::UNAUTHORIZED),
+            ),
+        };
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = if refused {
+            Standing::Refused { epoch }
+        } else {
+            Standing::Good
+        };
+        let Some(headers) = headers else { return };
+        let now = Instant::now();
+        self.budget.saw(headers, now);
+        if let Some(date) = date_of(headers) {
+            let offset = ClockOffset::between(date, SystemTime::now().into());
+            *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(offset);
+        }
+        if let Err(Failure { problem, .. }) = tried
+            && status_of(problem) == Some(StatusCode::TOO_MANY_REQUESTS)
+        {
+            let wait = retry::retry_after(headers, SystemTime::now());
+            self.budget
+                .block(now + wait.unwrap_or(retry::DEFAULT_RETRY_AFTER));
+        }
+    }
+
+    /// Whether there is another key than the one that was just refused, be it
+    /// that the file has changed or that somebody else has noticed before.
+    async fn key_changed_since(&self, generation: u64) -> bool {
+        self.key.current().1 != generation || self.refresh_key().await == Refreshed::Changed
+    }
+
+    async fn refresh_key(&self) -> Refreshed {
+        let refreshed = self.key.refresh().await;
+        if refreshed == Refreshed::Failed {
+            self.http.observer.error(ErrorReason::KeyFile);
+        }
+        refreshed
+    }
+}
+
+async fn within<T>(end: Instant, future: impl Future<Output = T>) -> Result<T, Problem> {
+    timeout_at(end, future).await.map_err(|_| Problem::Timeout)
+}
+
+async fn read_body(
+    response: &mut reqwest::Response,
+    headers: &HeaderMap,
+    limit: usize,
+) -> Result<Vec<u8>, Problem> {
+    let announced = headers
+        .get(http::header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(Problem::BodyTooLarge { limit });
+    }
+    let mut body = Vec::with_capacity(announced.unwrap_or(0));
+    while let Some(chunk) = response.chunk().await.map_err(error::transport)? {
+        if body.len() + chunk.len() > limit {
+            return Err(Problem::BodyTooLarge { limit });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn pause(retries: u32, reason: RetryReason, headers: Option<&HeaderMap>) -> Duration {
+    let asked = headers.and_then(|headers| retry::retry_after(headers, SystemTime::now()));
+    match asked {
+        Some(wait) if !wait.is_zero() => wait,
+        None if reason == RetryReason::RateLimited => retry::DEFAULT_RETRY_AFTER,
+        _ => retry::backoff(retries, 0.75 + fastrand::f64() / 4.0),
+    }
+}
+
+fn status_of(problem: &Problem) -> Option<StatusCode> {
+    match problem {
+        Problem::Status { status, .. } => Some(*status),
+        _ => None,
+    }
+}
+
+fn is_denied(problem: &Problem) -> bool {
+    matches!(
+        status_of(problem),
+        Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+    )
+}
+
+fn not_decoded(error: &serde_json::Error, headers: &HeaderMap) -> Problem {
+    // The parser's own words can quote the data, so only its verdict is kept.
+    let kind = match error.classify() {
+        serde_json::error::Category::Eof => "it ends in the middle",
+        serde_json::error::Category::Syntax => "it is not JSON",
+        serde_json::error::Category::Data | serde_json::error::Category::Io => {
+            "it does not have the expected form"
+        }
+    };
+    let text = format!("{kind}, at line {} column {}", error.line(), error.column());
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| {
+        let text = value.to_str().ok()?;
+        Some(text[..text.floor_char_boundary(64)].into())
+    });
+    Problem::Decode {
+        text: text.into(),
+        content_type,
+    }
+}
+
+fn date_of(headers: &HeaderMap) -> Option<Timestamp> {
+    let date = headers.get(DATE)?.to_str().ok()?;
+    httpdate::parse_http_date(date).ok().map(Timestamp::from)
+}

@@ -1,0 +1,285 @@
+//! What can go wrong with a request, said once and without a secret.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::paging::PageError;
+use crate::model::{Endpoint, ErrorReason};
+
+/// A request, or a walk over pages, that did not give what was asked for.
+#[derive(Clone, Debug)]
+pub struct Error {
+    endpoint: Endpoint,
+    problem: Problem,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug)]
+pub enum Problem {
+    /// No connection, for the named reason; the text is the transport's own.
+    Unreachable {
+        /// `dns`, `connect`, `tls` or `transport`.
+        reason: ErrorReason,
+        /// Without URL and without headers.
+        text: Box<str>,
+    },
+    /// The time ran out.
+    Timeout,
+    /// An answer that is not 200.
+    Status {
+        /// Its status.
+        status: StatusCode,
+        /// `code` of the error body: machine-readable, bounded, plain ASCII.
+        code: Option<Box<str>>,
+    },
+    /// An answer larger than the bound.
+    BodyTooLarge {
+        /// The bound, bytes.
+        limit: usize,
+    },
+    /// An answer that is not the JSON it should be.
+    Decode {
+        /// What the parser said: position and kind, never the data.
+        text: Box<str>,
+        /// `Content-Type` of the answer, bounded.
+        content_type: Option<Box<str>>,
+    },
+    /// Page headers from which the rest of the list cannot be told.
+    Paging(PageError),
+    /// More pages than a fleet within the bound can have.
+    TooManyPages {
+        /// The bound.
+        limit: usize,
+    },
+    /// More connections than `--kernel.max-connections`.
+    TooManyConnections {
+        /// The bound.
+        limit: usize,
+    },
+    /// Nothing was sent, because a 429 asked to wait for longer than there was time.
+    Blocked,
+    /// Nothing was sent, because the quota had nothing left and there was no
+    /// time to wait.
+    OverQuota,
+    /// Nothing was sent, because the API has just refused the key for another
+    /// request of the same collection.
+    Refused(StatusCode),
+}
+
+impl Error {
+    /// `problem` with a request of this kind.
+    pub fn new(endpoint: Endpoint, problem: Problem) -> Self {
+        Self { endpoint, problem }
+    }
+
+    /// The kind of request.
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+
+    /// What went wrong.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// The label value under which it is counted.
+    pub fn reason(&self) -> ErrorReason {
+        match &self.problem {
+            Problem::Unreachable { reason, .. } => *reason,
+            Problem::Timeout => ErrorReason::Timeout,
+            Problem::Status { status, code } => match status.as_u16() {
+                401 => ErrorReason::Unauthorized,
+                403 => ErrorReason::Forbidden,
+                404 if code.as_deref() == Some("project_not_found") => ErrorReason::ProjectNotFound,
+                404 => ErrorReason::NotFound,
+                429 => ErrorReason::RateLimited,
+                500.. => ErrorReason::ServerError,
+                300..=399 => ErrorReason::Redirect,
+                _ => ErrorReason::ClientError,
+            },
+            Problem::BodyTooLarge { .. } => ErrorReason::BodyTooLarge,
+            Problem::Decode { .. } => ErrorReason::Decode,
+            Problem::Paging(_) | Problem::TooManyPages { .. } => ErrorReason::Paging,
+            Problem::TooManyConnections { .. } => ErrorReason::TooManyConnections,
+            Problem::Blocked | Problem::OverQuota => ErrorReason::RateLimited,
+            Problem::Refused(status) if *status == StatusCode::FORBIDDEN => ErrorReason::Forbidden,
+            Problem::Refused(_) => ErrorReason::Unauthorized,
+        }
+    }
+
+    /// Whether a request was sent, or a walk was under way, for this error:
+    /// what was never tried is not counted as an error of the API.
+    pub fn was_tried(&self) -> bool {
+        !matches!(
+            self.problem,
+            Problem::Blocked | Problem::OverQuota | Problem::Refused(_)
+        )
+    }
+
+    /// Whether it says that the connection asked for does not exist.
+    pub fn is_not_found(&self) -> bool {
+        self.endpoint == Endpoint::Connection && self.reason() == ErrorReason::NotFound
+    }
+
+    /// Whether it says that the key is refused.
+    pub fn is_denied(&self) -> bool {
+        matches!(
+            self.reason(),
+            ErrorReason::Unauthorized | ErrorReason::Forbidden
+        )
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.problem {
+            Problem::Unreachable { reason, text } => {
+                let advice = match reason {
+                    ErrorReason::Dns => "; check the host of --kernel.api-url and the resolver",
+                    ErrorReason::Tls => "; check the certificate, ca_file and the clock",
+                    ErrorReason::Connect => "; check --kernel.api-url, the proxy and the network",
+                    _ => "",
+                };
+                write!(f, "{text}{advice}")
+            }
+            Problem::Timeout => f.write_str("no whole answer in time"),
+            Problem::Status { status, code } => {
+                write!(f, "the API answered {}", status.as_u16())?;
+                if let Some(code) = code {
+                    write!(f, " ({code})")?;
+                }
+                f.write_str(match self.reason() {
+                    ErrorReason::Unauthorized => {
+                        ": the key is missing, wrong or expired; put a valid one into the key file"
+                    }
+                    ErrorReason::Forbidden => {
+                        ": the key may not do this; use a key of the project or of the organisation"
+                    }
+                    ErrorReason::ProjectNotFound => {
+                        ": no such active project; name it by its id, not by its name"
+                    }
+                    ErrorReason::Redirect => ": redirects are not followed; check --kernel.api-url",
+                    ErrorReason::NotFound => ": check --kernel.api-url",
+                    _ => "",
+                })
+            }
+            Problem::BodyTooLarge { limit } => write!(f, "the answer is larger than {limit} bytes"),
+            Problem::Decode { text, content_type } => {
+                write!(f, "the answer is not the JSON it should be: {text}")?;
+                match content_type {
+                    Some(kind) => write!(f, " (Content-Type {kind})"),
+                    None => Ok(()),
+                }
+            }
+            Problem::Paging(error) => write!(f, "the list cannot be read to its end: {error}"),
+            Problem::TooManyPages { limit } => {
+                write!(f, "the list does not end after {limit} pages")
+            }
+            Problem::TooManyConnections { limit } => write!(
+                f,
+                "more than {limit} connections; raise --kernel.max-connections or narrow the selection"
+            ),
+            Problem::Blocked => f.write_str("waiting, as the API asked with its last 429"),
+            Problem::OverQuota => {
+                f.write_str("waiting, to stay within --kernel.quota-share of the rate limit")
+            }
+            Problem::Refused(status) => {
+                write!(
+                    f,
+                    "not sent, since the key was just refused with {}",
+                    status.as_u16()
+                )
+            }
+        }
+    }
+}
+
+impl StdError for Error {}
+
+/// Reads `code` of an error body, where there is one that is worth showing.
+/// Bodies that are not JSON are normal: proxies answer with pages of their own.
+pub(super) fn code_of(body: &[u8]) -> Option<Box<str>> {
+    #[derive(Deserialize)]
+    struct Body {
+        code: Option<String>,
+    }
+    let code = serde_json::from_slice::<Body>(body).ok()?.code?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    (!code.is_empty() && code.len() <= 64 && code.bytes().all(plain)).then(|| code.into())
+}
+
+/// Tells the transport's failures apart and keeps its words, without the URL.
+pub(super) fn transport(error: reqwest::Error) -> Problem {
+    if error.is_timeout() {
+        return Problem::Timeout;
+    }
+    let error = error.without_url();
+    let mut reason = if error.is_connect() {
+        ErrorReason::Connect
+    } else {
+        ErrorReason::Transport
+    };
+    let mut text = String::new();
+    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
+    while let Some(at) = cause {
+        if is_tls(at) {
+            reason = ErrorReason::Tls;
+        }
+        let said = at.to_string();
+        if said.contains("dns error") {
+            reason = ErrorReason::Dns;
+        }
+        // Each layer repeats the words of the one below; the innermost say it all.
+        text = said;
+        cause = at.source();
+    }
+    if text.is_empty() {
+        text = error.to_string();
+    }
+    text.truncate(text.floor_char_boundary(200));
+    Problem::Unreachable {
+        reason,
+        text: text.into(),
+    }
+}
+
+fn is_tls(error: &(dyn StdError + 'static)) -> bool {
+    use tokio_rustls::rustls;
+    error.is::<rustls::Error>()
+        || error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+            .is_some_and(|inner| inner.is::<rustls::Error>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_read_only_where_they_are_codes() {
+        assert_eq!(
+            code_of(br#"{"code":"project_not_found"}"#).as_deref(),
+            Some("project_not_found")
+        );
+        assert_eq!(code_of(br#"{"code":"<b>hi</b>"}"#), None);
+        assert_eq!(code_of(br#"{"code":""}"#), None);
+        assert_eq!(code_of(b"<html>"), None);
+    }
+
+    #[test]
+    fn a_missing_project_is_not_a_missing_connection() {
+        let status = |code: Option<&str>| {
+            let problem = Problem::Status {
+                status: StatusCode::NOT_FOUND,
+                code: code.map(Into::into),
+            };
+            Error::new(Endpoint::Connection, problem)
+        };
+        assert!(status(None).is_not_found());
+        assert!(!status(Some("project_not_found")).is_not_found());
+    }
+}

@@ -1,0 +1,31 @@
+//! What the client tells about itself.
+
+use std::time::Duration;
+
+use crate::model::{Endpoint, ErrorReason, Field, RetryReason, WaitReason};
+
+/// Hears of every request, so that the client needs to know no metrics.
+pub trait Observer: Send + Sync + 'static {
+    /// A request was answered with `code`, or not at all (`None`), after `took`.
+    fn request(&self, endpoint: Endpoint, code: Option<u16>, took: Duration);
+    /// Something did not give what was asked for.
+    fn error(&self, reason: ErrorReason);
+    /// A request is about to be sent again.
+    fn retry(&self, reason: RetryReason);
+    /// A request waited before it was sent.
+    fn waited(&self, reason: WaitReason, span: Duration);
+    /// The API sent a value that this build does not know.
+    fn unknown_value(&self, field: Field);
+}
+
+/// Hears nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    fn request(&self, _: Endpoint, _: Option<u16>, _: Duration) {}
+    fn error(&self, _: ErrorReason) {}
+    fn retry(&self, _: RetryReason) {}
+    fn waited(&self, _: WaitReason, _: Duration) {}
+    fn unknown_value(&self, _: Field) {}
+}

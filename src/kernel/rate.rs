@@ -1,0 +1,323 @@
+//! How many requests an account may send, and when: what a 429 asked for, the
+//! share of the published limit, and what is left for the agents.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::HeaderMap;
+use tokio::time::Instant;
+
+use crate::model::WaitReason;
+
+/// The limit is published "per minute".
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// Sent requests that are remembered while no limit is known.
+const REMEMBERED: usize = 4096;
+
+/// What one in this many of the limit is: left to the agents, whatever the
+/// exporter's own share would still allow.
+const RESERVE_DIVISOR: u64 = 10;
+
+/// Requests of one account against the organisation's limit.
+#[derive(Debug)]
+pub struct Budget {
+    share: f64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    blocked_until: Option<Instant>,
+    /// `X-RateLimit-Limit`.
+    limit: Option<u64>,
+    /// `X-RateLimit-Remaining` as last seen, less what was sent since.
+    remaining: Option<Remaining>,
+    /// When requests were sent, oldest first, within the last minute.
+    sent: VecDeque<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Remaining {
+    seen: u64,
+    left: f64,
+    at: Instant,
+}
+
+/// Why nothing may be sent now, and until when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wait {
+    pub(super) until: Instant,
+    pub(super) reason: WaitReason,
+}
+
+/// The state of the budget, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct RateView {
+    /// `X-RateLimit-Limit` of the latest answer that had one.
+    pub limit: Option<u64>,
+    /// `X-RateLimit-Remaining` of the same answer.
+    pub remaining: Option<u64>,
+    /// How long nothing is sent yet.
+    pub blocked_for: Option<Duration>,
+}
+
+impl Budget {
+    /// A budget of `share` (0–1] of what the API will publish. Nothing is
+    /// limited before it has published anything.
+    pub fn new(share: f64) -> Self {
+        Self {
+            share,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Takes one request out of the budget, or says how long to wait.
+    pub(super) fn take(&self, now: Instant) -> Result<(), Wait> {
+        let mut state = self.state();
+        if let Some(wait) = state.wait(now, self.share, 1) {
+            return Err(wait);
+        }
+        if let Some(remaining) = &mut state.remaining {
+            remaining.left -= 1.0;
+        }
+        if state.sent.len() == REMEMBERED {
+            state.sent.pop_front();
+        }
+        state.sent.push_back(now);
+        Ok(())
+    }
+
+    /// How long to wait before `cost` requests can be sent in one go; as many
+    /// as the budget can ever give, where `cost` is more.
+    pub(super) fn wait_for(&self, now: Instant, cost: u64) -> Option<Wait> {
+        self.state().wait(now, self.share, cost)
+    }
+
+    /// How long `cost` requests take at the pace the budget allows: zero where
+    /// they fit into one minute.
+    pub(super) fn pace(&self, cost: u64) -> Duration {
+        let state = self.state();
+        let Some(allowed) = state.limit.map(|limit| allowed(limit, self.share)) else {
+            return Duration::ZERO;
+        };
+        WINDOW
+            * u32::try_from(cost.saturating_sub(1) / allowed)
+                .unwrap_or(u32::MAX)
+                .min(60)
+    }
+
+    /// Reads `X-RateLimit-Limit` and `X-RateLimit-Remaining` of an answer.
+    pub(super) fn saw(&self, headers: &HeaderMap, now: Instant) {
+        let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+        let mut state = self.state();
+        if let Some(limit) = number("x-ratelimit-limit").filter(|limit| *limit > 0) {
+            state.limit = Some(limit);
+        }
+        if let Some(seen) = number("x-ratelimit-remaining") {
+            state.remaining = Some(Remaining {
+                seen,
+                left: seen as f64,
+                at: now,
+            });
+        }
+    }
+
+    /// Sends nothing before `until`.
+    pub(super) fn block(&self, until: Instant) {
+        let mut state = self.state();
+        state.blocked_until = state.blocked_until.max(Some(until));
+    }
+
+    /// What people may want to see of it.
+    pub fn view(&self, now: Instant) -> RateView {
+        let state = self.state();
+        RateView {
+            limit: state.limit,
+            remaining: state.remaining.map(|remaining| remaining.seen),
+            blocked_for: state
+                .blocked_until
+                .map(|until| until.saturating_duration_since(now))
+                .filter(|span| !span.is_zero()),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn wait(&mut self, now: Instant, share: f64, cost: u64) -> Option<Wait> {
+        if let Some(until) = self.blocked_until {
+            if until > now {
+                return Some(Wait {
+                    until,
+                    reason: WaitReason::RetryAfter,
+                });
+            }
+            self.blocked_until = None;
+        }
+        while self
+            .sent
+            .front()
+            .is_some_and(|sent| now.duration_since(*sent) >= WINDOW)
+        {
+            self.sent.pop_front();
+        }
+        let limit = self.limit?;
+        let allowed = allowed(limit, share);
+        let cost = cost.clamp(1, allowed);
+        let own = self.own_share(allowed, cost);
+        let agents = self.reserve(now, limit, cost);
+        own.max(agents)
+            .filter(|until| *until > now)
+            .map(|until| Wait {
+                until,
+                reason: WaitReason::Quota,
+            })
+    }
+
+    /// When enough of our own requests have left the window.
+    fn own_share(&self, allowed: u64, cost: u64) -> Option<Instant> {
+        let sent = self.sent.len() as u64;
+        let over = (sent + cost).saturating_sub(allowed);
+        let last = usize::try_from(over).unwrap_or(usize::MAX).checked_sub(1)?;
+        self.sent
+            .get(last.min(self.sent.len().saturating_sub(1)))
+            .map(|sent| *sent + WINDOW)
+    }
+
+    /// When the reserve for the agents is no longer touched, if the bucket
+    /// refills evenly. What was seen a minute ago says nothing any more.
+    fn reserve(&self, now: Instant, limit: u64, cost: u64) -> Option<Instant> {
+        let remaining = self.remaining?;
+        let passed = now.duration_since(remaining.at);
+        if passed >= WINDOW {
+            return None;
+        }
+        let reserve = limit / RESERVE_DIVISOR;
+        let wanted = (reserve + cost).min(limit) as f64;
+        let per_second = limit as f64 / WINDOW.as_secs_f64();
+        let left = remaining.left + passed.as_secs_f64() * per_second;
+        if left >= wanted {
+            return None;
+        }
+        let until = now + Duration::from_secs_f64((wanted - left) / per_second);
+        Some(until.min(remaining.at + WINDOW))
+    }
+}
+
+fn allowed(limit: u64, share: f64) -> u64 {
+    // A share of a small limit must still be able to ask at all.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let allowed = (limit as f64 * share) as u64;
+    allowed.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn seen(limit: u64, remaining: u64) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-ratelimit-limit", HeaderValue::from(limit));
+        headers.insert("x-ratelimit-remaining", HeaderValue::from(remaining));
+        headers
+    }
+
+    fn seconds(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
+    #[tokio::test]
+    async fn without_published_limits_nothing_waits() {
+        let (budget, now) = (Budget::new(0.5), Instant::now());
+        assert!((0..10_000).all(|_| budget.take(now).is_ok()));
+        assert_eq!(budget.pace(1_000), Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn the_share_holds_in_every_minute() {
+        let (budget, start) = (Budget::new(0.5), Instant::now());
+        budget.saw(&seen(10, 1_000_000), start);
+        let mut sent = Vec::new();
+        for second in 0..600 {
+            let now = start + seconds(second);
+            while budget.take(now).is_ok() {
+                sent.push(now);
+            }
+        }
+        assert_eq!(sent.len(), 50, "five a minute for ten minutes");
+        for window in sent.windows(6) {
+            assert!(window[5] - window[0] >= WINDOW);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_block_holds_until_it_has_passed_and_only_grows() {
+        let (budget, now) = (Budget::new(0.5), Instant::now());
+        budget.block(now + seconds(30));
+        budget.block(now + seconds(5));
+        let wait = budget.take(now + seconds(29)).unwrap_err();
+        assert_eq!(
+            wait,
+            Wait {
+                until: now + seconds(30),
+                reason: WaitReason::RetryAfter
+            }
+        );
+        assert!(budget.view(now).blocked_for == Some(seconds(30)));
+        assert!(budget.take(now + seconds(30)).is_ok());
+        assert_eq!(budget.view(now + seconds(31)).blocked_for, None);
+    }
+
+    #[tokio::test]
+    async fn the_last_tenth_is_left_to_the_agents() {
+        let (budget, now) = (Budget::new(1.0), Instant::now());
+        budget.saw(&seen(60, 8), now);
+        assert!(budget.take(now).is_ok());
+        assert!(budget.take(now).is_ok());
+        // Six are left: the reserve. One more a second comes back.
+        let wait = budget.take(now).unwrap_err();
+        assert_eq!(
+            wait,
+            Wait {
+                until: now + seconds(1),
+                reason: WaitReason::Quota
+            }
+        );
+        // Old news count for nothing.
+        assert!(budget.take(now + WINDOW).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_collection_waits_for_as_much_as_it_needs() {
+        let (budget, now) = (Budget::new(0.5), Instant::now());
+        budget.saw(&seen(100, 100), now);
+        for _ in 0..40 {
+            budget.take(now).unwrap();
+        }
+        assert_eq!(budget.wait_for(now, 10), None);
+        assert_eq!(
+            budget.wait_for(now, 20).map(|wait| wait.until),
+            Some(now + WINDOW)
+        );
+        // More than a minute's share can never be had at once: a whole minute's share must do.
+        assert!(budget.wait_for(now, 500).is_some());
+        assert_eq!(budget.wait_for(now + WINDOW, 500), None);
+        assert_eq!(budget.pace(50), Duration::ZERO);
+        assert_eq!(budget.pace(500), seconds(540));
+    }
+
+    #[tokio::test]
+    async fn a_tiny_limit_still_lets_one_request_through() {
+        let (budget, now) = (Budget::new(0.1), Instant::now());
+        budget.saw(&seen(1, 1), now);
+        assert!(budget.take(now).is_ok());
+        assert!(budget.take(now).is_err());
+    }
+}

@@ -1,0 +1,317 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn decode(body: &str) -> Listing {
+    decode_with(body, &Filter::default(), ProfileNameMode::Keep)
+}
+
+fn decode_with(body: &str, filter: &Filter, profile_names: ProfileNameMode) -> Listing {
+    Decoder {
+        scope: &Scope::default(),
+        profile_names,
+        filter,
+    }
+    .list(body.as_bytes())
+    .unwrap()
+}
+
+fn row(more: &str) -> String {
+    format!(
+        r#"{{"id":"c1","profile_name":"p","domain":"d.example","status":"AUTHENTICATED","save_credentials":true,"record_session":false{more}}}"#
+    )
+}
+
+fn only(more: &str) -> Connection {
+    let mut listing = decode(&format!("[{}]", row(more)));
+    assert!(listing.malformed.is_empty());
+    listing.connections.pop().unwrap()
+}
+
+#[test]
+fn the_minimum_leaves_everything_else_absent() {
+    let connection = only("");
+    assert_eq!(connection.status, AuthStatus::Authenticated);
+    assert_eq!(connection.last_auth_at, None);
+    assert_eq!(connection.flow.status, FlowStatus::None);
+    assert_eq!(connection.can_reauth, None);
+    assert_eq!(connection.settings.health_checks, None);
+    assert_eq!(connection.settings.save_credentials, Some(true));
+    assert_eq!(connection.settings.credential, CredentialKind::None);
+    assert_eq!(connection.flow.pending, PendingInputs::default());
+}
+
+#[test]
+fn null_is_as_missing_in_every_optional_member() {
+    let nulls = [
+        "last_auth_at",
+        "last_auth_check_at",
+        "flow_status",
+        "flow_step",
+        "flow_type",
+        "flow_expires_at",
+        "error_code",
+        "can_reauth",
+        "can_reauth_reason",
+        "health_check_interval",
+        "health_checks",
+        "auto_reauth",
+        "health_check_unavailable_reason",
+        "credential",
+        "fields",
+        "choices",
+        "discovered_fields",
+        "mfa_options",
+        "sign_in_options",
+        "pending_sso_buttons",
+        "browser",
+    ]
+    .map(|name| format!(r#","{name}":null"#))
+    .concat();
+    assert_eq!(only(&nulls), only(""));
+}
+
+#[test]
+fn timestamps_with_fractions_offsets_and_nonsense() {
+    let connection = only(r#","last_auth_check_at":"2026-11-22T10:02:45.318+02:00""#);
+    let expected = Some(Timestamp::from_micros(1_795_334_565_318_000));
+    assert_eq!(connection.last_auth_check_at, expected);
+    assert_eq!(
+        connection.last_auth_at, expected,
+        "the check stands in for the older name"
+    );
+
+    assert_eq!(
+        only(r#","last_auth_at":"0001-01-01T00:00:00Z""#).last_auth_at,
+        None
+    );
+
+    let listing = decode(&format!("[{}]", row(r#","flow_expires_at":"soon""#)));
+    assert_eq!(listing.connections[0].flow.expires_at, None);
+    assert_eq!(
+        listing.unknown,
+        [Unknown {
+            field: Field::FlowExpiresAt,
+            value: "soon".into()
+        }]
+    );
+}
+
+#[test]
+fn unknown_values_are_unknown_and_told() {
+    let body = r#"[{"id":"c","profile_name":"p","domain":"d","status":"LOCKED","flow_status":"PENDING",
+        "flow_step":"x","flow_type":"y","error_code":"account_locked","can_reauth_reason":"because",
+        "health_check_unavailable_reason":"z"}]"#;
+    let listing = decode(body);
+    let connection = &listing.connections[0];
+    assert_eq!(connection.status, AuthStatus::Unknown);
+    assert_eq!(connection.flow.status, FlowStatus::Unknown);
+    assert_eq!(connection.flow.step, FlowStep::Unknown);
+    assert_eq!(connection.flow.kind, FlowType::Unknown);
+    assert_eq!(connection.flow.error_code, Some(ErrorCode::Other));
+    assert_eq!(connection.can_reauth_reason, Some(ReauthReason::Other));
+    assert_eq!(
+        connection.settings.health_check_unavailable,
+        Some(HealthCheckUnavailable::Other)
+    );
+    assert_eq!(listing.unknown.len(), 7);
+    assert!(listing.malformed.is_empty());
+}
+
+#[test]
+fn case_does_not_matter() {
+    let connection = only(r#","flow_status":"in_progress","flow_type":"Reauth""#);
+    assert_eq!(connection.flow.status, FlowStatus::InProgress);
+    assert_eq!(connection.flow.kind, FlowType::Reauth);
+}
+
+#[test]
+fn a_row_that_cannot_be_read_does_not_lose_the_others() {
+    let good = row("");
+    for (bad, id) in [
+        (
+            r#"{"id":"bad","domain":5,"profile_name":"p","status":"NEEDS_AUTH"}"#,
+            Some("bad"),
+        ),
+        (r#"{"domain":5,"id":"bad"}"#, Some("bad")),
+        (
+            r#"{"id":"bad","domain":"d","profile_name":"p"}"#,
+            Some("bad"),
+        ),
+        (
+            r#"{"id":"bad","domain":"d","profile_name":"p","status":null}"#,
+            Some("bad"),
+        ),
+        (
+            r#"{"id":"bad","domain":"d","profile_name":"p","status":"AUTHENTICATED","fields":{}}"#,
+            Some("bad"),
+        ),
+        (
+            r#"{"id":7,"domain":"d","profile_name":"p","status":"NEEDS_AUTH"}"#,
+            None,
+        ),
+        (
+            r#"{"id":"","domain":"d","profile_name":"p","status":"NEEDS_AUTH"}"#,
+            None,
+        ),
+        ("\"row\"", None),
+        ("null", None),
+        ("[]", None),
+    ] {
+        let listing = decode(&format!("[{good},{bad},{}]", good.replace("c1", "c2")));
+        assert_eq!(listing.rows, 3, "{bad}");
+        assert_eq!(listing.connections.len(), 2, "{bad}");
+        assert_eq!(listing.malformed, [id.map(Into::into)], "{bad}");
+    }
+}
+
+#[test]
+fn what_is_not_a_whole_array_is_an_error() {
+    let decoder = |body: &str| {
+        let (scope, filter) = (Scope::default(), Filter::default());
+        Decoder {
+            scope: &scope,
+            profile_names: ProfileNameMode::Keep,
+            filter: &filter,
+        }
+        .list(body.as_bytes())
+        .is_err()
+    };
+    let good = row("");
+    for body in [
+        "",
+        "{}",
+        "null",
+        "<html>",
+        "[",
+        &good,
+        &format!("[{good}"),
+        &format!("[{good}] x"),
+    ] {
+        assert!(decoder(body), "{body}");
+    }
+    assert!(!decoder("[]"));
+}
+
+#[test]
+fn the_canonical_arrays_win_over_their_older_twins() {
+    let counts = |more: &str| {
+        let pending = only(more).flow.pending;
+        PendingInput::ALL
+            .iter()
+            .map(|kind| pending.of(*kind))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        counts(
+            r#","choices":[{}],"mfa_options":[{},{}],"fields":[{},{}],"discovered_fields":[{}]"#
+        ),
+        [Some(2), Some(1), None, None, None]
+    );
+    assert_eq!(
+        counts(
+            r#","mfa_options":[{}],"sign_in_options":[],"pending_sso_buttons":[{},{}],"discovered_fields":[{}]"#
+        ),
+        [Some(1), None, Some(1), Some(0), Some(2)]
+    );
+}
+
+#[test]
+fn credentials_are_told_apart_by_their_members() {
+    for (text, kind) in [
+        (r#"{"name":"n"}"#, CredentialKind::Kernel),
+        (
+            r#"{"provider":"v","path":"p"}"#,
+            CredentialKind::ExternalPath,
+        ),
+        (
+            r#"{"provider":"v","auto":true}"#,
+            CredentialKind::ExternalAuto,
+        ),
+        (
+            r#"{"provider":"v","auto":false}"#,
+            CredentialKind::ExternalInert,
+        ),
+        (
+            r#"{"provider":"v","name":null,"path":null}"#,
+            CredentialKind::ExternalInert,
+        ),
+        ("{}", CredentialKind::None),
+    ] {
+        assert_eq!(
+            only(&format!(r#","credential":{text}"#))
+                .settings
+                .credential,
+            kind,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn names_are_filtered_before_they_are_hashed() {
+    let body = format!(
+        "[{},{}]",
+        row(""),
+        row("").replace("\"p\"", "\"q\"").replace("c1", "c2")
+    );
+    let filter = Filter {
+        profiles: vec!["q".into()],
+        ..Filter::default()
+    };
+    let listing = decode_with(&body, &filter, ProfileNameMode::Hash);
+    assert_eq!((listing.rows, listing.connections.len()), (2, 1));
+    assert_eq!(
+        listing.connections[0].labels.profile_name().unwrap(),
+        short_hash("q")
+    );
+    let dropped = decode_with(&body, &filter, ProfileNameMode::Drop);
+    assert_eq!(dropped.connections[0].labels.profile_name(), None);
+}
+
+#[test]
+fn deep_nesting_in_a_member_nobody_reads_is_skipped() {
+    let deep = format!(
+        r#","browser":{}{}"#,
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
+    assert_eq!(only(&deep), only(""));
+}
+
+#[test]
+fn projects_tell_whether_they_are_active() {
+    let body = br#"[{"id":"proj_a","name":"A","status":"active"},{"id":"proj_b","name":"B","status":"archived"},
+        {"id":"bad\nid","name":"C","status":"active"}]"#;
+    let projects = Project::list(body).unwrap();
+    assert_eq!(projects.len(), 2);
+    assert!(projects[0].active && !projects[1].active);
+}
+
+proptest! {
+    #[test]
+    fn both_passes_read_the_same(names in proptest::collection::vec("\\PC{1,20}", 0..8)) {
+        let rows: Vec<_> = names.iter().enumerate().map(|(index, name)| {
+            serde_json::json!({"id": format!("id{index}"), "profile_name": name, "domain": name,
+                "status": "NEEDS_AUTH", "fields": [{"label": name}], "extra": {"deep": [name]}})
+        }).collect();
+        let body = serde_json::to_vec(&rows).unwrap();
+        let (scope, filter) = (Scope::default(), Filter::default());
+        let decoder = Decoder { scope: &scope, profile_names: ProfileNameMode::Keep, filter: &filter };
+        let one = decoder.list(&body).unwrap();
+        let other = decoder.list_row_by_row(&body).unwrap();
+        prop_assert_eq!(&one.connections, &other.connections);
+        prop_assert_eq!(one.rows, names.len());
+        for (connection, name) in one.connections.iter().zip(&names) {
+            prop_assert_eq!(connection.labels.domain(), name.as_str());
+        }
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(body in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let (scope, filter) = (Scope::default(), Filter::default());
+        let decoder = Decoder { scope: &scope, profile_names: ProfileNameMode::Keep, filter: &filter };
+        let _ = decoder.list(&body);
+        let _ = decoder.one(&body);
+    }
+}
