@@ -1,1 +1,192 @@
-//! (empty)
+//! One collection at a time and for all: which requests, when, and what is
+//! served while the API does not answer.
+//!
+//! A scrape joins the collection that is under way or starts one, waits for it
+//! no longer than its own deadline, and shows what there is: fresh, or held
+//! within its bound. A collection is whole or it does not count.
+
+mod account;
+mod assemble;
+mod gather;
+mod plan;
+mod scope;
+mod walk;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use self::account::Account;
+pub use self::account::{AccountSettings, Projects};
+use crate::kernel::Client;
+use crate::model::{Fleet, ProfileNameMode, ScrapeOutcome, Timestamp};
+
+/// Connections that went missing from a whole list and are asked for by id,
+/// per collection and scope. More of them end over the next collections.
+pub const MISSING_PER_COLLECTION: usize = 25;
+
+/// How collections are made, the same for every account.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `--kernel.timeout`: what a collection may take, unless the scraper
+    /// gives it longer.
+    pub timeout: Duration,
+    /// `--kernel.cache`: within this age, scrapes share one collection.
+    pub cache: Duration,
+    /// `--kernel.hold`: how long the last known state is served while the API
+    /// fails.
+    pub hold: Duration,
+    /// `--kernel.concurrency`: pages of one walk that are fetched at once.
+    pub concurrency: usize,
+    /// `--kernel.max-connections`: more is an error.
+    pub max_connections: usize,
+    /// `--metrics.profile-name`.
+    pub profile_names: ProfileNameMode,
+}
+
+/// Which connections of a scope are exported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// These, by id.
+    Ids(Vec<Box<str>>),
+    /// Every one, narrowed where a list is not empty. Names match exactly.
+    Every {
+        /// `domain` is one of these.
+        domains: Vec<Box<str>>,
+        /// `profile_name` is one of these.
+        profiles: Vec<Box<str>>,
+    },
+}
+
+/// What a scrape wants to see, and until when it waits.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The scraper has its answer by then, whatever the API does.
+    pub deadline: Instant,
+    /// Only this account.
+    pub account: Option<&'a str>,
+    /// Only this project.
+    pub project: Option<&'a str>,
+}
+
+impl Request<'_> {
+    /// Everything, within `budget` from now.
+    pub fn everything(budget: Duration) -> Self {
+        Self {
+            deadline: Instant::now() + budget,
+            account: None,
+            project: None,
+        }
+    }
+}
+
+/// What a scrape gets.
+#[derive(Clone, Debug)]
+pub struct Collected {
+    /// What there is to show.
+    pub fleet: Arc<Fleet>,
+    /// Where it came from.
+    pub outcome: ScrapeOutcome,
+}
+
+impl Collected {
+    /// Whether the API answered fully for everything that is shown.
+    pub fn is_whole(&self) -> bool {
+        !self.fleet.scopes.is_empty() && self.fleet.scopes.iter().all(|view| view.up)
+    }
+}
+
+/// Collects all accounts side by side.
+pub struct Collector {
+    accounts: Vec<Arc<Account>>,
+}
+
+impl Collector {
+    /// A collector of these accounts. Sends nothing yet.
+    pub fn new(settings: &Arc<Settings>, accounts: Vec<(AccountSettings, Client)>) -> Self {
+        let accounts = accounts
+            .into_iter()
+            .map(|(account, client)| Arc::new(Account::new(account, client, Arc::clone(settings))))
+            .collect();
+        Self { accounts }
+    }
+
+    /// The names of the accounts, where the configuration gives them.
+    pub fn account_names(&self) -> impl Iterator<Item = Option<&str>> {
+        self.accounts.iter().map(|account| account.name())
+    }
+
+    /// What `request` asks for, by its deadline at the latest.
+    pub async fn collect(&self, request: Request<'_>) -> Collected {
+        let wanted = self.accounts.iter().filter(|account| {
+            request
+                .account
+                .is_none_or(|name| account.name() == Some(name))
+        });
+        let parts = wanted.map(|account| account.collect(request.deadline, request.project));
+        let parts = futures_util::future::join_all(parts).await;
+        let mut fleet = Fleet::default();
+        let mut outcomes = Vec::new();
+        let now = Timestamp::from(SystemTime::now());
+        for part in parts {
+            fleet.accounts.push(part.account.rate_view(now));
+            outcomes.extend(part.scopes.iter().map(|(_, outcome)| *outcome));
+            fleet
+                .scopes
+                .extend(part.scopes.into_iter().map(|(view, _)| view));
+        }
+        Collected {
+            fleet: Arc::new(fleet),
+            outcome: overall(&outcomes),
+        }
+    }
+
+    /// What is known without asking: the last snapshots, however old. Never
+    /// calls the API.
+    pub fn last(&self) -> Fleet {
+        let now = Timestamp::from(SystemTime::now());
+        Fleet {
+            accounts: self
+                .accounts
+                .iter()
+                .map(|account| account.rate_view(now))
+                .collect(),
+            scopes: self
+                .accounts
+                .iter()
+                .flat_map(|account| account.last())
+                .collect(),
+        }
+    }
+}
+
+/// One word for a scrape of several scopes: the worst, but something to show
+/// is not nothing.
+fn overall(outcomes: &[ScrapeOutcome]) -> ScrapeOutcome {
+    let all_empty = outcomes
+        .iter()
+        .all(|outcome| *outcome == ScrapeOutcome::Empty);
+    match outcomes.iter().max() {
+        None => ScrapeOutcome::Empty,
+        Some(ScrapeOutcome::Empty) if !all_empty => ScrapeOutcome::Held,
+        Some(worst) => *worst,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scrape_is_as_good_as_its_worst_part() {
+        use ScrapeOutcome::{Budgeted, Empty, Fresh, Held, Shared};
+        assert_eq!(overall(&[Fresh, Fresh]), Fresh);
+        assert_eq!(overall(&[Fresh, Shared]), Shared);
+        assert_eq!(overall(&[Budgeted, Shared]), Budgeted);
+        assert_eq!(overall(&[Held, Fresh]), Held);
+        assert_eq!(overall(&[Empty, Fresh]), Held);
+        assert_eq!(overall(&[Empty, Empty]), Empty);
+        assert_eq!(overall(&[]), Empty);
+    }
+}

@@ -1,0 +1,336 @@
+//! Carrying out a plan: the requests of one collection of one scope.
+
+use std::collections::HashSet;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::plan::{Knowledge, ListQuery, Plan, choose, narrowed};
+use super::walk::{Broken, Walk, Walked};
+use super::{Selection, Settings};
+use crate::kernel::{Client, Deadline, Decoder, Error, Filter, Listing, Query, Unknown};
+use crate::model::{Connection, Endpoint, Scope};
+
+/// The largest single connection that is accepted.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// After so many ids could not be had, the others are not asked for: the API
+/// has a bad hour, and each failure has cost three tries.
+const FAILURES: usize = 3;
+
+/// Everything in a path segment but RFC 3986's unreserved characters. The dot
+/// too: `..` would be taken for the parent.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'.');
+
+/// What the requests of one collection brought.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    /// In the order of arrival: where an id comes twice, the later one is newer.
+    pub(super) connections: Vec<Connection>,
+    /// Rows that cannot be read, with their id where at least that can be.
+    pub(super) malformed: Vec<Option<Box<str>>>,
+    /// Values that this build does not know.
+    pub(super) unknown: Vec<Unknown>,
+    /// Ids that were asked for one by one, and the API does not know.
+    pub(super) gone: Vec<Box<str>>,
+    /// Ids that were asked for one by one in vain.
+    pub(super) failed: Vec<Box<str>>,
+    /// Why, for the first of them.
+    pub(super) failure: Option<Error>,
+    /// A whole list was read, so an absent connection may be gone.
+    pub(super) listed: bool,
+    /// The pages were not where they should be.
+    pub(super) fell_back: bool,
+}
+
+impl Gathered {
+    fn add(&mut self, listing: Listing) {
+        self.connections.extend(listing.connections);
+        self.malformed.extend(listing.malformed);
+        self.unknown.extend(listing.unknown);
+    }
+
+    fn fail(&mut self, id: &str, error: Error) {
+        self.failed.push(id.into());
+        self.failure.get_or_insert(error);
+    }
+}
+
+/// One collection of one scope.
+pub(super) struct Gathering<'a> {
+    pub(super) client: &'a Client,
+    pub(super) settings: &'a Settings,
+    pub(super) scope: &'a Scope,
+    pub(super) selection: &'a Selection,
+    pub(super) filter: &'a Filter,
+    pub(super) deadline: &'a Deadline,
+    pub(super) one_by_one: bool,
+}
+
+impl Gathering<'_> {
+    /// Fetches what the selection wants, with the fewest requests that are
+    /// known to do, and learns from it.
+    pub(super) async fn run(&self, known: &mut Knowledge) -> Result<Gathered, Error> {
+        let choice = choose(self.selection, known);
+        tracing::debug!(
+            account = self.scope.account(),
+            project = self.scope.project(),
+            plan = ?choice.plan,
+            requests = choice.cost,
+            reason = choice.reason,
+            "planned"
+        );
+        known.turn += 1;
+        let mut gathered = Gathered::default();
+        match choice.plan {
+            Plan::Walk { give_up_after } => {
+                let ended = self.whole_list(give_up_after, known, &mut gathered).await?;
+                if !ended {
+                    self.one_by_one(known, &mut gathered).await?;
+                }
+            }
+            Plan::Narrowed | Plan::ById => self.one_by_one(known, &mut gathered).await?,
+        }
+        Ok(gathered)
+    }
+
+    async fn one_by_one(
+        &self,
+        known: &mut Knowledge,
+        gathered: &mut Gathered,
+    ) -> Result<(), Error> {
+        match self.selection {
+            Selection::Every { .. } => self.narrowed_lists(known, gathered).await,
+            Selection::Ids(ids) => {
+                let have: HashSet<_> = gathered
+                    .connections
+                    .iter()
+                    .map(|row| row.labels.id().into_owned())
+                    .collect();
+                let rest: Vec<_> = ids.iter().filter(|id| !have.contains(&***id)).collect();
+                self.by_id(&rest, gathered).await
+            }
+        }
+    }
+
+    /// Walks the whole list; `false`: given up.
+    async fn whole_list(
+        &self,
+        give_up_after: Option<u64>,
+        known: &mut Knowledge,
+        gathered: &mut Gathered,
+    ) -> Result<bool, Error> {
+        let rows = known.total.unwrap_or(known.at_least);
+        let everything = ListQuery::default();
+        let walk = self.walk(&everything, Some((rows, known.stride)), give_up_after);
+        match walk.run().await {
+            Ok(walked) => {
+                known.stride = walked.stride;
+                let rows = walked.listing.rows as u64;
+                (known.total, known.at_least) = if walked.gave_up {
+                    (None, rows)
+                } else {
+                    (Some(rows), 0)
+                };
+                gathered.fell_back |= walked.fell_back;
+                gathered.listed = !walked.gave_up;
+                gathered.add(walked.listing);
+                Ok(gathered.listed)
+            }
+            Err(Broken {
+                error,
+                at_least,
+                stride,
+            }) => {
+                // A list that broke off has told how far it reaches, which lets
+                // the next walk be parallel.
+                if known.total.is_none() && at_least > known.at_least {
+                    known.at_least = at_least;
+                    known.stride = stride;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn narrowed_lists(
+        &self,
+        known: &mut Knowledge,
+        gathered: &mut Gathered,
+    ) -> Result<(), Error> {
+        let queries = narrowed(self.selection);
+        known.narrowed.resize(queries.len(), None);
+        let stride = known.stride;
+        let before = known.narrowed.clone();
+        let walk = async |at: usize| {
+            let expected = before[at].map(|rows| (rows, stride));
+            let walked = self.walk(&queries[at], expected, None).run().await;
+            (at, walked)
+        };
+        let mut take = |(at, walked): (usize, Result<Walked, Broken>)| -> Result<(), Error> {
+            let walked = walked.map_err(|broken| broken.error)?;
+            known.narrowed[at] = Some(walked.listing.rows as u64);
+            gathered.fell_back |= walked.fell_back;
+            gathered.add(walked.listing);
+            Ok(())
+        };
+        // The first one alone: whatever is wrong with the key or the API then
+        // costs one request.
+        if !queries.is_empty() {
+            take(walk(0).await)?;
+        }
+        let mut waiting = 1..queries.len();
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            while under_way.len() < self.settings.concurrency
+                && let Some(at) = waiting.next()
+            {
+                under_way.push(walk(at));
+            }
+            let Some(walked) = under_way.next().await else {
+                break;
+            };
+            take(walked)?;
+        }
+        gathered.listed = true;
+        Ok(())
+    }
+
+    fn walk<'b>(
+        &'b self,
+        query: &'b ListQuery,
+        expected: Option<(u64, u64)>,
+        give_up_after: Option<u64>,
+    ) -> Walk<'b> {
+        Walk {
+            client: self.client,
+            decoder: self.decoder(),
+            project: self.scope.project(),
+            query,
+            deadline: self.deadline,
+            concurrency: self.settings.concurrency,
+            expected,
+            one_by_one: self.one_by_one,
+            max_connections: self.settings.max_connections,
+            give_up_after,
+        }
+    }
+
+    /// Asks for each of `ids` by itself. A refused key fails the collection; a
+    /// single connection that cannot be had does not.
+    pub(super) async fn by_id(
+        &self,
+        ids: &[&Box<str>],
+        gathered: &mut Gathered,
+    ) -> Result<(), Error> {
+        let Some((first, rest)) = ids.split_first() else {
+            return Ok(());
+        };
+        let answer = self.fetch(first).await;
+        if let (_, Err(error)) = &answer
+            && !error.is_not_found()
+        {
+            return Err(error.clone());
+        }
+        self.take(answer, gathered)?;
+        let mut waiting = rest.iter();
+        let mut under_way = FuturesUnordered::new();
+        let mut answered = HashSet::new();
+        loop {
+            while under_way.len() < self.settings.concurrency
+                && let Some(id) = waiting.next()
+            {
+                under_way.push(self.fetch(id));
+            }
+            let Some(answer) = under_way.next().await else {
+                break;
+            };
+            answered.insert(answer.0);
+            self.take(answer, gathered)?;
+            if gathered.failed.len() >= FAILURES {
+                break;
+            }
+        }
+        drop(under_way);
+        let unasked = rest.iter().filter(|id| !answered.contains(&****id));
+        gathered.failed.extend(unasked.map(|id| (**id).clone()));
+        Ok(())
+    }
+
+    fn take(
+        &self,
+        (id, answer): (&str, Result<Listing, Error>),
+        gathered: &mut Gathered,
+    ) -> Result<(), Error> {
+        match answer {
+            Ok(listing) => {
+                // An answer about another connection says nothing of this one.
+                let other = |row: &Connection| row.labels.id() != id;
+                if listing.connections.iter().any(other) {
+                    gathered.malformed.push(Some(id.into()));
+                } else {
+                    gathered.add(listing);
+                }
+            }
+            Err(error) if error.is_not_found() => gathered.gone.push(id.into()),
+            Err(error) if error.is_denied() => return Err(error),
+            Err(error) => gathered.fail(id, error),
+        }
+        Ok(())
+    }
+
+    async fn fetch<'b>(&self, id: &'b str) -> (&'b str, Result<Listing, Error>) {
+        let path = format!("/auth/connections/{}", segment(id));
+        let query = Query {
+            endpoint: Endpoint::Connection,
+            path: &path,
+            project: self.scope.project(),
+            max_body: MAX_BODY,
+        };
+        let answer = self
+            .client
+            .get(query, self.deadline, |body| self.decoder().one(body))
+            .await;
+        (id, answer.map(|answer| answer.value))
+    }
+
+    fn decoder(&self) -> Decoder<'_> {
+        Decoder {
+            scope: self.scope,
+            profile_names: self.settings.profile_names,
+            filter: self.filter,
+        }
+    }
+}
+
+/// `id` as one segment of a path. No encoding keeps `.` and `..` from being
+/// taken for directories, so those two are made into something that is not
+/// found.
+fn segment(id: &str) -> String {
+    match id {
+        "." | ".." => format!("%00{id}"),
+        id => utf8_percent_encode(id, SEGMENT).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_one_segment_and_nothing_else() {
+        assert_eq!(segment("ma_abc-123.x~"), "ma_abc-123.x~");
+        assert_eq!(segment("a/../b?c#d%e f"), "a%2F..%2Fb%3Fc%23d%25e%20f");
+        assert_eq!(segment("ü"), "%C3%BC");
+        for dots in [".", ".."] {
+            let url = format!("http://h/auth/connections/{}", segment(dots));
+            let url = reqwest::Url::parse(&url).unwrap();
+            assert!(url.path().starts_with("/auth/connections/%00"), "{url}");
+        }
+    }
+}

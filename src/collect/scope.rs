@@ -1,0 +1,439 @@
+//! One scope: its collections, one at a time, and what they left.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use super::account::Shared;
+use super::assemble::{self, Assembled, Before, Kept, LastSeen};
+use super::gather::{Gathered, Gathering};
+use super::plan::{Knowledge, choose};
+use super::{MISSING_PER_COLLECTION, Selection};
+use crate::kernel::{Error, Filter};
+use crate::model::{ErrorReason, Scope, ScopeView, ScrapeOutcome, Snapshot, Timestamp, WaitReason};
+
+/// How many collections go on one page after the other once the pages were not
+/// where they should be.
+const DISTRUST: u64 = 20;
+
+/// How long beyond `--kernel.hold` a snapshot is served that is old only
+/// because the quota had nothing left: the quota is per minute.
+const QUOTA_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Collects one scope.
+pub(super) struct ScopeCollector {
+    scope: Arc<Scope>,
+    selection: Selection,
+    filter: Filter,
+    shared: Arc<Shared>,
+    state: Mutex<State>,
+    /// Closed once the collection is over.
+    flight: Mutex<Option<watch::Receiver<()>>>,
+}
+
+#[derive(Default)]
+struct State {
+    held: Option<Held>,
+    /// Whether the last collection came whole; `None` before the first one.
+    up: Option<bool>,
+    knowledge: Knowledge,
+    /// Walk one page after the other until this turn.
+    distrust_until: u64,
+    kept: Kept,
+    /// Where to go on asking for connections that went missing.
+    missing_cursor: usize,
+    /// The last collection failed because there is no such active project.
+    gone: bool,
+}
+
+#[derive(Clone)]
+struct Held {
+    snapshot: Arc<Snapshot>,
+    at: Instant,
+}
+
+/// How a scrape came by its data.
+pub(super) enum Part {
+    /// Nothing to wait for.
+    Ready(ScrapeOutcome),
+    /// To be started.
+    Start,
+    /// Under way since before.
+    Join(watch::Receiver<()>),
+}
+
+impl ScopeCollector {
+    pub(super) fn new(scope: Scope, selection: Selection, shared: Arc<Shared>) -> Self {
+        let filter = match &selection {
+            Selection::Ids(ids) => Filter {
+                ids: Some(ids.iter().cloned().collect()),
+                ..Filter::default()
+            },
+            Selection::Every { domains, profiles } => Filter {
+                ids: None,
+                domains: domains.clone(),
+                profiles: profiles.clone(),
+            },
+        };
+        Self {
+            scope: Arc::new(scope),
+            selection,
+            filter,
+            shared,
+            state: Mutex::default(),
+            flight: Mutex::default(),
+        }
+    }
+
+    pub(super) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Decides what a scrape does here, without waiting.
+    pub(super) fn part(&self) -> Part {
+        if let Some(flight) = self.flight() {
+            return Part::Join(flight);
+        }
+        let now = Instant::now();
+        let state = self.state();
+        let Some(held) = &state.held else {
+            return Part::Start;
+        };
+        let cache = self.shared.settings.cache;
+        if state.up == Some(true) && !cache.is_zero() && now - held.at <= cache {
+            return Part::Ready(ScrapeOutcome::Shared);
+        }
+        let cost = choose(&self.selection, &state.knowledge).cost;
+        match self.shared.client.would_wait(cost) {
+            Some(WaitReason::RetryAfter) => Part::Ready(ScrapeOutcome::Held),
+            Some(_) => Part::Ready(ScrapeOutcome::Budgeted),
+            None => Part::Start,
+        }
+    }
+
+    /// Starts a collection, unless one has been started meanwhile. It goes on
+    /// when the scrape that started it does not wait any longer.
+    pub(super) fn start(self: &Arc<Self>, epoch: u64, span: Duration) -> watch::Receiver<()> {
+        let mut flight = self.flight.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = flight
+            .as_ref()
+            .filter(|running| running.has_changed().is_ok())
+        {
+            return running.clone();
+        }
+        let (over, running) = watch::channel(());
+        *flight = Some(running.clone());
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            this.run(epoch, span).await;
+            drop(over);
+        });
+        running
+    }
+
+    /// Waits for a collection, not beyond `deadline`; whether it is over.
+    pub(super) async fn wait(mut flight: watch::Receiver<()>, deadline: Instant) -> bool {
+        // Nothing is ever sent: the channel closes when the collection is over.
+        timeout_at(deadline, flight.changed()).await.is_ok()
+    }
+
+    /// What a scrape shows that came by its data like this. `since`: a
+    /// snapshot from then on is fresh, whatever may be held.
+    pub(super) fn view(
+        &self,
+        outcome: ScrapeOutcome,
+        since: Instant,
+    ) -> (ScopeView, ScrapeOutcome) {
+        let now = Instant::now();
+        let mut state = self.state();
+        let up = state.up == Some(true);
+        let settings = &self.shared.settings;
+        let patience = self
+            .shared
+            .client
+            .pace(choose(&self.selection, &state.knowledge).cost)
+            + QUOTA_PATIENCE;
+        let bound = match outcome {
+            ScrapeOutcome::Budgeted => settings.hold + patience,
+            ScrapeOutcome::Shared => settings.hold.max(settings.cache),
+            _ => settings.hold,
+        };
+        let age = |held: &Held| now.saturating_duration_since(held.at);
+        // What no scrape can show any more need not be kept either.
+        let longest = settings.hold.max(settings.cache) + patience;
+        if state
+            .held
+            .as_ref()
+            .is_some_and(|held| held.at < since && age(held) > longest)
+        {
+            state.held = None;
+        }
+        let shown = state
+            .held
+            .as_ref()
+            .filter(|held| held.at >= since || age(held) <= bound);
+        let fresh = shown.is_some_and(|held| held.at >= since);
+        let outcome = match outcome {
+            _ if shown.is_none() => ScrapeOutcome::Empty,
+            ScrapeOutcome::Fresh if !(up && fresh) => ScrapeOutcome::Held,
+            ScrapeOutcome::Shared if !up => ScrapeOutcome::Held,
+            outcome => outcome,
+        };
+        let snapshot = shown.map(|held| Arc::clone(&held.snapshot));
+        (
+            ScopeView {
+                scope: Arc::clone(&self.scope),
+                up,
+                snapshot,
+            },
+            outcome,
+        )
+    }
+
+    /// Whether the API has said that the project is not there, or not active.
+    pub(super) fn is_gone(&self) -> bool {
+        self.state().gone
+    }
+
+    /// The last snapshot, as long as there is one.
+    pub(super) fn last(&self) -> ScopeView {
+        let state = self.state();
+        ScopeView {
+            scope: Arc::clone(&self.scope),
+            up: state.up == Some(true),
+            snapshot: state.held.as_ref().map(|held| Arc::clone(&held.snapshot)),
+        }
+    }
+
+    async fn run(&self, epoch: u64, span: Duration) {
+        let deadline = self.shared.client.deadline(epoch, span, true);
+        let (mut known, one_by_one, before, kept, cursor) = {
+            let state = self.state();
+            let one_by_one = state.knowledge.turn < state.distrust_until;
+            let hold = self.shared.settings.hold;
+            let longest = hold.max(self.shared.settings.cache);
+            let before = state.held.clone().filter(|held| {
+                // What was up is what the last collection saw, however long ago
+                // that was; what is held while the API fails has its bound.
+                state.up == Some(true) || held.at.elapsed() <= longest
+            });
+            let kept = state.kept.clone();
+            (
+                state.knowledge.clone(),
+                one_by_one,
+                before,
+                kept,
+                state.missing_cursor,
+            )
+        };
+        let gathering = Gathering {
+            client: &self.shared.client,
+            settings: &self.shared.settings,
+            scope: &self.scope,
+            selection: &self.selection,
+            filter: &self.filter,
+            deadline: &deadline,
+            one_by_one,
+        };
+        let result = gathering.run(&mut known).await;
+        let mut gathered = match result {
+            Ok(gathered) => gathered,
+            Err(error) => return self.failed(known, &error),
+        };
+        assemble::sort_and_deduplicate(&mut gathered.connections);
+        let seen = before.as_ref().map(|held| {
+            let wall = held.snapshot.fetched_at;
+            (held, LastSeen { at: held.at, wall })
+        });
+        let before = seen.as_ref().map(|(held, seen)| Before {
+            snapshot: &held.snapshot,
+            seen: *seen,
+            kept: &kept,
+        });
+        let unasked = self
+            .confirm_missing(&gathering, &mut gathered, before.as_ref(), cursor)
+            .await;
+        let hold = self.shared.settings.hold;
+        let assembled = assemble::assemble(
+            &self.selection,
+            &mut gathered,
+            &unasked,
+            before.as_ref(),
+            |at| at.elapsed() <= hold,
+        );
+        self.finished(known, &gathered, assembled, one_by_one, unasked.len());
+    }
+
+    /// Asks for connections that went missing from a whole list. Returns those
+    /// that it did not get to.
+    async fn confirm_missing(
+        &self,
+        gathering: &Gathering<'_>,
+        gathered: &mut Gathered,
+        before: Option<&Before<'_>>,
+        cursor: usize,
+    ) -> HashSet<Box<str>> {
+        if !gathered.listed {
+            return HashSet::new();
+        }
+        let unread: HashSet<&str> = gathered
+            .malformed
+            .iter()
+            .flatten()
+            .map(|id| &**id)
+            .collect();
+        let missing: Vec<Box<str>> = match &self.selection {
+            Selection::Every { .. } => before
+                .iter()
+                .flat_map(|before| {
+                    assemble::missing(&before.snapshot.connections, &gathered.connections)
+                })
+                .map(|row| row.labels.id().into())
+                .filter(|id: &Box<str>| !unread.contains(&**id))
+                .collect(),
+            Selection::Ids(ids) => {
+                let here: HashSet<_> = gathered
+                    .connections
+                    .iter()
+                    .map(|row| row.labels.id())
+                    .collect();
+                let gone: HashSet<_> = before
+                    .iter()
+                    .flat_map(|before| &before.snapshot.found)
+                    .filter(|entry| !entry.found)
+                    .map(|entry| &entry.id)
+                    .collect();
+                ids.iter()
+                    .filter(|id| !here.contains(&***id) && !unread.contains(&***id))
+                    .filter(|id| !gone.contains(id))
+                    .cloned()
+                    .collect()
+            }
+        };
+        drop(unread);
+        if missing.is_empty() {
+            return HashSet::new();
+        }
+        // Going around, so that those that the list forgets again and again do
+        // not keep the others from their turn.
+        let start = cursor % missing.len();
+        let turn: Vec<_> = missing
+            .iter()
+            .cycle()
+            .skip(start)
+            .take(missing.len())
+            .collect();
+        let (now, later) = turn.split_at(turn.len().min(MISSING_PER_COLLECTION));
+        tracing::debug!(
+            missing = missing.len(),
+            asked = now.len(),
+            "asking for missing connections"
+        );
+        if let Err(error) = gathering.by_id(now, gathered).await {
+            // The list came whole; these rows alone are not known.
+            gathered.failed.extend(now.iter().map(|id| (**id).clone()));
+            gathered.failure.get_or_insert(error);
+        }
+        assemble::sort_and_deduplicate(&mut gathered.connections);
+        self.state().missing_cursor = start + now.len();
+        later.iter().map(|id| (**id).clone()).collect()
+    }
+
+    fn failed(&self, known: Knowledge, error: &Error) {
+        {
+            let mut state = self.state();
+            state.knowledge = known;
+            state.up = Some(false);
+            state.gone = error.reason() == ErrorReason::ProjectNotFound;
+        }
+        tracing::warn!(
+            account = self.scope.account(),
+            project = self.scope.project(),
+            endpoint = %error.endpoint(),
+            reason = %error.reason(),
+            %error,
+            "collection failed"
+        );
+    }
+
+    fn finished(
+        &self,
+        known: Knowledge,
+        gathered: &Gathered,
+        assembled: Assembled,
+        one_by_one: bool,
+        waiting: usize,
+    ) {
+        let observer = self.shared.client.observer();
+        for _ in &gathered.malformed {
+            observer.error(ErrorReason::MalformedRow);
+        }
+        self.shared.tell_unknown(&gathered.unknown);
+        let whole = gathered.malformed.is_empty() && gathered.failed.is_empty();
+        let oldest = assembled.kept.values().map(|seen| seen.wall).min();
+        let now = Timestamp::from(SystemTime::now());
+        let snapshot = Snapshot {
+            fetched_at: oldest.unwrap_or(now),
+            clock: self.shared.client.clock().unwrap_or_default(),
+            connections: assembled.connections,
+            found: assembled.found,
+        };
+        tracing::debug!(
+            account = self.scope.account(),
+            project = self.scope.project(),
+            connections = snapshot.connections.len(),
+            whole,
+            waiting,
+            "collected"
+        );
+        let recovered = {
+            let mut state = self.state();
+            if gathered.fell_back && !one_by_one {
+                state.distrust_until = known.turn + DISTRUST;
+            }
+            state.knowledge = known;
+            state.kept = assembled.kept;
+            state.gone = false;
+            state.held = Some(Held {
+                snapshot: Arc::new(snapshot),
+                at: Instant::now(),
+            });
+            whole && state.up.replace(whole) == Some(false)
+        };
+        if !whole {
+            self.state().up = Some(false);
+            self.log_unwhole(gathered);
+        } else if recovered {
+            tracing::info!(
+                account = self.scope.account(),
+                project = self.scope.project(),
+                "the API answers again"
+            );
+        }
+    }
+
+    fn log_unwhole(&self, gathered: &Gathered) {
+        tracing::warn!(
+            account = self.scope.account(),
+            project = self.scope.project(),
+            unreadable = gathered.malformed.len(),
+            failed = gathered.failed.len(),
+            error = gathered.failure.as_ref().map(tracing::field::display),
+            "some connections could not be read; their last known state is kept"
+        );
+    }
+
+    fn flight(&self) -> Option<watch::Receiver<()>> {
+        let flight = self.flight.lock().unwrap_or_else(PoisonError::into_inner);
+        flight
+            .clone()
+            .filter(|running| running.has_changed().is_ok())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
