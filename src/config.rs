@@ -1,1 +1,3 @@
-//! (empty)
+//! Configuration.
+
+pub mod web_config;

@@ -1,1 +1,9 @@
-//! (empty)
+//! Serving HTTP to scrapers: listeners, the bounded server, TLS and access.
+//!
+//! This room knows nothing of Kernel: a [`server::Handler`] answers, the rest
+//! keeps strangers from costing more than a bounded amount.
+
+pub mod auth;
+pub mod listener;
+pub mod server;
+pub mod tls;

@@ -1,0 +1,490 @@
+//! Places for connections: who may stay, who goes first, who has had his time.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+
+use super::Limits;
+
+/// When draining, a connection without a request gets this long to say goodbye.
+const GOODBYE: Duration = Duration::from_millis(500);
+
+/// The places of one server.
+pub(super) struct Admission {
+    limits: Limits,
+    places: Mutex<Places>,
+}
+
+/// Connections by id, which is by age.
+#[derive(Default)]
+struct Places {
+    last_id: u64,
+    /// Without a whole request head so far.
+    fresh: BTreeMap<u64, Arc<Connection>>,
+    /// Have sent at least one.
+    proven: BTreeMap<u64, Arc<Connection>>,
+    draining: Option<Instant>,
+}
+
+/// One connection as the places see it.
+pub(super) struct Connection {
+    id: u64,
+    evict: CancellationToken,
+    state: Mutex<State>,
+}
+
+struct State {
+    proven: bool,
+    /// HTTP/2: bytes between requests are no beginning of a head.
+    multiplexed: bool,
+    /// Since when there is no request: accepting, or the end of the last one.
+    waiting_since: Instant,
+    /// First byte of a head that is not whole yet.
+    head_since: Option<Instant>,
+    /// The peer's window is full, since then.
+    blocked: Option<Blocked>,
+    last_exchange: u64,
+    /// Requests under way.
+    exchanges: Vec<Exchange>,
+}
+
+struct Blocked {
+    since: Instant,
+    written: usize,
+}
+
+struct Exchange {
+    id: u64,
+    started: Instant,
+    /// When the protocol must have come back for more of the body. `None`
+    /// while it is waiting for us.
+    expected: Option<Instant>,
+}
+
+/// Why a connection is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    SlowHead,
+    Idle,
+    Stalled,
+    Overdue,
+    Goodbye,
+}
+
+impl Admission {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            places: Mutex::default(),
+        }
+    }
+
+    fn places(&self) -> MutexGuard<'_, Places> {
+        // Every change of the maps is a single call, so they are whole.
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for a new connection, for which another may have to go; `None`
+    /// when all are answering.
+    pub(super) fn admit(&self, now: Instant) -> Option<Arc<Connection>> {
+        let mut places = self.places();
+        if places.fresh.len() >= self.limits.fresh_connections {
+            places.evict_oldest_fresh();
+        }
+        if places.fresh.len() + places.proven.len() >= self.limits.connections
+            && !places.make_room()
+        {
+            return None;
+        }
+        places.last_id += 1;
+        let id = places.last_id;
+        let connection = Arc::new(Connection {
+            id,
+            evict: CancellationToken::new(),
+            state: Mutex::new(State {
+                proven: false,
+                multiplexed: false,
+                waiting_since: now,
+                head_since: None,
+                blocked: None,
+                last_exchange: 0,
+                exchanges: Vec::new(),
+            }),
+        });
+        places.fresh.insert(id, Arc::clone(&connection));
+        Some(connection)
+    }
+
+    /// Closes the connection that will be missed least, if there is one.
+    pub(super) fn make_room(&self) {
+        self.places().make_room();
+    }
+
+    /// The connection has sent a whole head.
+    fn prove(&self, id: u64) {
+        let mut places = self.places();
+        // Absent when it was told to go a moment ago.
+        if let Some(connection) = places.fresh.remove(&id) {
+            places.proven.insert(id, connection);
+        }
+    }
+
+    pub(super) fn release(&self, id: u64) {
+        let mut places = self.places();
+        if places.fresh.remove(&id).is_none() {
+            places.proven.remove(&id);
+        }
+    }
+
+    /// From `now` on nobody may idle.
+    pub(super) fn drain(&self, now: Instant) {
+        self.places().draining = Some(now);
+    }
+
+    /// Tells everyone to go; how many there were.
+    pub(super) fn evict_all(&self) -> usize {
+        let places = self.places();
+        let all = places.fresh.values().chain(places.proven.values());
+        all.map(|connection| connection.evict.cancel()).count()
+    }
+
+    /// Closes whoever has had his time, for ever.
+    pub(super) async fn sweep(self: Arc<Self>) {
+        let shortest = [
+            self.limits.header_timeout,
+            self.limits.idle_timeout,
+            self.limits.write_stall,
+            self.limits.response,
+            GOODBYE,
+        ]
+        .into_iter()
+        .min()
+        .unwrap_or(GOODBYE);
+        let mut tick = tokio::time::interval((shortest / 4).max(Duration::from_millis(5)));
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            self.sweep_once(Instant::now());
+        }
+    }
+
+    fn sweep_once(&self, now: Instant) {
+        let mut places = self.places();
+        let draining = places.draining;
+        let mut close = |_: &u64, connection: &mut Arc<Connection>| {
+            let verdict = connection.state().verdict(now, &self.limits, draining);
+            if let Some(reason) = verdict {
+                tracing::debug!(?reason, "connection closed");
+                connection.evict.cancel();
+            }
+            verdict.is_none()
+        };
+        places.fresh.retain(&mut close);
+        places.proven.retain(&mut close);
+    }
+}
+
+impl Places {
+    fn evict_oldest_fresh(&mut self) -> bool {
+        let oldest = self.fresh.pop_first();
+        oldest.is_some_and(|(_, connection)| {
+            connection.evict.cancel();
+            true
+        })
+    }
+
+    /// The longest idle goes, or else the oldest fresh one.
+    fn make_room(&mut self) -> bool {
+        let idle = self
+            .proven
+            .iter()
+            .filter_map(|(id, connection)| Some((connection.state().idle_since()?, *id)))
+            .min();
+        let Some((_, id)) = idle else {
+            return self.evict_oldest_fresh();
+        };
+        if let Some(connection) = self.proven.remove(&id) {
+            connection.evict.cancel();
+        }
+        true
+    }
+}
+
+impl Connection {
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Completes when the connection must end.
+    pub(super) fn evicted(&self) -> WaitForCancellationFuture<'_> {
+        self.evict.cancelled()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Plain values that are each right on their own.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes came.
+    pub(super) fn read(&self, now: Instant) {
+        let mut state = self.state();
+        if state.exchanges.is_empty() && !state.multiplexed {
+            state.head_since.get_or_insert(now);
+        }
+    }
+
+    /// The peer takes no more for now.
+    pub(super) fn write_blocked(&self, now: Instant) {
+        self.state().blocked.get_or_insert(Blocked {
+            since: now,
+            written: 0,
+        });
+    }
+
+    /// Bytes went.
+    pub(super) fn wrote(&self, bytes: usize) {
+        let mut state = self.state();
+        if let Some(blocked) = &mut state.blocked {
+            blocked.written += bytes;
+            if blocked.written >= Limits::STALL_PROGRESS {
+                state.blocked = None;
+            }
+        }
+    }
+
+    /// Everything went.
+    pub(super) fn flushed(&self) {
+        self.state().blocked = None;
+    }
+
+    /// A request head is whole. Returns the exchange's id.
+    pub(super) fn begin(&self, admission: &Admission, multiplexed: bool, now: Instant) -> u64 {
+        let (id, proven) = {
+            let mut state = self.state();
+            state.multiplexed = multiplexed;
+            state.head_since = None;
+            state.last_exchange += 1;
+            let id = state.last_exchange;
+            state.exchanges.push(Exchange {
+                id,
+                started: now,
+                expected: None,
+            });
+            (id, std::mem::replace(&mut state.proven, true))
+        };
+        if !proven {
+            admission.prove(self.id);
+        }
+        id
+    }
+
+    /// The protocol asks for more of a body: it is our turn.
+    pub(super) fn asked(&self, exchange: u64) {
+        self.expect(exchange, None);
+    }
+
+    /// The protocol took `bytes` of a body and should be back within `patience`
+    /// for each [`Limits::STALL_PROGRESS`] of them.
+    ///
+    /// Only HTTP/2 needs this: there a peer stops one response by granting no
+    /// window for it, which the socket does not show.
+    pub(super) fn took(&self, exchange: u64, bytes: usize, patience: Duration, now: Instant) {
+        let portions = u32::try_from(bytes / Limits::STALL_PROGRESS).unwrap_or(u32::MAX);
+        let wait = patience.saturating_mul(portions.saturating_add(1));
+        self.expect(exchange, now.checked_add(wait));
+    }
+
+    fn expect(&self, id: u64, expected: Option<Instant>) {
+        let mut state = self.state();
+        if let Some(exchange) = state.exchanges.iter_mut().find(|each| each.id == id) {
+            exchange.expected = expected;
+        }
+    }
+
+    /// The response has been handed over whole, or given up.
+    pub(super) fn finish(&self, exchange: u64, now: Instant) {
+        let mut state = self.state();
+        state.exchanges.retain(|each| each.id != exchange);
+        state.waiting_since = now;
+        state.head_since = None;
+    }
+}
+
+impl State {
+    /// Since when nobody waits for this connection; `None` while one does.
+    fn idle_since(&self) -> Option<Instant> {
+        (self.exchanges.is_empty() && self.blocked.is_none()).then_some(self.waiting_since)
+    }
+
+    fn verdict(&self, now: Instant, limits: &Limits, draining: Option<Instant>) -> Option<Verdict> {
+        let over = |since: Instant, limit| now.saturating_duration_since(since) >= limit;
+        if let Some(blocked) = &self.blocked {
+            return over(blocked.since, limits.write_stall).then_some(Verdict::Stalled);
+        }
+        if self.exchanges.is_empty() {
+            let head_since = if self.proven {
+                self.head_since
+            } else {
+                Some(self.waiting_since)
+            };
+            return if draining.is_some_and(|since| over(since, GOODBYE)) {
+                Some(Verdict::Goodbye)
+            } else if head_since.is_some_and(|since| over(since, limits.header_timeout)) {
+                Some(Verdict::SlowHead)
+            } else if over(self.waiting_since, limits.idle_timeout) {
+                Some(Verdict::Idle)
+            } else {
+                None
+            };
+        }
+        self.exchanges.iter().find_map(|exchange| {
+            if over(exchange.started, limits.response) {
+                Some(Verdict::Overdue)
+            } else if exchange.expected.is_some_and(|by| now >= by) {
+                Some(Verdict::Stalled)
+            } else {
+                None
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admission(connections: usize, fresh_connections: usize) -> Admission {
+        Admission::new(Limits {
+            connections,
+            fresh_connections,
+            ..Limits::default()
+        })
+    }
+
+    fn gone(connection: &Connection) -> bool {
+        connection.evict.is_cancelled()
+    }
+
+    #[test]
+    fn slow_heads_push_out_each_other_and_nobody_else() {
+        let places = admission(10, 3);
+        let start = Instant::now();
+        let scraper = places.admit(start).expect("room");
+        let exchange = scraper.begin(&places, false, start);
+        scraper.finish(exchange, start);
+        let slow: Vec<_> = (0..1000)
+            .map(|_| places.admit(start).expect("room"))
+            .collect();
+        assert!(!gone(&scraper));
+        assert_eq!(slow.iter().filter(|each| !gone(each)).count(), 3);
+        assert!(slow[997..].iter().all(|each| !gone(each)));
+    }
+
+    #[test]
+    fn the_longest_idle_goes_before_fresh_ones_and_busy_ones_stay() {
+        let places = admission(4, 4);
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let connections: Vec<_> = (0..4).map(|_| places.admit(start).expect("room")).collect();
+        let [busy, late, early, fresh] = &connections[..] else {
+            unreachable!("four were admitted")
+        };
+        busy.begin(&places, false, start);
+        late.finish(late.begin(&places, false, start), at(20));
+        early.finish(early.begin(&places, false, start), at(10));
+        for (expected, name) in [(early, "early"), (late, "late"), (fresh, "fresh")] {
+            assert!(!gone(expected), "{name}");
+            let newcomer = places.admit(at(30)).expect("room");
+            assert!(gone(expected), "{name}");
+            newcomer.begin(&places, false, at(30));
+        }
+        assert!(!gone(busy));
+        assert!(places.admit(at(30)).is_none(), "all are busy");
+    }
+
+    #[test]
+    fn a_released_place_is_free() {
+        let places = admission(1, 1);
+        let start = Instant::now();
+        let first = places.admit(start).expect("room");
+        first.begin(&places, false, start);
+        assert!(places.admit(start).is_none());
+        places.release(first.id());
+        assert!(places.admit(start).is_some());
+    }
+
+    #[test]
+    fn each_phase_has_its_own_time() {
+        let limits = Limits {
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(100),
+            write_stall: Duration::from_secs(30),
+            response: Duration::from_secs(300),
+            ..Limits::default()
+        };
+        let places = Admission::new(limits.clone());
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let connection = places.admit(start).expect("room");
+        let verdict = |now| connection.state().verdict(now, &limits, None);
+
+        // A first head, however busy its sender, counts from accepting.
+        connection.read(at(9));
+        assert_eq!(verdict(at(9)), None);
+        assert_eq!(verdict(at(10)), Some(Verdict::SlowHead));
+
+        // A handler may take its time, up to the bound of a response.
+        let exchange = connection.begin(&places, false, at(10));
+        assert_eq!(verdict(at(309)), None);
+        assert_eq!(verdict(at(310)), Some(Verdict::Overdue));
+
+        // A body that is not fetched: one portion and a part of the next.
+        let bytes = Limits::STALL_PROGRESS + 1;
+        connection.took(exchange, bytes, limits.write_stall, at(20));
+        assert_eq!(verdict(at(79)), None);
+        assert_eq!(verdict(at(80)), Some(Verdict::Stalled));
+        connection.asked(exchange);
+        assert_eq!(verdict(at(80)), None);
+
+        // A full window, with and without progress.
+        connection.write_blocked(at(90));
+        connection.wrote(Limits::STALL_PROGRESS - 1);
+        assert_eq!(verdict(at(119)), None);
+        assert_eq!(verdict(at(120)), Some(Verdict::Stalled));
+        connection.wrote(1);
+        assert_eq!(verdict(at(120)), None);
+
+        // Also after the handler is done with it.
+        connection.write_blocked(at(130));
+        connection.finish(exchange, at(131));
+        assert_eq!(connection.state().idle_since(), None);
+        assert_eq!(verdict(at(160)), Some(Verdict::Stalled));
+        connection.flushed();
+
+        // Idle, then a second head that is slow.
+        assert_eq!(connection.state().idle_since(), Some(at(131)));
+        assert_eq!(verdict(at(230)), None);
+        assert_eq!(verdict(at(231)), Some(Verdict::Idle));
+        connection.read(at(200));
+        connection.read(at(205));
+        assert_eq!(verdict(at(209)), None);
+        assert_eq!(verdict(at(210)), Some(Verdict::SlowHead));
+    }
+
+    #[test]
+    fn draining_ends_the_idle_and_spares_the_busy() {
+        let places = admission(4, 4);
+        let start = Instant::now();
+        let fresh = places.admit(start).expect("room");
+        let busy = places.admit(start).expect("room");
+        busy.begin(&places, false, start);
+        places.drain(start);
+        places.sweep_once(start);
+        assert!(!gone(&fresh));
+        places.sweep_once(start + GOODBYE);
+        assert!(gone(&fresh));
+        assert!(!gone(&busy));
+    }
+}
