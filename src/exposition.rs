@@ -1,1 +1,67 @@
-//! (empty)
+//! The fleet as Prometheus reads it: text 0.0.4, text 1.0.0 and OpenMetrics
+//! 1.0.0, the same series in each.
+//!
+//! [`catalogue`] says what there is, [`negotiate`] which format a scraper
+//! wants. [`stream`] writes it chunk by chunk as the socket takes it, so that a
+//! scrape costs the memory of a chunk, whatever the size of the fleet.
+
+mod body;
+pub mod catalogue;
+pub mod negotiate;
+mod number;
+mod registry;
+mod render;
+
+use std::sync::Arc;
+
+use prometheus::proto::MetricFamily;
+
+pub use body::ExpositionBody;
+pub use negotiate::{Encoding, Escaping, Format};
+pub use registry::probe_families;
+
+use crate::model::{CollectorSet, Fleet, Timestamp};
+
+/// How much is rendered before it is handed on, in bytes.
+pub const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Which series an enum gets: `--metrics.states`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum States {
+    /// One for each value, 0 or 1.
+    #[default]
+    All,
+    /// Only the one that is 1.
+    Active,
+}
+
+/// What to write, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Families of other collectors are left out.
+    pub collectors: CollectorSet,
+    /// Which series an enum gets.
+    pub states: States,
+    /// The text format.
+    pub format: Format,
+    /// Whether it is compressed.
+    pub encoding: Encoding,
+}
+
+/// The answer to a scrape, rendered as it is read.
+///
+/// `own` are the exporter's families, as the `prometheus` crate gathers them.
+/// `now` is this machine's time: ages are as of then.
+pub fn stream(
+    fleet: Arc<Fleet>,
+    own: Vec<MetricFamily>,
+    now: Timestamp,
+    options: Options,
+) -> ExpositionBody {
+    ExpositionBody::new(fleet, own, now, options)
+}
+
+/// The same bytes as [`stream`], at once.
+pub fn render(fleet: &Fleet, own: &[MetricFamily], now: Timestamp, options: Options) -> Vec<u8> {
+    body::render(fleet, own, now, options)
+}

@@ -1,1 +1,426 @@
-//! (empty)
+//! The exporter's own metrics, in a registry of the `prometheus` crate. Names,
+//! help and labels come from [`crate::exposition::catalogue`].
+
+use std::time::Duration;
+
+use prometheus::core::{Collector, Metric, MetricVec, MetricVecBuilder};
+use prometheus::proto::MetricFamily;
+use prometheus::{
+    CounterVec, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts,
+    Registry,
+};
+
+use crate::exposition::catalogue::{self, Family};
+use crate::model::{
+    Endpoint, ErrorReason, Field, RetryReason, ScrapeOutcome, Timestamp, WaitReason,
+};
+
+/// Upper bounds of `kernel_auth_api_request_duration_seconds`: from an answer
+/// out of a cache nearby to one that outlasts any scrape.
+const DURATION_BUCKETS: [f64; 13] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0,
+];
+
+/// What was built, from what, by what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Build {
+    /// The crate's version.
+    pub version: &'static str,
+    /// The git commit, or `unknown`.
+    pub revision: &'static str,
+    /// The compiler's version, or `unknown`.
+    pub rustversion: &'static str,
+}
+
+impl Build {
+    /// This build.
+    pub const fn current() -> Self {
+        const fn or_unknown(text: Option<&'static str>) -> &'static str {
+            match text {
+                Some(text) => text,
+                None => "unknown",
+            }
+        }
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            revision: or_unknown(option_env!("KERNEL_AUTH_EXPORTER_REVISION")),
+            rustversion: or_unknown(option_env!("KERNEL_AUTH_EXPORTER_RUSTVERSION")),
+        }
+    }
+}
+
+/// Counts what the exporter does. A handle: clones count together.
+#[derive(Clone, Debug)]
+pub struct Telemetry {
+    registry: Registry,
+    requests: IntCounterVec,
+    durations: HistogramVec,
+    errors: IntCounterVec,
+    retries: IntCounterVec,
+    waits: CounterVec,
+    unknown_values: IntCounterVec,
+    scrapes: IntCounterVec,
+    last_scrape_duration: Gauge,
+    last_reload_successful: IntGauge,
+    last_reload_success: Gauge,
+}
+
+impl Telemetry {
+    /// Every known label value is there at 0 from the start, so that a first
+    /// error is an increase; of endpoints, those of `endpoints`, which are the
+    /// ones in use.
+    pub fn new(build: Build, endpoints: &[Endpoint]) -> Self {
+        let telemetry = Self {
+            registry: Registry::new(),
+            requests: labelled("kernel_auth_api_requests_total", IntCounterVec::new),
+            durations: labelled("kernel_auth_api_request_duration_seconds", |opts, names| {
+                let opts = HistogramOpts::from(opts).buckets(DURATION_BUCKETS.to_vec());
+                HistogramVec::new(opts, names)
+            }),
+            errors: labelled("kernel_auth_api_errors_total", IntCounterVec::new),
+            retries: labelled("kernel_auth_api_retries_total", IntCounterVec::new),
+            waits: labelled("kernel_auth_api_wait_seconds_total", CounterVec::new),
+            unknown_values: labelled("kernel_auth_api_unknown_values_total", IntCounterVec::new),
+            scrapes: labelled("kernel_auth_exporter_scrapes_total", IntCounterVec::new),
+            last_scrape_duration: unlabelled(
+                "kernel_auth_exporter_last_scrape_duration_seconds",
+                Gauge::with_opts,
+            ),
+            last_reload_successful: unlabelled(
+                "kernel_auth_exporter_config_last_reload_successful",
+                IntGauge::with_opts,
+            ),
+            last_reload_success: unlabelled(
+                "kernel_auth_exporter_config_last_reload_success_timestamp_seconds",
+                Gauge::with_opts,
+            ),
+        };
+        let build_info = labelled("kernel_auth_exporter_build_info", GaugeVec::new);
+        build_info
+            .with_label_values(&[build.version, build.revision, build.rustversion])
+            .set(1.0);
+        telemetry.start_at_zero(endpoints);
+        telemetry.register(build_info);
+        telemetry
+    }
+
+    fn start_at_zero(&self, endpoints: &[Endpoint]) {
+        for endpoint in endpoints {
+            self.durations.with_label_values(&[endpoint.as_str()]);
+            for code in codes() {
+                self.requests.with_label_values(&[endpoint.as_str(), code]);
+            }
+        }
+        touch(&self.errors, ErrorReason::LABELS);
+        touch(&self.retries, RetryReason::LABELS);
+        touch(&self.waits, WaitReason::LABELS);
+        touch(&self.unknown_values, Field::LABELS);
+        touch(&self.scrapes, ScrapeOutcome::LABELS);
+    }
+
+    fn register(&self, build_info: GaugeVec) {
+        let collectors: Vec<Box<dyn Collector>> = vec![
+            Box::new(self.requests.clone()),
+            Box::new(self.durations.clone()),
+            Box::new(self.errors.clone()),
+            Box::new(self.retries.clone()),
+            Box::new(self.waits.clone()),
+            Box::new(self.unknown_values.clone()),
+            Box::new(build_info),
+            Box::new(self.scrapes.clone()),
+            Box::new(self.last_scrape_duration.clone()),
+            Box::new(self.last_reload_successful.clone()),
+            Box::new(self.last_reload_success.clone()),
+            #[cfg(target_os = "linux")]
+            Box::new(prometheus::process_collector::ProcessCollector::for_self()),
+        ];
+        for collector in collectors {
+            self.registry
+                .register(collector)
+                .expect("the catalogue has each name once, as its tests hold");
+        }
+    }
+
+    /// Counts a request to the API that took this long: `code` is the status
+    /// of the answer, `None` where there was none.
+    pub fn api_request(&self, endpoint: Endpoint, code: Option<u16>, took: Duration) {
+        self.requests
+            .with_label_values(&[endpoint.as_str(), code_label(code)])
+            .inc();
+        self.durations
+            .with_label_values(&[endpoint.as_str()])
+            .observe(took.as_secs_f64());
+    }
+
+    /// Counts something that went wrong.
+    pub fn api_error(&self, reason: ErrorReason) {
+        self.errors.with_label_values(&[reason.as_str()]).inc();
+    }
+
+    /// Counts a request sent again.
+    pub fn api_retry(&self, reason: RetryReason) {
+        self.retries.with_label_values(&[reason.as_str()]).inc();
+    }
+
+    /// Adds time that a request was held back.
+    pub fn api_wait(&self, reason: WaitReason, waited: Duration) {
+        self.waits
+            .with_label_values(&[reason.as_str()])
+            .inc_by(waited.as_secs_f64());
+    }
+
+    /// Counts a value that this build does not know.
+    pub fn unknown_value(&self, field: Field) {
+        self.unknown_values
+            .with_label_values(&[field.as_str()])
+            .inc();
+    }
+
+    /// Counts a scrape that took this long.
+    pub fn scrape(&self, outcome: ScrapeOutcome, took: Duration) {
+        self.scrapes.with_label_values(&[outcome.as_str()]).inc();
+        self.last_scrape_duration.set(took.as_secs_f64());
+    }
+
+    /// Notes a load of the configuration, the first one at the start included.
+    pub fn config_reloaded(&self, ok: bool, at: Timestamp) {
+        self.last_reload_successful.set(i64::from(ok));
+        if ok {
+            self.last_reload_success.set(at.as_seconds());
+        }
+    }
+
+    /// Where to register further families, whose names, help and labels are to
+    /// come from the catalogue too.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Everything, as it is now.
+    pub fn gather(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
+    }
+}
+
+/// Creates a metric with the labels of the family `name`, which is in the
+/// catalogue.
+pub(crate) fn labelled<B: MetricVecBuilder>(
+    name: &str,
+    new: impl FnOnce(Opts, &[&str]) -> prometheus::Result<MetricVec<B>>,
+) -> MetricVec<B> {
+    let family = listed(name);
+    let labels: Vec<&str> = family.all_labels().map(|label| label.name).collect();
+    new(opts(family), &labels).expect("names of the catalogue are valid, as its tests hold")
+}
+
+/// Creates a metric without labels for the family `name`, which is in the
+/// catalogue.
+pub(crate) fn unlabelled<M: Metric>(
+    name: &str,
+    new: impl FnOnce(Opts) -> prometheus::Result<M>,
+) -> M {
+    new(opts(listed(name))).expect("names of the catalogue are valid, as its tests hold")
+}
+
+fn listed(name: &str) -> &'static Family {
+    catalogue::family(name).expect("every name in this file is in the catalogue")
+}
+
+fn opts(family: &Family) -> Opts {
+    Opts::new(family.name, family.help)
+}
+
+/// Makes the series of a family with one label.
+fn touch<B: MetricVecBuilder>(metric: &MetricVec<B>, values: &[&str]) {
+    for value in values {
+        metric.with_label_values(&[*value]);
+    }
+}
+
+fn codes() -> impl Iterator<Item = &'static str> {
+    listed("kernel_auth_api_requests_total")
+        .labels
+        .iter()
+        .filter(|label| label.name == "code")
+        .filter_map(|label| label.values)
+        .flatten()
+        .copied()
+}
+
+/// Label `code`: a status outside the known ones is `other`, so that an
+/// invented one makes no series.
+fn code_label(code: Option<u16>) -> &'static str {
+    let Some(code) = code else { return "error" };
+    let code = itoa::Buffer::new().format(code).to_owned();
+    codes().find(|known| *known == code).unwrap_or("other")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn value(telemetry: &Telemetry, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let families = telemetry.gather();
+        let family = families
+            .iter()
+            .find(|family| family.name() == name)
+            .unwrap_or_else(|| panic!("no {name}"));
+        let metric = family
+            .get_metric()
+            .iter()
+            .find(|metric| {
+                labels.iter().all(|(name, value)| {
+                    metric
+                        .get_label()
+                        .iter()
+                        .any(|pair| pair.name() == *name && pair.value() == *value)
+                })
+            })
+            .unwrap_or_else(|| panic!("no {name}{labels:?}"));
+        match family.get_field_type() {
+            prometheus::proto::MetricType::COUNTER => metric.get_counter().get_value(),
+            prometheus::proto::MetricType::GAUGE => metric.get_gauge().get_value(),
+            _ => metric.get_histogram().get_sample_sum(),
+        }
+    }
+
+    fn telemetry() -> Telemetry {
+        Telemetry::new(Build::current(), &[Endpoint::Connections])
+    }
+
+    #[test]
+    fn what_is_gathered_is_what_the_catalogue_lists() {
+        let gathered: BTreeSet<String> = telemetry()
+            .gather()
+            .iter()
+            .map(|family| family.name().to_owned())
+            .collect();
+        let expected: BTreeSet<String> = catalogue::families()
+            .iter()
+            .filter(|family| family.subject == catalogue::Subject::Exporter && family.is_emitted())
+            .filter(|family| cfg!(target_os = "linux") || !family.name.starts_with("process_"))
+            .map(|family| family.name.to_owned())
+            .collect();
+        assert_eq!(gathered, expected);
+    }
+
+    #[test]
+    fn known_values_are_there_at_zero() {
+        let telemetry = telemetry();
+        for family in telemetry.gather() {
+            let listed = catalogue::family(family.name()).unwrap();
+            let expected: usize = listed
+                .labels
+                .iter()
+                .map(|label| match label.name {
+                    "endpoint" => 1,
+                    _ => label.values.map_or(1, <[_]>::len),
+                })
+                .product();
+            assert_eq!(family.get_metric().len(), expected, "{}", family.name());
+        }
+        assert!(
+            value(
+                &telemetry,
+                "kernel_auth_api_errors_total",
+                &[("reason", "tls")]
+            )
+            .abs()
+                < 1e-9
+        );
+    }
+
+    #[test]
+    fn everything_counts() {
+        let telemetry = telemetry();
+        let same = telemetry.clone();
+        let second = Duration::from_millis(1500);
+        same.api_request(Endpoint::Connections, Some(200), second);
+        same.api_request(Endpoint::Connections, Some(418), second);
+        same.api_request(Endpoint::Connections, None, second);
+        same.api_request(Endpoint::Projects, Some(200), second);
+        same.api_error(ErrorReason::Tls);
+        same.api_retry(RetryReason::Asked);
+        same.api_wait(WaitReason::Quota, second);
+        same.unknown_value(Field::FlowStep);
+        same.scrape(ScrapeOutcome::Held, second);
+        same.config_reloaded(true, Timestamp::from_micros(2_500_000));
+        same.config_reloaded(false, Timestamp::from_seconds(3));
+        let requests = "kernel_auth_api_requests_total";
+        for (name, labels, expected) in [
+            (
+                requests,
+                vec![("endpoint", "connections"), ("code", "200")],
+                1.0,
+            ),
+            (
+                requests,
+                vec![("endpoint", "connections"), ("code", "other")],
+                1.0,
+            ),
+            (
+                requests,
+                vec![("endpoint", "connections"), ("code", "error")],
+                1.0,
+            ),
+            (
+                requests,
+                vec![("endpoint", "projects"), ("code", "200")],
+                1.0,
+            ),
+            (
+                "kernel_auth_api_request_duration_seconds",
+                vec![("endpoint", "connections")],
+                4.5,
+            ),
+            ("kernel_auth_api_errors_total", vec![("reason", "tls")], 1.0),
+            (
+                "kernel_auth_api_retries_total",
+                vec![("reason", "asked")],
+                1.0,
+            ),
+            (
+                "kernel_auth_api_wait_seconds_total",
+                vec![("reason", "quota")],
+                1.5,
+            ),
+            (
+                "kernel_auth_api_unknown_values_total",
+                vec![("field", "flow_step")],
+                1.0,
+            ),
+            (
+                "kernel_auth_exporter_scrapes_total",
+                vec![("outcome", "held")],
+                1.0,
+            ),
+            (
+                "kernel_auth_exporter_last_scrape_duration_seconds",
+                vec![],
+                1.5,
+            ),
+            (
+                "kernel_auth_exporter_config_last_reload_successful",
+                vec![],
+                0.0,
+            ),
+            (
+                "kernel_auth_exporter_config_last_reload_success_timestamp_seconds",
+                vec![],
+                2.5,
+            ),
+            (
+                "kernel_auth_exporter_build_info",
+                vec![("version", env!("CARGO_PKG_VERSION"))],
+                1.0,
+            ),
+        ] {
+            assert!(
+                (value(&telemetry, name, &labels) - expected).abs() < 1e-9,
+                "{name}{labels:?}"
+            );
+        }
+    }
+}

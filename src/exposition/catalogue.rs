@@ -1,0 +1,419 @@
+//! The one list of every family that the exporter can emit.
+//!
+//! The writer, [`crate::telemetry`], `docs/metrics.md`, dashboards and rules
+//! take names, types and labels from here and from nowhere else.
+
+mod connection;
+mod docs;
+mod fleet;
+mod own;
+mod reserved;
+
+use std::sync::LazyLock;
+
+pub use docs::markdown;
+
+use crate::model::{AccountView, Collector, Connection, ScopeView, Timestamp};
+
+/// A family: everything about it but its samples.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// As samples in text format 0.0.4 carry it: counters end in `_total`.
+    pub name: &'static str,
+    /// What the value means, one line.
+    pub help: &'static str,
+    /// What may be done with the value.
+    pub kind: Kind,
+    /// The unit, which is also the last word of the name before `_total`.
+    pub unit: Option<Unit>,
+    /// Which switch turns it off; `None` where none does.
+    pub collector: Option<Collector>,
+    /// What the value is about, which gives the labels that all families of
+    /// the same subject share.
+    pub subject: Subject,
+    /// The labels beside those of [`Self::subject`].
+    pub labels: &'static [Label],
+    pub(super) source: Source,
+}
+
+/// The type of a family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Goes up and down.
+    Gauge,
+    /// Only goes up, and starts at 0 with the process.
+    Counter,
+    /// Counts of observations by size.
+    Histogram,
+}
+
+impl Kind {
+    /// As `# TYPE` spells it, in every format.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gauge => "gauge",
+            Self::Counter => "counter",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// The unit of a family's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Seconds; for points in time, since the Unix epoch.
+    Seconds,
+    /// Bytes.
+    Bytes,
+}
+
+impl Unit {
+    /// As `# UNIT` spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Seconds => "seconds",
+            Self::Bytes => "bytes",
+        }
+    }
+}
+
+/// A label of a family.
+#[derive(Clone, Copy, Debug)]
+pub struct Label {
+    /// Its name.
+    pub name: &'static str,
+    /// Every value it can have, or `None` where the fleet decides.
+    pub values: Option<&'static [&'static str]>,
+    /// Whether some configurations leave it out.
+    pub optional: bool,
+}
+
+impl Label {
+    const fn of(name: &'static str, values: &'static [&'static str]) -> Self {
+        Self {
+            name,
+            values: Some(values),
+            optional: false,
+        }
+    }
+
+    const fn open(name: &'static str) -> Self {
+        Self {
+            name,
+            values: None,
+            optional: false,
+        }
+    }
+
+    const fn optional(name: &'static str) -> Self {
+        Self {
+            name,
+            values: None,
+            optional: true,
+        }
+    }
+}
+
+/// What a value is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// One connection.
+    Connection,
+    /// A connection that the configuration names by id.
+    ConfiguredConnection,
+    /// An account and a project of it.
+    Scope,
+    /// An account.
+    Account,
+    /// This process.
+    Exporter,
+    /// One answer of `/probe`.
+    Probe,
+}
+
+impl Subject {
+    /// The labels that every family about this has.
+    pub const fn labels(self) -> &'static [Label] {
+        const PROJECT: Label = Label::optional("project");
+        const ACCOUNT: Label = Label::optional("account");
+        const ID: Label = Label::open("connection_id");
+        const DOMAIN: Label = Label::open("domain");
+        const PROFILE: Label = Label::optional("profile_name");
+        match self {
+            Self::Connection => &[ID, DOMAIN, PROFILE, PROJECT, ACCOUNT],
+            Self::ConfiguredConnection => &[ID, PROJECT, ACCOUNT],
+            Self::Scope => &[PROJECT, ACCOUNT],
+            Self::Account => &[ACCOUNT],
+            Self::Exporter | Self::Probe => &[],
+        }
+    }
+}
+
+impl Family {
+    /// Every label, those of the subject first.
+    pub fn all_labels(&self) -> impl Iterator<Item = &'static Label> {
+        self.subject.labels().iter().chain(self.labels)
+    }
+
+    /// Whether this build gives it values. The others have their names and
+    /// types reserved.
+    pub const fn is_emitted(&self) -> bool {
+        !matches!(self.source, Source::Reserved)
+    }
+
+    /// The name as OpenMetrics gives it in `# TYPE`: a counter's without
+    /// `_total`.
+    pub fn open_metrics_name(&self) -> &'static str {
+        match self.kind {
+            Kind::Counter => self.name.strip_suffix("_total").unwrap_or(self.name),
+            Kind::Gauge | Kind::Histogram => self.name,
+        }
+    }
+
+    /// The names of its samples: what a query can ask for.
+    pub fn sample_names(&self) -> Vec<String> {
+        match self.kind {
+            Kind::Gauge | Kind::Counter => vec![self.name.to_owned()],
+            Kind::Histogram => ["_bucket", "_sum", "_count"]
+                .map(|suffix| format!("{}{suffix}", self.name))
+                .into(),
+        }
+    }
+
+    const fn new(kind: Kind, name: &'static str, subject: Subject, help: &'static str) -> Self {
+        Self {
+            name,
+            help,
+            kind,
+            unit: unit_of(name),
+            collector: None,
+            subject,
+            labels: &[],
+            source: Source::Reserved,
+        }
+    }
+
+    const fn source(mut self, source: Source) -> Self {
+        self.source = source;
+        self
+    }
+
+    const fn collector(mut self, collector: Collector) -> Self {
+        self.collector = Some(collector);
+        self
+    }
+
+    const fn labels(mut self, labels: &'static [Label]) -> Self {
+        self.labels = labels;
+        self
+    }
+}
+
+/// The unit that a name ends in.
+const fn unit_of(name: &str) -> Option<Unit> {
+    if ends_with(name, "_seconds") || ends_with(name, "_seconds_total") {
+        Some(Unit::Seconds)
+    } else if ends_with(name, "_bytes") || ends_with(name, "_bytes_total") {
+        Some(Unit::Bytes)
+    } else {
+        None
+    }
+}
+
+const fn ends_with(text: &str, end: &str) -> bool {
+    let (text, end) = (text.as_bytes(), end.as_bytes());
+    if text.len() < end.len() {
+        return false;
+    }
+    let mut back = 1;
+    while back <= end.len() {
+        if text[text.len() - back] != end[end.len() - back] {
+            return false;
+        }
+        back += 1;
+    }
+    true
+}
+
+/// Where a family's samples come from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source {
+    /// A connection.
+    Connection(ConnectionValue),
+    /// Whether each configured id was found.
+    Found,
+    /// A scope.
+    Scope(fn(&ScopeView) -> Option<Value>),
+    /// How many connections of a scope have each status.
+    Tally,
+    /// An account.
+    Account(fn(&AccountView) -> Option<Value>),
+    /// The exporter's registry, or what `/probe` found.
+    Given,
+    /// Nothing yet: the name is kept for a collector that this build does not
+    /// have. To emit it, give it one of the sources above.
+    Reserved,
+}
+
+/// How a family reads a connection. An index is that of a value of the
+/// family's one own label. The time is that of rendering, on the API's clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ConnectionValue {
+    /// A series for each value of the label: 1 for the one that holds, 0 for
+    /// the others.
+    State(fn(&Connection) -> usize),
+    /// One series, with the value of the label that holds: 1.
+    Fact(fn(&Connection) -> Option<usize>),
+    /// A series for each value of the label that has a count.
+    Counts(fn(&Connection, Timestamp, usize) -> Option<u64>),
+    /// 0 or 1.
+    Flag(fn(&Connection, Timestamp) -> Option<bool>),
+    /// Any other number.
+    Number(fn(&Connection, Timestamp) -> Option<Value>),
+}
+
+/// A sample's value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Value {
+    /// A whole number.
+    Integer(u64),
+    /// Seconds, kept as microseconds.
+    Micros(i64),
+    /// Any number.
+    Float(f64),
+}
+
+impl Value {
+    fn at(time: Timestamp) -> Self {
+        Self::Micros(time.as_micros())
+    }
+
+    fn between(earlier: Timestamp, later: Timestamp) -> Self {
+        Self::Micros(later.as_micros().saturating_sub(earlier.as_micros()))
+    }
+}
+
+/// Every family, in the order of the output: what is about the whole fleet
+/// first, so that it can be read without scrolling past the connections.
+pub fn families() -> &'static [Family] {
+    static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
+        [
+            fleet::FAMILIES,
+            connection::FAMILIES,
+            own::FAMILIES,
+            reserved::FAMILIES,
+        ]
+        .concat()
+    });
+    &FAMILIES
+}
+
+/// The family of this name.
+pub fn family(name: &str) -> Option<&'static Family> {
+    families().iter().find(|family| family.name == name)
+}
+
+/// The collectors' default, and what turns a family on or off, for `--help`
+/// and the documentation.
+pub fn collector_help(collector: Collector) -> &'static str {
+    match collector {
+        Collector::Status => "Whether each connection is logged in.",
+        Collector::Auth => "When each connection was last checked.",
+        Collector::Flow => "The most recent login flow of each connection.",
+        Collector::Reauth => "Whether each connection can log in again unattended, and why.",
+        Collector::Settings => "How each connection is configured.",
+        Collector::Timeline => "What happened, from the timeline of each connection.",
+        Collector::Org => "The organisation's limits and plan, and the API key's expiry.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_well_formed_and_unique() {
+        let mut seen = HashSet::new();
+        for family in families() {
+            assert!(seen.insert(family.name), "{} twice", family.name);
+            assert!(
+                family
+                    .name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte.is_ascii_digit()),
+                "{}",
+                family.name
+            );
+            assert_eq!(
+                family.name.ends_with("_total"),
+                family.kind == Kind::Counter,
+                "{}",
+                family.name
+            );
+            if let Some(unit) = family.unit {
+                let name = family.open_metrics_name();
+                assert!(name.ends_with(&format!("_{}", unit.as_str())), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn help_is_one_sentence_or_more() {
+        for family in families() {
+            assert!(family.help.ends_with('.'), "{}", family.name);
+            assert!(!family.help.contains(['\n', '\\', '"']), "{}", family.name);
+        }
+    }
+
+    #[test]
+    fn labels_are_unique_and_their_values_need_no_escape() {
+        for family in families() {
+            let mut names = HashSet::new();
+            for label in family.all_labels() {
+                assert!(
+                    names.insert(label.name),
+                    "{}: {} twice",
+                    family.name,
+                    label.name
+                );
+                for value in label.values.unwrap_or_default() {
+                    assert!(!value.contains(['\n', '\\', '"', '\0']), "{value}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sources_match_subjects_and_labels() {
+        for family in families() {
+            let (subject, labels) = match family.source {
+                Source::Connection(value) => (
+                    Subject::Connection,
+                    match value {
+                        ConnectionValue::State(_)
+                        | ConnectionValue::Fact(_)
+                        | ConnectionValue::Counts(_) => 1,
+                        ConnectionValue::Flag(_) | ConnectionValue::Number(_) => 0,
+                    },
+                ),
+                Source::Found => (Subject::ConfiguredConnection, 0),
+                Source::Scope(_) => (Subject::Scope, 0),
+                Source::Tally => (Subject::Scope, 1),
+                Source::Account(_) => (Subject::Account, 0),
+                Source::Given | Source::Reserved => continue,
+            };
+            assert_eq!(family.subject, subject, "{}", family.name);
+            assert_eq!(family.labels.len(), labels, "{}", family.name);
+            if family.subject == Subject::Connection {
+                assert!(family.collector.is_some(), "{}", family.name);
+            }
+            assert!(
+                family.labels.iter().all(|label| label.values.is_some()),
+                "{}",
+                family.name
+            );
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Families about the exporter itself, and about one probe.
+
+use super::{Family, Kind, Label, Source, Subject};
+use crate::model::{Endpoint, ErrorReason, Field, RetryReason, ScrapeOutcome, WaitReason};
+
+/// Label `code` of `kernel_auth_api_requests_total`: the statuses that the API
+/// publishes and those that a proxy in front of it sends; any other one; and
+/// no answer at all.
+pub(super) const CODES: &[&str] = &[
+    "200", "400", "401", "403", "404", "408", "409", "410", "422", "429", "500", "502", "503",
+    "504", "529", "other", "error",
+];
+
+const ENDPOINT: Label = Label::of("endpoint", Endpoint::LABELS);
+
+const fn gauge(name: &'static str, help: &'static str) -> Family {
+    Family::new(Kind::Gauge, name, Subject::Exporter, help).source(Source::Given)
+}
+
+const fn counter(name: &'static str, help: &'static str) -> Family {
+    Family::new(Kind::Counter, name, Subject::Exporter, help).source(Source::Given)
+}
+
+pub(super) const FAMILIES: &[Family] = &[
+    counter(
+        "kernel_auth_api_requests_total",
+        "Requests to the API, by the status of the answer; code error where there was none.",
+    )
+    .labels(&[ENDPOINT, Label::of("code", CODES)]),
+    Family::new(
+        Kind::Histogram,
+        "kernel_auth_api_request_duration_seconds",
+        Subject::Exporter,
+        "How long the API took to answer a request.",
+    )
+    .labels(&[ENDPOINT])
+    .source(Source::Given),
+    counter(
+        "kernel_auth_api_errors_total",
+        "What went wrong with requests and with what they brought.",
+    )
+    .labels(&[Label::of("reason", ErrorReason::LABELS)]),
+    counter("kernel_auth_api_retries_total", "Requests sent again.")
+        .labels(&[Label::of("reason", RetryReason::LABELS)]),
+    counter(
+        "kernel_auth_api_wait_seconds_total",
+        "How long requests were held back before they were sent.",
+    )
+    .labels(&[Label::of("reason", WaitReason::LABELS)]),
+    counter(
+        "kernel_auth_api_unknown_values_total",
+        "Values from the API that this build does not know, by member.",
+    )
+    .labels(&[Label::of("field", Field::LABELS)]),
+    gauge(
+        "kernel_auth_exporter_build_info",
+        "1, with the exporter's version, its revision and the compiler's version.",
+    )
+    .labels(&[
+        Label::open("version"),
+        Label::open("revision"),
+        Label::open("rustversion"),
+    ]),
+    counter(
+        "kernel_auth_exporter_scrapes_total",
+        "Scrapes answered, by where their data came from.",
+    )
+    .labels(&[Label::of("outcome", ScrapeOutcome::LABELS)]),
+    gauge(
+        "kernel_auth_exporter_last_scrape_duration_seconds",
+        "How long the scrape before this one took.",
+    ),
+    gauge(
+        "kernel_auth_exporter_config_last_reload_successful",
+        "1 when the latest load of the configuration succeeded, else 0.",
+    ),
+    gauge(
+        "kernel_auth_exporter_config_last_reload_success_timestamp_seconds",
+        "When the configuration was last loaded successfully.",
+    ),
+    counter(
+        "process_cpu_seconds_total",
+        "User and system CPU time spent, in whole seconds.",
+    ),
+    gauge("process_open_fds", "Open file descriptors."),
+    gauge("process_max_fds", "Most file descriptors that may be open."),
+    gauge("process_virtual_memory_bytes", "Virtual memory size."),
+    gauge("process_resident_memory_bytes", "Resident memory size."),
+    gauge("process_start_time_seconds", "When the process started."),
+    gauge("process_threads", "Operating system threads."),
+    Family::new(
+        Kind::Gauge,
+        "probe_success",
+        Subject::Probe,
+        "1 when the probed connection was fetched now, else 0.",
+    )
+    .source(Source::Given),
+    Family::new(
+        Kind::Gauge,
+        "probe_duration_seconds",
+        Subject::Probe,
+        "How long the probe took.",
+    )
+    .source(Source::Given),
+];

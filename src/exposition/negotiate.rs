@@ -1,0 +1,440 @@
+//! What a scraper wants: `Accept` and `Accept-Encoding` (RFC 9110 section
+//! 12.5), with the parameters of Prometheus' scrape protocol.
+//!
+//! A scraper is always answered: what cannot be met, or read, gets plain text
+//! 0.0.4, as the protocol asks for.
+
+/// The longest header that is read, in bytes. Prometheus sends about 350.
+const MAX_HEADER_BYTES: usize = 4096;
+
+/// The most alternatives that are read.
+const MAX_ALTERNATIVES: usize = 64;
+
+/// A text format.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Prometheus text 0.0.4.
+    #[default]
+    Text004,
+    /// Prometheus text 1.0.0.
+    Text100(Escaping),
+    /// OpenMetrics 1.0.0.
+    OpenMetrics100(Escaping),
+}
+
+/// How names outside the classic alphabet are to be escaped. The exporter has
+/// none, so the text is the same for each; the answer must name it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Escaping {
+    /// Not at all.
+    AllowUtf8,
+    /// Replaced by underscores: what Prometheus takes for granted where
+    /// nothing is said.
+    #[default]
+    Underscores,
+    /// Dots become `_dot_`.
+    Dots,
+    /// Characters become their numbers.
+    Values,
+}
+
+impl Escaping {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            // The protocol's document says `allow-utf8`, Prometheus
+            // `allow-utf-8`.
+            "allow-utf-8" | "allow-utf8" => Self::AllowUtf8,
+            "underscores" => Self::Underscores,
+            "dots" => Self::Dots,
+            "values" => Self::Values,
+            _ => return None,
+        })
+    }
+}
+
+/// The content types of a versioned format, by escaping.
+macro_rules! content_types {
+    ($prefix:literal, $escaping:expr) => {
+        match $escaping {
+            Escaping::AllowUtf8 => concat!($prefix, "; charset=utf-8; escaping=allow-utf-8"),
+            Escaping::Underscores => concat!($prefix, "; charset=utf-8; escaping=underscores"),
+            Escaping::Dots => concat!($prefix, "; charset=utf-8; escaping=dots"),
+            Escaping::Values => concat!($prefix, "; charset=utf-8; escaping=values"),
+        }
+    };
+}
+
+impl Format {
+    /// The value of `Content-Type`.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Text004 => "text/plain; version=0.0.4; charset=utf-8",
+            Self::Text100(escaping) => content_types!("text/plain; version=1.0.0", escaping),
+            Self::OpenMetrics100(escaping) => {
+                content_types!("application/openmetrics-text; version=1.0.0", escaping)
+            }
+        }
+    }
+
+    pub(super) const fn is_open_metrics(self) -> bool {
+        matches!(self, Self::OpenMetrics100(_))
+    }
+}
+
+/// A content coding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// As it is.
+    #[default]
+    Identity,
+    /// RFC 1952.
+    Gzip,
+}
+
+impl Encoding {
+    /// The value of `Content-Encoding`, where there is to be one.
+    pub const fn content_encoding(self) -> Option<&'static str> {
+        match self {
+            Self::Identity => None,
+            Self::Gzip => Some("gzip"),
+        }
+    }
+}
+
+/// The format for the value of `Accept`: of those that the most specific range
+/// gives the highest weight, the one named first.
+pub fn format(accept: Option<&str>) -> Format {
+    let ranges: Vec<Range<'_>> = alternatives(accept)
+        .filter_map(|(index, text)| Range::parse(index, text))
+        .collect();
+    // In the order of preference where a scraper leaves the choice.
+    let candidates = [
+        Candidate::new("text", "plain", "0.0.4", |_| Format::Text004),
+        Candidate::new("text", "plain", "1.0.0", Format::Text100),
+        Candidate::new(
+            "application",
+            "openmetrics-text",
+            "1.0.0",
+            Format::OpenMetrics100,
+        ),
+    ];
+    let mut best: Option<(u16, usize, Format)> = None;
+    for candidate in &candidates {
+        let most_specific = ranges
+            .iter()
+            .filter_map(|range| Some((range.matches(candidate)?, range)))
+            .max_by_key(|(specificity, range)| (*specificity, range.weight));
+        let Some((_, range)) = most_specific else {
+            continue;
+        };
+        let better = best.is_none_or(|(weight, index, _)| {
+            range.weight > weight || (range.weight == weight && range.index < index)
+        });
+        if range.weight > 0 && better {
+            let format = (candidate.format)(range.escaping.unwrap_or_default());
+            best = Some((range.weight, range.index, format));
+        }
+    }
+    best.map_or(Format::default(), |(_, _, format)| format)
+}
+
+/// The content coding for the value of `Accept-Encoding`. Compressed only for
+/// who asks for it and does not like plain text better; a scraper that refuses
+/// both gets it plain.
+pub fn encoding(accept_encoding: Option<&str>) -> Encoding {
+    let (mut gzip, mut identity, mut any) = (None, None, None);
+    for (_, text) in alternatives(accept_encoding) {
+        let mut parts = text.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let Some(weight) = weight_among(parts) else {
+            continue;
+        };
+        let slot = if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") {
+            &mut gzip
+        } else if name.eq_ignore_ascii_case("identity") {
+            &mut identity
+        } else if name == "*" {
+            &mut any
+        } else {
+            continue;
+        };
+        *slot = (*slot).max(Some(weight));
+    }
+    let gzip = gzip.or(any).unwrap_or(0);
+    if gzip > 0 && gzip >= identity.unwrap_or(0) {
+        Encoding::Gzip
+    } else {
+        Encoding::Identity
+    }
+}
+
+/// The members of a header's list, numbered; none of one that is too long.
+fn alternatives(header: Option<&str>) -> impl Iterator<Item = (usize, &str)> {
+    header
+        .filter(|header| header.len() <= MAX_HEADER_BYTES)
+        .unwrap_or_default()
+        .split(',')
+        .map(str::trim)
+        .enumerate()
+        .take(MAX_ALTERNATIVES)
+}
+
+/// What the exporter can write.
+struct Candidate {
+    kind: &'static str,
+    subtype: &'static str,
+    version: &'static str,
+    format: fn(Escaping) -> Format,
+}
+
+impl Candidate {
+    const fn new(
+        kind: &'static str,
+        subtype: &'static str,
+        version: &'static str,
+        format: fn(Escaping) -> Format,
+    ) -> Self {
+        Self {
+            kind,
+            subtype,
+            version,
+            format,
+        }
+    }
+}
+
+/// What a scraper can read.
+struct Range<'a> {
+    index: usize,
+    kind: &'a str,
+    subtype: &'a str,
+    version: Option<&'a str>,
+    escaping: Option<Escaping>,
+    /// Thousandths.
+    weight: u16,
+}
+
+impl<'a> Range<'a> {
+    /// `None` for what is no media range or has no readable weight.
+    fn parse(index: usize, text: &'a str) -> Option<Self> {
+        let mut parts = text.split(';').map(str::trim);
+        let (kind, subtype) = parts.next()?.split_once('/')?;
+        let weight = weight_among(parts.clone())?;
+        let mut range = Self {
+            index,
+            kind,
+            subtype,
+            version: None,
+            escaping: None,
+            weight,
+        };
+        for (name, value) in parts.filter_map(parameter) {
+            if name.eq_ignore_ascii_case("version") {
+                range.version = Some(value);
+            } else if name.eq_ignore_ascii_case("escaping") {
+                range.escaping = Escaping::parse(value);
+            }
+        }
+        Some(range)
+    }
+
+    /// How closely it names the candidate; `None` where it does not.
+    fn matches(&self, candidate: &Candidate) -> Option<u8> {
+        if self.kind == "*" {
+            return (self.subtype == "*").then_some(0);
+        }
+        if !self.kind.eq_ignore_ascii_case(candidate.kind) {
+            return None;
+        }
+        if self.subtype == "*" {
+            return Some(1);
+        }
+        if !self.subtype.eq_ignore_ascii_case(candidate.subtype) {
+            return None;
+        }
+        match self.version {
+            None => Some(2),
+            Some(version) => (version == candidate.version).then_some(3),
+        }
+    }
+}
+
+fn parameter(text: &str) -> Option<(&str, &str)> {
+    let (name, value) = text.split_once('=')?;
+    Some((name.trim(), value.trim().trim_matches('"')))
+}
+
+/// The weight among parameters in thousandths, 1000 where there is none;
+/// `None` where it cannot be read.
+fn weight_among<'a>(parameters: impl Iterator<Item = &'a str>) -> Option<u16> {
+    let found = parameters
+        .filter_map(parameter)
+        .find(|(name, _)| name.eq_ignore_ascii_case("q"));
+    match found {
+        None => Some(1000),
+        Some((_, text)) => weight(text),
+    }
+}
+
+/// RFC 9110 section 12.4.2: `0` to `1` with at most three decimals.
+fn weight(text: &str) -> Option<u16> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let thousandths = format!("{fraction:0<3}").parse().ok()?;
+    match (whole, thousandths) {
+        ("0", _) => Some(thousandths),
+        ("1", 0) => Some(1000),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const UTF8: Escaping = Escaping::AllowUtf8;
+    const UNDERSCORES: Escaping = Escaping::Underscores;
+
+    #[test]
+    fn formats() {
+        for (accept, expected) in [
+            ("", Format::Text004),
+            ("*/*", Format::Text004),
+            ("text/plain", Format::Text004),
+            ("text/*", Format::Text004),
+            (
+                "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+                Format::Text004,
+            ),
+            ("application/json", Format::Text004),
+            // Prometheus 2.42.
+            (
+                "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+                Format::OpenMetrics100(UNDERSCORES),
+            ),
+            // Prometheus 2.30: a version that is not written here.
+            (
+                "application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+                Format::Text004,
+            ),
+            // Prometheus 3.
+            (
+                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+                Format::OpenMetrics100(UTF8),
+            ),
+            // Prometheus 3 with protobuf first, which is not written here.
+            (
+                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,application/openmetrics-text;version=1.0.0;escaping=underscores;q=0.6,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+                Format::OpenMetrics100(UNDERSCORES),
+            ),
+            // Prometheus 3 with scrape_protocols: [PrometheusText1.0.0].
+            (
+                "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,*/*;q=0.5",
+                Format::Text100(UTF8),
+            ),
+            (
+                "text/plain;version=1.0.0;escaping=values, text/plain;version=0.0.4",
+                Format::Text100(Escaping::Values),
+            ),
+            (
+                "text/plain;version=\"1.0.0\";escaping=dots",
+                Format::Text100(Escaping::Dots),
+            ),
+            (
+                "TEXT/PLAIN; VERSION=1.0.0; ESCAPING=made-up",
+                Format::Text100(UNDERSCORES),
+            ),
+            (
+                "application/openmetrics-text",
+                Format::OpenMetrics100(UNDERSCORES),
+            ),
+            ("application/*", Format::OpenMetrics100(UNDERSCORES)),
+            (
+                "application/openmetrics-text;version=1.0.0;q=0,*/*",
+                Format::Text004,
+            ),
+            (
+                "text/plain;version=0.0.4;q=0,text/plain",
+                Format::Text100(UNDERSCORES),
+            ),
+            ("text/plain;version=2.0.0,*/*;q=0.1", Format::Text004),
+            ("*/*;q=0", Format::Text004),
+            (
+                "application/openmetrics-text;q=1.5,text/plain;q=0.1",
+                Format::Text004,
+            ),
+            ("application/openmetrics-text;q=,;;;=,/,//", Format::Text004),
+        ] {
+            assert_eq!(format(Some(accept)), expected, "{accept}");
+        }
+        assert_eq!(format(None), Format::Text004);
+    }
+
+    #[test]
+    fn encodings() {
+        for (accept, expected) in [
+            ("", Encoding::Identity),
+            ("gzip", Encoding::Gzip),
+            ("GZip", Encoding::Gzip),
+            ("x-gzip", Encoding::Gzip),
+            ("deflate, gzip;q=1.0, *;q=0.5", Encoding::Gzip),
+            ("gzip;q=0", Encoding::Identity),
+            ("gzip;q=0.000", Encoding::Identity),
+            ("gzip;q=0, *", Encoding::Identity),
+            ("*", Encoding::Gzip),
+            ("*;q=0", Encoding::Identity),
+            ("*;q=0, gzip", Encoding::Gzip),
+            ("identity", Encoding::Identity),
+            ("identity, gzip;q=0.5", Encoding::Identity),
+            ("identity;q=0.5, gzip", Encoding::Gzip),
+            ("identity;q=0", Encoding::Identity),
+            ("identity;q=0, gzip", Encoding::Gzip),
+            ("identity;q=0, *", Encoding::Gzip),
+            ("br, zstd", Encoding::Identity),
+            ("gzip;q=banana", Encoding::Identity),
+        ] {
+            assert_eq!(encoding(Some(accept)), expected, "{accept}");
+        }
+        assert_eq!(encoding(None), Encoding::Identity);
+    }
+
+    #[test]
+    fn content_types_name_version_and_escaping() {
+        assert_eq!(
+            Format::Text004.content_type(),
+            "text/plain; version=0.0.4; charset=utf-8"
+        );
+        assert_eq!(
+            Format::Text100(UTF8).content_type(),
+            "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8"
+        );
+        assert_eq!(
+            Format::OpenMetrics100(UNDERSCORES).content_type(),
+            "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"
+        );
+    }
+
+    #[test]
+    fn what_is_too_long_is_not_read() {
+        let long = format!("{}application/openmetrics-text", "a/b,".repeat(10_000));
+        assert_eq!(format(Some(&long)), Format::Text004);
+        let many = format!("{}gzip", ",".repeat(MAX_ALTERNATIVES));
+        assert_eq!(encoding(Some(&many)), Encoding::Identity);
+    }
+
+    proptest! {
+        #[test]
+        fn anything_is_answered(header in "\\PC{0,300}") {
+            let _ = (format(Some(&header)), encoding(Some(&header)));
+        }
+
+        #[test]
+        fn nearly_right_is_answered(header in "[a-z*/;=,. \"q01]{0,200}") {
+            let _ = (format(Some(&header)), encoding(Some(&header)));
+        }
+    }
+}
