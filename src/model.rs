@@ -12,7 +12,8 @@ mod time;
 mod values;
 
 pub use api::{
-    Collector, CollectorSet, Endpoint, ErrorReason, Field, RetryReason, ScrapeOutcome, WaitReason,
+    Collector, CollectorSet, Endpoint, ErrorReason, Field, ProfileNameMode, RetryReason,
+    ScrapeOutcome, States, WaitReason,
 };
 pub use connection::{Connection, Flow, PendingInput, PendingInputs, Settings};
 pub use labels::{LabelBlock, MAX_LABEL_BYTES, bound_label, escape_label_into, short_hash};

@@ -203,6 +203,32 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// How an enum of the API becomes series: `--metrics.states`.
+    #[derive(Default)]
+    States {
+        /// One series for each value it can take, 0 or 1.
+        #[default]
+        All = "all",
+        /// Only the series that is 1.
+        Active = "active",
+    }
+}
+
+vocabulary! {
+    /// What becomes of the label `profile_name`: `--metrics.profile-name`.
+    #[derive(Default)]
+    ProfileNameMode {
+        /// It is shown as it is.
+        #[default]
+        Keep = "keep",
+        /// The first 16 hex digits of its SHA-256 are shown.
+        Hash = "hash",
+        /// There is no such label.
+        Drop = "drop",
+    }
+}
+
 /// Which collectors are on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CollectorSet(u8);
