@@ -12,7 +12,10 @@ const RUSTVERSION: &str = "KERNEL_AUTH_EXPORTER_RUSTVERSION";
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed={REVISION}");
-    if std::env::var_os(REVISION).is_none()
+    // Only a release asks git: elsewhere each commit would rebuild the crate.
+    let release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
+    if release
+        && std::env::var_os(REVISION).is_none()
         && let Some(revision) = git_revision()
     {
         println!("cargo::rustc-env={REVISION}={revision}");

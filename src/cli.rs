@@ -1,15 +1,46 @@
-//! Command line: clap, and nothing else.
+//! Command line: clap, and nothing else. Values stay text here, `config` reads
+//! them, so that a flag and a key of the config file get the same words.
 
+mod assets;
+mod flags;
 mod simulate;
+mod usage;
+mod version;
 
+pub use assets::AssetsArgs;
+pub use flags::{
+    CollectorFlags, Flags, KernelFlags, KernelSwitches, LogFlags, LogFormat, LogLevel,
+    MetricsFlags, WebFlags, WebSwitches,
+};
 pub use simulate::SimulateArgs;
+pub use usage::{Stop, parse};
+pub use version::{REVISION, RUST_VERSION, VERSION, version_text};
 
-use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Prometheus exporter for Kernel's managed auth connections.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(
+    name = "kernel-auth-exporter",
+    version,
+    about = "Prometheus exporter for Kernel's managed auth connections.\n\n\
+             Without a command it serves metrics. Later wins: defaults, config file, \
+             environment, flags.",
+    disable_help_subcommand = true,
+    next_line_help = true,
+    term_width = 80
+)]
 pub struct Cli {
+    /// The flags before the command and, where it takes the same, behind it.
+    #[command(flatten)]
+    pub flags: Flags,
+
+    /// The flags that every command takes.
+    #[command(flatten)]
+    pub log: LogFlags,
+
     /// What to do; serve metrics when left out.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -18,6 +49,89 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve only the simulated Kernel API.
+    /// Show it all on a simulated fleet: no key needed, Ctrl-C ends it
+    Demo(DemoArgs),
+    /// Serve only the simulated Kernel API
     Simulate(SimulateArgs),
+    /// Collect once and print the metrics, or a table for people; exits with 1
+    /// when the API did not answer fully
+    Once(OnceArgs),
+    /// Write dashboards, rules, runbooks and sample configurations
+    Assets(AssetsArgs),
+    /// Check flags, config file and web config, without network
+    CheckConfig(CheckConfigArgs),
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Connections in the simulated fleet
+    #[arg(long, value_name = "N", default_value_t = 250)]
+    pub connections: u32,
+
+    /// The same seed makes the same fleet
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Lifecycles run this many times faster than life
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    pub speed: u32,
+
+    /// Where the simulated API listens; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen_address: String,
+
+    /// The flags of the exporter.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+/// `once`.
+#[derive(Debug, Args)]
+pub struct OnceArgs {
+    /// `text`: metrics; `table`: one aligned line per connection
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_possible_values = true
+    )]
+    pub format: OnceFormat,
+
+    /// Write there instead of stdout, atomically
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// The flags of the exporter.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+/// How `once` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnceFormat {
+    /// Prometheus' text format.
+    Text,
+    /// For people, those that need one first.
+    Table,
+}
+
+/// `check-config`.
+#[derive(Debug, Args)]
+pub struct CheckConfigArgs {
+    /// The flags of the exporter.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+impl Command {
+    /// The exporter's flags behind the command, where it takes them.
+    fn flags(&mut self) -> Option<&mut Flags> {
+        match self {
+            Self::Demo(args) => Some(&mut args.flags),
+            Self::Once(args) => Some(&mut args.flags),
+            Self::CheckConfig(args) => Some(&mut args.flags),
+            Self::Simulate(_) | Self::Assets(_) => None,
+        }
+    }
 }

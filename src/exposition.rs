@@ -20,20 +20,10 @@ pub use body::ExpositionBody;
 pub use negotiate::{Encoding, Escaping, Format};
 pub use registry::probe_families;
 
-use crate::model::{CollectorSet, Fleet, Timestamp};
+use crate::model::{CollectorSet, Fleet, States, Timestamp};
 
 /// How much is rendered before it is handed on, in bytes.
 pub const CHUNK_BYTES: usize = 64 * 1024;
-
-/// Which series an enum gets: `--metrics.states`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum States {
-    /// One for each value, 0 or 1.
-    #[default]
-    All,
-    /// Only the one that is 1.
-    Active,
-}
 
 /// What to write, and how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

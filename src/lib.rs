@@ -6,6 +6,7 @@ pub mod collect;
 pub mod config;
 pub mod exposition;
 pub mod kernel;
+pub mod logging;
 pub mod model;
 pub mod simulator;
 pub mod telemetry;

@@ -11,9 +11,10 @@ use prometheus::proto::MetricFamily;
 use super::catalogue::{
     self, ConnectionValue, Family, Kind, Source, Subject, Unit, Value, families,
 };
-use super::{CHUNK_BYTES, Options, States, number, registry};
+use super::{CHUNK_BYTES, Options, number, registry};
 use crate::model::{
-    AccountView, AuthStatus, Connection, Fleet, Snapshot, Timestamp, bound_label, escape_label_into,
+    AccountView, AuthStatus, Connection, Fleet, Snapshot, States, Timestamp, bound_label,
+    escape_label_into,
 };
 
 /// How far the text is written. Goes on where it stopped.

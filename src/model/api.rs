@@ -203,6 +203,32 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// How an enum of the API becomes series: `--metrics.states`.
+    #[derive(Default)]
+    States {
+        /// One series for each value it can take, 0 or 1.
+        #[default]
+        All = "all",
+        /// Only the series that is 1.
+        Active = "active",
+    }
+}
+
+vocabulary! {
+    /// What becomes of the label `profile_name`: `--metrics.profile-name`.
+    #[derive(Default)]
+    ProfileNameMode {
+        /// It is shown as it is.
+        #[default]
+        Keep = "keep",
+        /// The first 16 hex digits of its SHA-256 are shown.
+        Hash = "hash",
+        /// There is no such label.
+        Drop = "drop",
+    }
+}
+
 /// Which collectors are on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CollectorSet(u8);
@@ -243,27 +269,4 @@ impl Default for CollectorSet {
         .into_iter()
         .fold(Self::EMPTY, |set, collector| set.with(collector, true))
     }
-}
-
-/// Which states of an enum become series. `--metrics.states`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum States {
-    /// Every state, as 0 or 1.
-    #[default]
-    All,
-    /// Only the state that is 1.
-    Active,
-}
-
-/// What becomes of the label `profile_name`, which can name a person.
-/// `--metrics.profile-name`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum ProfileNameMode {
-    /// As the API has it.
-    #[default]
-    Keep,
-    /// The first 16 hex digits of its SHA-256.
-    Hash,
-    /// No such label.
-    Drop,
 }

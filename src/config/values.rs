@@ -1,0 +1,371 @@
+//! Values that are right by construction, and how each is read from text.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use reqwest::Url;
+
+use super::duration;
+use super::error::Problem;
+
+/// A text that was checked when it was read.
+macro_rules! checked_text {
+    ( $(#[$meta:meta])* $name:ident ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+checked_text! {
+    /// The label value `account`: 1 to 128 bytes without control characters.
+    AccountName
+}
+
+impl AccountName {
+    pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
+        if text.is_empty() || text.len() > 128 || text.chars().any(char::is_control) {
+            return Err(Problem::fixed(
+                "not an account name: 1 to 128 bytes without control characters",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+checked_text! {
+    /// A project's ID, for the header `X-Kernel-Project-Id`: visible ASCII.
+    ProjectId
+}
+
+impl ProjectId {
+    /// Refuses what a header or a path cannot carry.
+    pub fn parse(text: &str) -> Result<Self, ProblemText> {
+        if !is_id(text) || !text.is_ascii() {
+            return Err(ProblemText(
+                "not a project ID (its name does not do): 1 to 256 visible ASCII characters \
+                 without / \\ ? # %",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+checked_text! {
+    /// A connection's ID. The API calls it opaque; this much is certain: it is
+    /// one segment of a path.
+    ConnectionId
+}
+
+impl ConnectionId {
+    /// Refuses what cannot be one segment of a path: empty, more than 256
+    /// bytes, `/ \ ? # %`, white space, control characters, `.` and `..`.
+    pub fn parse(text: &str) -> Result<Self, ProblemText> {
+        if !is_id(text) {
+            return Err(ProblemText(
+                "not a connection ID: 1 to 256 bytes without / \\ ? # %, spaces or control \
+                 characters",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Why a text was refused, without the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProblemText(&'static str);
+
+impl fmt::Display for ProblemText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for ProblemText {}
+
+impl From<ProblemText> for Problem {
+    fn from(problem: ProblemText) -> Self {
+        Self::fixed(problem.0)
+    }
+}
+
+/// `.` and `..` would walk the path, and URL parsers read `\` as `/`.
+fn is_id(text: &str) -> bool {
+    (1..=256).contains(&text.len())
+        && text != "."
+        && text != ".."
+        && !text.contains(|c: char| {
+            matches!(c, '/' | '\\' | '?' | '#' | '%') || c.is_whitespace() || c.is_control()
+        })
+}
+
+/// `HOST:PORT` or `:PORT`, an IPv6 address in brackets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ListenAddress {
+    text: String,
+    port: u16,
+}
+
+impl ListenAddress {
+    pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
+        let refused = Problem::fixed(
+            "not an address to listen on; write HOST:PORT or :PORT, an IPv6 address in brackets, \
+             as in :10077 or [::1]:10077",
+        );
+        let Some((host, port)) = text.rsplit_once(':') else {
+            return Err(refused);
+        };
+        let bracketed = host
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        let host_is_right = bracketed.map_or_else(
+            || {
+                let legal = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+                host.len() <= 253 && host.bytes().all(legal)
+            },
+            |inner| inner.parse::<Ipv6Addr>().is_ok(),
+        );
+        let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+        match port.parse() {
+            Ok(port) if digits && host_is_right => Ok(Self {
+                text: text.to_owned(),
+                port,
+            }),
+            _ => Err(refused),
+        }
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The host without brackets; empty for every address of the machine.
+    pub fn host(&self) -> &str {
+        let host = self.text.rsplit_once(':').map_or("", |(host, _)| host);
+        host.trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// The port; 0 asks the system for a free one.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The API's base URL: `http` or `https`, without trailing slash, user, query
+/// or fragment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiUrl(String);
+
+impl ApiUrl {
+    /// Refuses `http` to hosts other than this machine unless `allow_http`.
+    pub(crate) fn parse(text: &str, allow_http: bool) -> Result<Self, Problem> {
+        const SYNTAX: Problem =
+            Problem::fixed("not a base URL; write it as in https://api.onkernel.com");
+        if text.trim() != text {
+            return Err(SYNTAX);
+        }
+        let url = Url::parse(text).map_err(|_| SYNTAX)?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(Problem::fixed(
+                "the URL must begin with https:// (or http://)",
+            ));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Problem::fixed(
+                "the URL holds a user or password; take it out: the API takes a key only",
+            ));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(Problem::fixed(
+                "the URL holds a query or fragment; take out all from ? or #",
+            ));
+        }
+        if url.scheme() == "http" && !allow_http && !is_loopback(&url) {
+            return Err(Problem::fixed(
+                "http:// would send the key in the clear to another machine; use https://, or \
+                 --kernel.allow-http where the way there is safe",
+            ));
+        }
+        Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
+    }
+
+    /// The URL without trailing slash: a path that begins with `/` may follow.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ApiUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback()),
+        None => false,
+    }
+}
+
+/// The part of the organisation's published limit that this exporter may use:
+/// above 0, at most 1.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct QuotaShare(f64);
+
+impl QuotaShare {
+    pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
+        text.parse()
+            .ok()
+            .filter(|share| *share > 0.0 && *share <= 1.0)
+            .map(Self)
+            .ok_or(Problem::fixed(
+                "not a share; write a number above 0 and up to 1, as in 0.5",
+            ))
+    }
+
+    /// The share itself.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+/// The path that scrapes ask for. It is none of the paths this server has
+/// already given away.
+pub(crate) fn telemetry_path(text: &str) -> Result<String, Problem> {
+    let legal = text.starts_with('/')
+        && text.len() <= 256
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && !text.contains(['?', '#', '%', '\\'])
+        && !text.contains("//");
+    if !legal {
+        return Err(Problem::fixed(
+            "not a path; write it as in /metrics: a leading /, visible ASCII without \\ ? # %",
+        ));
+    }
+    if matches!(text, "/" | "/probe" | "/sd" | "/-") || text.starts_with("/-/") {
+        return Err(Problem::fixed(
+            "the path is taken: / , /probe, /sd and /-/… serve other things",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// A domain, matched exactly by the API.
+pub(crate) fn domain(text: &str) -> Result<String, Problem> {
+    let legal = (1..=253).contains(&text.len())
+        && !text.contains(|c: char| {
+            matches!(c, '/' | ':' | '?' | '#' | '@') || c.is_whitespace() || c.is_control()
+        });
+    if legal {
+        Ok(text.to_owned())
+    } else {
+        Err(Problem::fixed(
+            "not a domain; write the bare name, as in example.com, not a URL",
+        ))
+    }
+}
+
+/// A profile's name, matched exactly by the API.
+pub(crate) fn profile(text: &str) -> Result<String, Problem> {
+    if (1..=255).contains(&text.len()) && !text.chars().any(char::is_control) {
+        Ok(text.to_owned())
+    } else {
+        Err(Problem::fixed(
+            "not a profile name: 1 to 255 bytes without control characters",
+        ))
+    }
+}
+
+/// `true` or `false`.
+pub(crate) fn boolean(text: &str) -> Result<bool, Problem> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Problem::fixed("must be true or false")),
+    }
+}
+
+/// A duration within `bounds`.
+pub(crate) fn duration_in(
+    bounds: RangeInclusive<Duration>,
+) -> impl Fn(&str) -> Result<Duration, Problem> {
+    move |text| {
+        let value = duration::parse(text)?;
+        if bounds.contains(&value) {
+            return Ok(value);
+        }
+        Err(Problem::new(format!(
+            "must be between {} and {}",
+            duration::format(*bounds.start()),
+            duration::format(*bounds.end())
+        )))
+    }
+}
+
+/// A whole number within `bounds`.
+pub(crate) fn count_in(bounds: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, Problem> {
+    move |text| {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse()
+            .ok()
+            .filter(|value| digits && bounds.contains(value))
+            .ok_or_else(|| {
+                Problem::new(format!(
+                    "must be a whole number between {} and {}",
+                    bounds.start(),
+                    bounds.end()
+                ))
+            })
+    }
+}
+
+/// A whole number from 1 to `most`.
+pub(crate) fn count_up_to(most: u32) -> impl Fn(&str) -> Result<NonZeroUsize, Problem> {
+    move |text| {
+        let count = count_in(1..=most)(text)?;
+        let count = usize::try_from(count).expect("a usize has 32 bits or more");
+        Ok(NonZeroUsize::new(count).expect("counts from 1"))
+    }
+}
+
+/// One of a closed list.
+pub(crate) fn one_of<T: Copy>(
+    all: &'static [T],
+    labels: &'static [&'static str],
+) -> impl Fn(&str) -> Result<T, Problem> {
+    move |text| {
+        let index = labels.iter().position(|label| *label == text);
+        index
+            .map(|index| all[index])
+            .ok_or_else(|| Problem::new(format!("must be one of: {}", labels.join(", "))))
+    }
+}
