@@ -1,1 +1,288 @@
-//! (empty)
+//! Puts the rooms together, and owns the order of start and shutdown.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::collect::{self, AccountSettings, Collector};
+use crate::config::web_config::{WebConfigError, WebConfigHandle};
+use crate::config::{Account, Config, ConnectionId, KeySource, ProjectId, Projects, Selection};
+use crate::kernel::{Client, ClientSettings, Http, HttpError, Key, KeyError, Observer, Reread};
+use crate::model::{self, Endpoint, ErrorReason, Field, RetryReason, Timestamp, WaitReason};
+use crate::telemetry::{Build, Telemetry};
+use crate::web::listener::{self, ListenError, Listener};
+use crate::web::routes::{Fixed, Live, Routes};
+use crate::web::server::{self, Limits};
+
+/// Why the exporter cannot start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// No client for the API.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// A key that is none.
+    #[error("{account}: {error}")]
+    Key {
+        /// Whose.
+        account: String,
+        /// Why.
+        error: String,
+    },
+    /// A listen address that cannot be used.
+    #[error("--web.listen-address: {0}")]
+    Address(String),
+    /// No socket.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The web configuration.
+    #[error("--web.config.file: {0}")]
+    WebConfig(#[from] WebConfigError),
+    /// Signals, threads.
+    #[error("{0}")]
+    System(#[from] io::Error),
+}
+
+/// Serves metrics until SIGTERM or SIGINT.
+pub async fn serve(config: &Config) -> Result<(), StartError> {
+    let shutdown = CancellationToken::new();
+    end_on_signal(shutdown.clone())?;
+    Exporter::start(config).await?.run(shutdown).await;
+    Ok(())
+}
+
+/// The exporter, bound and not yet answering.
+pub struct Exporter {
+    listeners: Vec<Listener>,
+    routes: Arc<Routes>,
+    web_config: WebConfigHandle,
+}
+
+impl Exporter {
+    /// Reads everything and binds, so that whatever is wrong shows here.
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let telemetry = telemetry(config);
+        let web_config = WebConfigHandle::new(config.web.config_file.clone())?;
+        let live = live(config, &telemetry)?;
+        let listeners = listeners(config).await?;
+        let fixed = Fixed {
+            telemetry_path: config.web.telemetry_path.clone(),
+            max_requests: config.web.max_requests,
+        };
+        telemetry.config_reloaded(true, Timestamp::from(SystemTime::now()));
+        let routes = Arc::new(Routes::new(live, fixed, telemetry));
+        Ok(Self {
+            listeners,
+            routes,
+            web_config,
+        })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().map(Listener::address).collect()
+    }
+
+    /// Answers until `shutdown`, then lets running answers finish.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let limits = Limits::default();
+        let drain = limits.drain;
+        let drained = server::serve(
+            self.listeners,
+            self.routes,
+            limits,
+            self.web_config,
+            shutdown,
+        )
+        .await;
+        if drained.aborted > 0 {
+            tracing::warn!(
+                connections = drained.aborted,
+                seconds = drain.as_secs(),
+                "some answers were not finished in time; stopped"
+            );
+        } else {
+            tracing::info!("stopped");
+        }
+    }
+}
+
+/// The exporter's own metrics, for the endpoints that `config` uses.
+pub fn telemetry(config: &Config) -> Telemetry {
+    let mut endpoints = vec![Endpoint::Connections, Endpoint::Connection];
+    if config
+        .accounts
+        .iter()
+        .any(|account| account.projects == Projects::All)
+    {
+        endpoints.push(Endpoint::Projects);
+    }
+    if config.collectors.has(model::Collector::Timeline) {
+        endpoints.push(Endpoint::Timeline);
+    }
+    if config.collectors.has(model::Collector::Org) {
+        endpoints.extend([
+            Endpoint::OrgLimits,
+            Endpoint::OrgEntitlements,
+            Endpoint::AuthContext,
+            Endpoint::ApiKeys,
+        ]);
+    }
+    Telemetry::new(Build::current(), &endpoints)
+}
+
+/// What answers scrapes, as `config` wants it.
+pub fn live(config: &Config, telemetry: &Telemetry) -> Result<Live, StartError> {
+    Ok(Live {
+        collector: collector(config, telemetry)?,
+        collectors: config.collectors,
+        states: config.metrics.states,
+        timeout: config.api.timeout,
+        timeout_offset: config.web.timeout_offset,
+    })
+}
+
+/// The collector that `config` describes.
+pub fn collector(config: &Config, telemetry: &Telemetry) -> Result<Collector, StartError> {
+    let api = &config.api;
+    let http = Arc::new(Http::new(
+        &ClientSettings {
+            base_url: api.url.as_str().to_owned(),
+            concurrency: api.concurrency.get(),
+            ca_file: api.ca_file.clone(),
+        },
+        Arc::new(Counting(telemetry.clone())),
+    )?);
+    let settings = Arc::new(collect::Settings {
+        timeout: api.timeout,
+        cache: api.cache,
+        hold: api.hold,
+        concurrency: api.concurrency.get(),
+        max_connections: api.max_connections,
+        profile_names: config.metrics.profile_name,
+    });
+    let mut accounts = Vec::with_capacity(config.accounts.len());
+    for account in &config.accounts {
+        let client = Client::new(Arc::clone(&http), key(account)?, api.quota_share.get());
+        accounts.push((account_settings(account), client));
+    }
+    Ok(Collector::new(&settings, accounts))
+}
+
+fn key(account: &Account) -> Result<Key, StartError> {
+    let named = || {
+        account
+            .name
+            .as_ref()
+            .map_or("API key", |name| name.as_str())
+            .to_owned()
+    };
+    let source = account.key.clone();
+    let secret = source.read().map_err(|error| StartError::Key {
+        account: named(),
+        error: error.to_string(),
+    })?;
+    let reread: Option<Reread> = match source {
+        KeySource::Value(_) => None,
+        KeySource::File(_) => Some(Arc::new(move || {
+            source.read().map_err(|error| error.to_string())
+        })),
+    };
+    Key::new(&secret, reread).map_err(|error: KeyError| StartError::Key {
+        account: named(),
+        error: error.to_string(),
+    })
+}
+
+fn account_settings(account: &Account) -> AccountSettings {
+    let boxed = |names: &[String]| names.iter().map(|name| name.as_str().into()).collect();
+    AccountSettings {
+        name: account.name.as_ref().map(|name| name.as_str().into()),
+        projects: match &account.projects {
+            Projects::Unscoped => collect::Projects::Unscoped,
+            Projects::All => collect::Projects::All,
+            Projects::Listed(ids) => collect::Projects::Listed(
+                ids.iter().map(ProjectId::as_str).map(Into::into).collect(),
+            ),
+        },
+        selection: match &account.selection {
+            Selection::Ids(ids) => collect::Selection::Ids(
+                ids.iter()
+                    .map(ConnectionId::as_str)
+                    .map(Into::into)
+                    .collect(),
+            ),
+            Selection::Every { domains, profiles } => collect::Selection::Every {
+                domains: boxed(domains),
+                profiles: boxed(profiles),
+            },
+        },
+    }
+}
+
+async fn listeners(config: &Config) -> Result<Vec<Listener>, StartError> {
+    if config.web.systemd_socket {
+        return Ok(listener::systemd_listeners()?);
+    }
+    let mut listeners = Vec::with_capacity(config.web.listen.len());
+    for address in &config.web.listen {
+        let address = address
+            .as_str()
+            .parse()
+            .map_err(|error: listener::ListenAddressError| {
+                StartError::Address(error.to_string())
+            })?;
+        listeners.push(Listener::bind(&address).await?);
+    }
+    Ok(listeners)
+}
+
+/// The first SIGTERM or SIGINT ends the program in order, the second at once.
+pub fn end_on_signal(shutdown: CancellationToken) -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        let mut next = async || {
+            tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+            }
+        };
+        let name = next().await;
+        tracing::info!(signal = name, "stopping");
+        shutdown.cancel();
+        let name = next().await;
+        tracing::warn!(signal = name, "stopping at once");
+        std::process::exit(1);
+    });
+    Ok(())
+}
+
+/// Counts what the API client does.
+struct Counting(Telemetry);
+
+impl Observer for Counting {
+    fn request(&self, endpoint: Endpoint, code: Option<u16>, took: Duration) {
+        self.0.api_request(endpoint, code, took);
+    }
+
+    fn error(&self, reason: ErrorReason) {
+        self.0.api_error(reason);
+    }
+
+    fn retry(&self, reason: RetryReason) {
+        self.0.api_retry(reason);
+    }
+
+    fn waited(&self, reason: WaitReason, span: Duration) {
+        self.0.api_wait(reason, span);
+    }
+
+    fn unknown_value(&self, field: Field) {
+        self.0.unknown_value(field);
+    }
+}

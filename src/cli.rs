@@ -74,7 +74,7 @@ pub struct DemoArgs {
     pub seed: u64,
 
     /// Lifecycles run this many times faster than life
-    #[arg(long, value_name = "N", default_value_t = 60)]
+    #[arg(long, value_name = "N", default_value_t = 1)]
     pub speed: u32,
 
     /// Where the simulated API listens; port 0 takes a free one

@@ -1,13 +1,41 @@
 //! Prometheus exporter for Kernel's managed auth connections.
+//!
+//! On each scrape the configured connections are fetched over Kernel's REST
+//! API and written as labelled gauges. Data flow one way:
+//!
+//! `web::routes` → [`collect`] (deadline) → [`kernel`] (pages, in parallel) →
+//! `kernel::wire` → [`model`] → a snapshot behind an `Arc` → [`exposition`],
+//! which streams it to the socket, family by family.
+//!
+//! # The rooms
+//! - [`model`]: what a connection is; pure, imports nothing of the others.
+//! - [`kernel`]: the API; tells what happens to an observer, knows no metrics.
+//! - [`collect`]: which requests, when, and what is held while the API fails.
+//! - [`exposition`]: the one list of families, and the writer of all formats.
+//! - [`telemetry`]: the exporter's own metrics.
+//! - [`web`]: the bounded server and what it answers; never imports [`kernel`].
+//! - [`config`], [`cli`], [`logging`]: what the user said.
+//! - [`simulator`]: a second reading of the same API; never imports [`kernel`].
+//! - [`app`], [`once`], [`demo`]: the commands, put together.
+//!
+//! # Invariants
+//! - A collection is whole or it does not count; a failed one leaves the last
+//!   known state for a bounded time and says so.
+//! - Nothing is ever sent but `GET`, and to the configured host alone.
+//! - Whatever others can make grow is bounded: bodies, pages, labels, waits,
+//!   connections.
+//! - What could log somebody in is never read into the [`model`].
 
 pub mod app;
 pub mod cli;
 pub mod collect;
 pub mod config;
+pub mod demo;
 pub mod exposition;
 pub mod kernel;
 pub mod logging;
 pub mod model;
+pub mod once;
 pub mod simulator;
 pub mod telemetry;
 pub mod web;

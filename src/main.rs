@@ -1,11 +1,12 @@
 //! args → logging → command; nothing else.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use kernel_auth_exporter::cli::{self, Command, Stop};
-use kernel_auth_exporter::config::{self, ConfigError};
-use kernel_auth_exporter::logging;
+use kernel_auth_exporter::config::{self, ConfigError, process_env};
+use kernel_auth_exporter::{app, demo, logging, once};
 
 fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
@@ -14,16 +15,46 @@ fn main() -> ExitCode {
         Err(Stop::Mistake(line)) => return complain(&line, 2),
     };
     logging::init(cli.log);
-    match cli.command {
-        Some(Command::CheckConfig(_)) => match config::check(&cli.flags, &config::process_env) {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&format!("error: no threads: {error}"), 1),
+    };
+    let flags = cli.flags;
+    let code = match cli.command {
+        None => match config::load(&flags, &process_env) {
+            Ok(config) => finish(runtime.block_on(app::serve(&config))),
+            Err(error) => refuse(&error),
+        },
+        Some(Command::CheckConfig(_)) => match config::check(&flags, &process_env) {
             Ok(summary) => answer(&format!("{summary}\n"), ExitCode::SUCCESS),
             Err(error) => refuse(&error),
         },
-        Some(_) => complain("not wired", 1),
-        None => match config::load(&cli.flags, &config::process_env) {
-            Ok(_) => complain("not wired", 1),
+        Some(Command::Once(args)) => match config::load(&flags, &process_env) {
+            Ok(config) => {
+                match runtime.block_on(once::run(&config, args.format, args.output.as_deref())) {
+                    Ok(true) => ExitCode::SUCCESS,
+                    Ok(false) => ExitCode::FAILURE,
+                    Err(error) => complain(&format!("error: {error}"), 1),
+                }
+            }
             Err(error) => refuse(&error),
         },
+        Some(Command::Demo(args)) => finish(runtime.block_on(demo::demo(&args, &flags))),
+        Some(Command::Simulate(args)) => finish(runtime.block_on(demo::simulate(&args))),
+        Some(Command::Assets(_)) => complain("not wired", 1),
+    };
+    // A task that is stuck in a system call does not keep the program.
+    runtime.shutdown_background();
+    code
+}
+
+fn finish(result: Result<(), impl Display>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&format!("error: {error}"), 1),
     }
 }
 

@@ -5,6 +5,7 @@
 //! `ManagedAuth` schema); each item names the member it stands for.
 
 mod api;
+mod attention;
 mod connection;
 mod labels;
 mod snapshot;
@@ -15,6 +16,7 @@ pub use api::{
     Collector, CollectorSet, Endpoint, ErrorReason, Field, ProfileNameMode, RetryReason,
     ScrapeOutcome, States, WaitReason,
 };
+pub use attention::Attention;
 pub use connection::{Connection, Flow, PendingInput, PendingInputs, Settings};
 pub use labels::{LabelBlock, MAX_LABEL_BYTES, bound_label, escape_label_into, short_hash};
 pub use snapshot::{AccountView, Fleet, Found, Scope, ScopeView, Snapshot};

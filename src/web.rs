@@ -4,6 +4,8 @@
 //! keeps strangers from costing more than a bounded amount.
 
 pub mod auth;
+mod landing;
 pub mod listener;
+pub mod routes;
 pub mod server;
 pub mod tls;

@@ -1,0 +1,65 @@
+//! Who needs a person, and how soon: one judgement for every place that shows
+//! a fleet to people.
+
+use super::{AuthStatus, Connection, FlowStep, Timestamp};
+
+/// How much a connection needs somebody, the most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Attention {
+    /// A live flow waits for somebody: it lives ten minutes.
+    Waiting,
+    /// Logged out, and nothing will log it in again by itself.
+    NeedsPerson,
+    /// Logged out; an unattended re-login is possible or under way.
+    NeedsAuth,
+    /// The API says something that this build does not know.
+    Unknown,
+    /// Logged in when last seen.
+    Fine,
+}
+
+impl Attention {
+    /// Every level, the most urgent first.
+    pub const ALL: &'static [Self] = &[
+        Self::Waiting,
+        Self::NeedsPerson,
+        Self::NeedsAuth,
+        Self::Unknown,
+        Self::Fine,
+    ];
+
+    /// Judges `connection` at `now`, on the API's clock.
+    pub fn of(connection: &Connection, now: Timestamp) -> Self {
+        let live = connection.flow.is_live(now);
+        let waits = matches!(
+            connection.flow.step,
+            FlowStep::AwaitingInput | FlowStep::AwaitingExternalAction
+        );
+        match connection.status {
+            _ if live && waits => Self::Waiting,
+            AuthStatus::Authenticated => Self::Fine,
+            AuthStatus::Unknown => Self::Unknown,
+            AuthStatus::NeedsAuth if live || heals_itself(connection) => Self::NeedsAuth,
+            AuthStatus::NeedsAuth => Self::NeedsPerson,
+        }
+    }
+
+    /// In words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting for a person",
+            Self::NeedsPerson => "needs a login",
+            Self::NeedsAuth => "logged out",
+            Self::Unknown => "unknown",
+            Self::Fine => "logged in",
+        }
+    }
+}
+
+/// Whether Kernel can be expected to log it in again: eligible, permitted, and
+/// health checks on, without which the permission has no effect.
+fn heals_itself(connection: &Connection) -> bool {
+    connection.can_reauth == Some(true)
+        && connection.settings.auto_reauth != Some(false)
+        && connection.settings.health_checks != Some(false)
+}

@@ -1,0 +1,118 @@
+//! `once`: one collection, printed.
+
+mod table;
+
+use std::fs::Permissions;
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::SystemTime;
+
+use prometheus::proto::MetricFamily;
+use thiserror::Error;
+
+use crate::app::{self, StartError};
+use crate::cli::OnceFormat;
+use crate::collect::Request;
+use crate::config::Config;
+use crate::exposition::{self, Encoding, Format, Options};
+use crate::model::{ScrapeOutcome, Timestamp};
+
+/// Why nothing was printed.
+#[derive(Debug, Error)]
+pub enum OnceError {
+    /// It could not begin.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// It could not be written.
+    #[error("{place}: {error}")]
+    Write {
+        /// Where to.
+        place: String,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// Collects and prints; whether the API answered fully.
+pub async fn run(
+    config: &Config,
+    format: OnceFormat,
+    output: Option<&Path>,
+) -> Result<bool, OnceError> {
+    let telemetry = app::telemetry(config);
+    let live = app::live(config, &telemetry)?;
+    let begun = tokio::time::Instant::now();
+    let collected = live
+        .collector
+        .collect(Request::everything(live.timeout))
+        .await;
+    telemetry.scrape(collected.outcome, begun.elapsed());
+    let now = Timestamp::from(SystemTime::now());
+    telemetry.config_reloaded(true, now);
+    let text = match format {
+        OnceFormat::Table => {
+            let colour = output.is_none()
+                && io::stdout().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            table::render(&collected.fleet, now, colour).into_bytes()
+        }
+        OnceFormat::Text => {
+            let options = Options {
+                collectors: live.collectors,
+                states: live.states,
+                format: Format::default(),
+                encoding: Encoding::Identity,
+            };
+            let own: Vec<_> = telemetry
+                .gather()
+                .into_iter()
+                .filter(is_not_of_the_process)
+                .collect();
+            exposition::render(&collected.fleet, &own, now, options)
+        }
+    };
+    write(&text, output)?;
+    Ok(collected.is_whole() && collected.outcome == ScrapeOutcome::Fresh)
+}
+
+/// The textfile collector serves the text beside the `process_` families of
+/// its own process, so those of this short one stay out.
+fn is_not_of_the_process(family: &MetricFamily) -> bool {
+    !family.name().starts_with("process_")
+}
+
+fn write(text: &[u8], output: Option<&Path>) -> Result<(), OnceError> {
+    let Some(path) = output else {
+        // A reader that went away (`| head`) is no failure.
+        return match io::stdout().write_all(text) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(OnceError::Write {
+                place: "stdout".to_owned(),
+                error,
+            }),
+            _ => Ok(()),
+        };
+    };
+    write_atomically(text, path).map_err(|error| OnceError::Write {
+        place: path.display().to_string(),
+        error,
+    })
+}
+
+/// Whoever reads the file sees the old text or the new one, never a part.
+fn write_atomically(text: &[u8], path: &Path) -> io::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::Builder::new()
+        .prefix(".kernel-auth-")
+        .tempfile_in(directory)?;
+    file.write_all(text)?;
+    // The reader is another user, as a rule: node_exporter.
+    file.as_file()
+        .set_permissions(Permissions::from_mode(0o644))?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
