@@ -153,14 +153,16 @@ impl Config {
             let connections = match &account.selection {
                 Selection::Ids(ids) => counted(ids.len(), "connection"),
                 Selection::Every { domains, profiles } => {
-                    let mut text = "every connection".to_owned();
-                    if !domains.is_empty() {
-                        text = format!("{text} of {}", counted(domains.len(), "domain"));
+                    let filters = [(domains.len(), "domain"), (profiles.len(), "profile")];
+                    let filters: Vec<String> = filters
+                        .into_iter()
+                        .filter(|(count, _)| *count > 0)
+                        .map(|(count, what)| counted(count, what))
+                        .collect();
+                    match filters.as_slice() {
+                        [] => "every connection".to_owned(),
+                        filters => format!("every connection of {}", filters.join(" and ")),
                     }
-                    if !profiles.is_empty() {
-                        text = format!("{text} of {}", counted(profiles.len(), "profile"));
-                    }
-                    text
                 }
             };
             write_to(

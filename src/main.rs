@@ -19,8 +19,10 @@ fn main() -> ExitCode {
             Ok(summary) => answer(&format!("{summary}\n"), ExitCode::SUCCESS),
             Err(error) => refuse(&error),
         },
-        Some(_) => complain("not wired", 1),
-        None => match config::load(&cli.flags, &config::process_env) {
+        Some(Command::Demo(_) | Command::Simulate(_) | Command::Assets(_)) => {
+            complain("not wired", 1)
+        }
+        Some(Command::Once(_)) | None => match config::load(&cli.flags, &config::process_env) {
             Ok(_) => complain("not wired", 1),
             Err(error) => refuse(&error),
         },

@@ -205,8 +205,8 @@ impl ApiUrl {
         }
         if url.scheme() == "http" && !allow_http && !is_loopback(&url) {
             return Err(Problem::fixed(
-                "http:// would send the key in the clear to another machine; use https://, or \
-                 --kernel.allow-http where the way there is safe",
+                "http:// would send the key in the clear to another machine; use https://, or allow \
+                 it with --kernel.allow-http (api.allow_http in the config file)",
             ));
         }
         Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
@@ -273,7 +273,7 @@ pub(crate) fn telemetry_path(text: &str) -> Result<String, Problem> {
     }
     if matches!(text, "/" | "/probe" | "/sd" | "/-") || text.starts_with("/-/") {
         return Err(Problem::fixed(
-            "the path is taken: / , /probe, /sd and /-/… serve other things",
+            "the path is taken; /, /probe, /sd and all under /-/ serve other things",
         ));
     }
     Ok(text.to_owned())
