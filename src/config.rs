@@ -25,7 +25,7 @@ pub use error::{ConfigError, Origin, Position};
 pub use key::{KeyError, KeySource, MAX_KEY_BYTES, NotAKey, read_key};
 pub use load::{Env, Simulated, load, load_demo, process_env};
 pub use values::{
-    AccountName, ApiUrl, ConnectionId, ListenAddress, ProblemText, ProjectId, QuotaShare,
+    AccountName, ApiUrl, ConnectionId, InvalidId, ListenAddress, ProjectId, QuotaShare,
 };
 
 use crate::cli::Flags;
