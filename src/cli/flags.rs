@@ -1,7 +1,7 @@
 //! The exporter's flags, as typed.
 
 // What documents a flag is its help text, plain and without Markdown.
-#![allow(clippy::doc_markdown)]
+#![allow(clippy::doc_markdown, rustdoc::bare_urls)]
 
 use std::path::PathBuf;
 
