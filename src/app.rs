@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::collect::{self, AccountSettings, Collector};
-use crate::config::web_config::{WebConfigError, WebConfigHandle};
+use crate::config::web_config::{WebConfig, WebConfigError, WebConfigHandle};
 use crate::config::{Account, Config, ConnectionId, KeySource, ProjectId, Projects, Selection};
 use crate::kernel::{Client, ClientSettings, Http, HttpError, Key, KeyError, Observer, Reread};
 use crate::model::{self, Endpoint, ErrorReason, Field, RetryReason, Timestamp, WaitReason};
@@ -109,6 +109,16 @@ impl Exporter {
             tracing::info!("stopped");
         }
     }
+}
+
+/// `check-config`: reads everything that serving would read, sends nothing, and
+/// says in one line what was understood.
+pub fn check(config: &Config) -> Result<String, StartError> {
+    collector(config, &telemetry(config))?;
+    if let Some(path) = &config.web.config_file {
+        WebConfig::load(path)?;
+    }
+    Ok(config.summary())
 }
 
 /// The exporter's own metrics, for the endpoints that `config` uses.

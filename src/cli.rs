@@ -4,15 +4,14 @@
 mod assets;
 mod flags;
 mod simulate;
+mod switches;
 mod usage;
 mod version;
 
 pub use assets::AssetsArgs;
-pub use flags::{
-    CollectorFlags, Flags, KernelFlags, KernelSwitches, LogFlags, LogFormat, LogLevel,
-    MetricsFlags, WebFlags, WebSwitches,
-};
+pub use flags::{Flags, KernelFlags, LogFlags, LogFormat, LogLevel, MetricsFlags, WebFlags};
 pub use simulate::SimulateArgs;
+pub use switches::{CollectorFlags, KernelSwitches, WebSwitches};
 pub use usage::{Stop, parse};
 pub use version::{REVISION, RUST_VERSION, VERSION, version_text};
 

@@ -26,7 +26,7 @@ pub use error::{ConfigError, Origin, Position};
 pub use key::{KeyError, KeySource, MAX_KEY_BYTES, NotAKey, read_key};
 pub use load::{Env, Simulated, load, load_demo, process_env};
 pub use values::{
-    AccountName, ApiUrl, ConnectionId, ListenAddress, ProblemText, ProjectId, QuotaShare,
+    AccountName, ApiUrl, ConnectionId, InvalidId, ListenAddress, ProjectId, QuotaShare,
 };
 
 use crate::cli::Flags;
@@ -154,14 +154,16 @@ impl Config {
             let connections = match &account.selection {
                 Selection::Ids(ids) => counted(ids.len(), "connection"),
                 Selection::Every { domains, profiles } => {
-                    let mut text = "every connection".to_owned();
-                    if !domains.is_empty() {
-                        text = format!("{text} of {}", counted(domains.len(), "domain"));
+                    let filters = [(domains.len(), "domain"), (profiles.len(), "profile")];
+                    let filters: Vec<String> = filters
+                        .into_iter()
+                        .filter(|(count, _)| *count > 0)
+                        .map(|(count, what)| counted(count, what))
+                        .collect();
+                    match filters.as_slice() {
+                        [] => "every connection".to_owned(),
+                        filters => format!("every connection of {}", filters.join(" and ")),
                     }
-                    if !profiles.is_empty() {
-                        text = format!("{text} of {}", counted(profiles.len(), "profile"));
-                    }
-                    text
                 }
             };
             write_to(

@@ -28,8 +28,11 @@ fn main() -> ExitCode {
             Ok(config) => finish(runtime.block_on(app::serve(&config))),
             Err(error) => refuse(&error),
         },
-        Some(Command::CheckConfig(_)) => match config::check(&flags, &process_env) {
-            Ok(summary) => answer(&format!("{summary}\n"), ExitCode::SUCCESS),
+        Some(Command::CheckConfig(_)) => match config::load(&flags, &process_env) {
+            Ok(config) => match app::check(&config) {
+                Ok(summary) => answer(&format!("{summary}\n"), ExitCode::SUCCESS),
+                Err(error) => complain(&format!("error: {error}"), 1),
+            },
             Err(error) => refuse(&error),
         },
         Some(Command::Once(args)) => match config::load(&flags, &process_env) {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 
-use super::flags::switches;
+use super::switches::switches;
 use super::{Cli, Command, version_text};
 
 /// Nothing to run: print this and exit.

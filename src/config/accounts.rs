@@ -18,6 +18,11 @@ const NO_KEY: Problem = Problem::fixed(
      `kernel-auth-exporter demo`",
 );
 
+const NO_KEY_HERE: Problem = Problem::fixed(
+    "no API key; give the account api_key_file or api_key_env, or give one for all accounts \
+     without their own in KERNEL_API_KEY, KERNEL_API_KEY_FILE or --kernel.api-key-file",
+);
+
 /// The accounts of `file`, else the one of flags and environment.
 pub(super) fn load(
     flags: &KernelFlags,
@@ -133,12 +138,16 @@ fn key(
         return Ok(key);
     }
     if let Some(setting) = in_file {
-        return key_in_file(&setting.origin, file.resolve(&setting.text));
+        let path = match setting.text.as_str() {
+            "" => PathBuf::new(),
+            text => file.resolve(text),
+        };
+        return key_in_file(&setting.origin, path);
     }
     if let Some(setting) = in_env {
         return key_in_env(&setting, env);
     }
-    Err(section.origin().error(NO_KEY).about_usage())
+    Err(section.origin().error(NO_KEY_HERE).about_usage())
 }
 
 /// The key of flags and environment.

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::key::shown_path;
+
 /// What is wrong with one value, and what would be right. Never the value
 /// itself: a key can be pasted anywhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +95,7 @@ impl fmt::Display for Origin {
                 position,
                 key,
             } => {
-                write!(f, "{}", path.display())?;
+                f.write_str(&shown_path(path))?;
                 if let Some(position) = position {
                     write!(f, ":{position}")?;
                 }
@@ -148,7 +150,6 @@ impl fmt::Display for ConfigError {
         if self.origin != Origin::Missing {
             write!(f, "{}: ", self.origin)?;
         }
-        // A path may hold a line break; the message stays one line.
         write!(f, "{}", self.problem)
     }
 }

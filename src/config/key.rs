@@ -104,22 +104,33 @@ pub(crate) fn parse_key(bytes: &[u8]) -> Result<SecretString, NotAKey> {
 
 /// The path, unless it looks like a key that was put where a path belongs.
 pub(crate) fn shown_path(path: &Path) -> String {
-    match path.to_str() {
-        Some(text) if looks_like_key(text) => {
-            "(not shown, it looks like a key: give the path of a file that holds it)".to_owned()
-        }
-        _ => path.display().to_string().replace(char::is_control, "?"),
+    let text = path.display().to_string();
+    let is_a_key = if text.contains('/') {
+        words(&text).any(begins_like_key)
+    } else {
+        looks_like_key(&text)
+    };
+    if is_a_key {
+        return "(not shown, it looks like a key: give the path of a file that holds it)"
+            .to_owned();
     }
+    text.replace(char::is_control, "?")
 }
 
-/// Whether a text could be a key: as keys begin, or long and random in looks.
+/// Whether a text could hold a key: begins like one, or is long and random in
+/// looks.
 pub(crate) fn looks_like_key(text: &str) -> bool {
-    let like_a_token = text.len() >= 24
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
-        && text.bytes().any(|byte| byte.is_ascii_digit());
-    text.starts_with("sk_") || text.starts_with("eyJ") || like_a_token
+    words(text).any(|word| {
+        begins_like_key(word) || (word.len() >= 24 && word.contains(|c: char| c.is_ascii_digit()))
+    })
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-')
+}
+
+fn begins_like_key(word: &str) -> bool {
+    word.starts_with("sk_") || word.starts_with("eyJ")
 }
 
 /// What the system said, in our words: no numbers, the same on each system.
@@ -130,6 +141,110 @@ pub(crate) fn reason(kind: io::ErrorKind) -> String {
             "permission denied; let the user that runs the exporter read it".to_owned()
         }
         io::ErrorKind::IsADirectory => "a directory, not a file".to_owned(),
-        kind => kind.to_string(),
+        kind => format!("cannot be read ({kind})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret;
+
+    fn read(content: &[u8]) -> Result<String, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), content).unwrap();
+        match read_key(file.path()) {
+            Ok(key) => Ok(key.expose_secret().to_owned()),
+            Err(error) => {
+                let path = file.path().display().to_string();
+                Err(error.to_string().replace(&path, "PATH"))
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_stands_alone_in_its_file() {
+        assert_eq!(read(b"sk_live\n"), Ok("sk_live".to_owned()));
+        assert_eq!(read(b" \tsk_live\r\n\n"), Ok("sk_live".to_owned()));
+        let longest = vec![b'k'; MAX_KEY_BYTES];
+        assert_eq!(read(&longest).unwrap().len(), MAX_KEY_BYTES);
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_without_showing_it() {
+        let characters = "key file PATH: not an API key: spaces, line breaks or characters other \
+                          than visible ASCII inside";
+        for (content, expected) in [
+            (&b""[..], "key file PATH: empty; put the API key there"),
+            (b" \n\t\n", "key file PATH: empty; put the API key there"),
+            (b"sk_a\nsk_b", characters),
+            (b"sk_a sk_b", characters),
+            (b"sk_\xff", characters),
+            (b"sk_\xc3\xa4", characters),
+            (b"sk_\0", characters),
+            (
+                &[b'k'; MAX_KEY_BYTES + 1],
+                "key file PATH: longer than 8 KiB, so not an API key",
+            ),
+        ] {
+            assert_eq!(read(content), Err(expected.to_owned()));
+        }
+    }
+
+    #[test]
+    fn only_regular_files_are_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = read_key(directory.path()).unwrap_err();
+        assert!(matches!(error, KeyError::NotAFile { .. }), "{error}");
+        let error = read_key(Path::new("/dev/zero")).unwrap_err();
+        assert_eq!(error.to_string(), "key file /dev/zero: not a regular file");
+        let error = read_key(&directory.path().join("missing")).unwrap_err();
+        assert!(
+            error.to_string().ends_with("/missing: no such file"),
+            "{error}"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_leads_to_the_key() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("data"), "sk_live\n").unwrap();
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink("data", &link).unwrap();
+        assert_eq!(read_key(&link).unwrap().expose_secret(), "sk_live");
+    }
+
+    #[test]
+    fn a_refusal_of_the_system_says_what_to_do() {
+        let error = KeyError::Unreadable {
+            path: "/run/secrets/kernel".to_owned(),
+            kind: io::ErrorKind::PermissionDenied,
+        };
+        assert_eq!(
+            error.to_string(),
+            "key file /run/secrets/kernel: permission denied; let the user that runs the exporter \
+             read it"
+        );
+    }
+
+    #[test]
+    fn a_key_in_place_of_a_path_is_not_shown() {
+        for path in [
+            "sk_live_abc",
+            "./sk_live_abc",
+            "a1b2c3d4e5f6a1b2c3d4e5f6",
+            "eyJhbGciOi.x.y",
+        ] {
+            let shown = read_key(Path::new(path)).unwrap_err().to_string();
+            assert!(!shown.contains(path), "{shown}");
+        }
+        for path in [
+            "/run/secrets/kernel-production-2026-11-22-key",
+            "key.txt",
+            "risk_key",
+        ] {
+            assert_eq!(shown_path(Path::new(path)), path);
+        }
     }
 }

@@ -51,8 +51,9 @@ pub fn load(flags: &Flags, env: &dyn Env) -> Result<Config, ConfigError> {
         file: file.as_ref(),
     };
     let url = sources.url()?;
-    let accounts = accounts::load(&flags.kernel, env, file.as_ref())?;
-    sources.config(url, accounts, CollectorSet::default())
+    sources.config(url, CollectorSet::default(), || {
+        accounts::load(&flags.kernel, env, file.as_ref())
+    })
 }
 
 /// The API that `demo` brings along.
@@ -102,7 +103,7 @@ pub fn load_demo(flags: &Flags, simulated: Simulated) -> Result<Config, ConfigEr
         env: &env,
         file: file.as_ref(),
     };
-    sources.config(url, vec![account], every)
+    sources.config(url, every, || Ok(vec![account]))
 }
 
 /// Everything that can hold a setting.
@@ -116,8 +117,8 @@ impl Sources<'_> {
     fn config(
         &self,
         url: ApiUrl,
-        accounts: Vec<Account>,
         collectors: CollectorSet,
+        accounts: impl FnOnce() -> Result<Vec<Account>, ConfigError>,
     ) -> Result<Config, ConfigError> {
         let timeline_requests = self.api(
             "timeline_requests",
@@ -128,11 +129,12 @@ impl Sources<'_> {
         )?;
         Ok(Config {
             api: self.api_settings(url)?,
-            accounts,
             metrics: self.metrics()?,
             collectors: self.collectors(collectors)?,
             timeline_requests: read(timeline_requests, values::count_in(0..=1000), 20)?,
             web: web(&self.flags.web)?,
+            // Last: without a key, what else is wrong is worth knowing first.
+            accounts: accounts()?,
         })
     }
 

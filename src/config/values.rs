@@ -56,9 +56,9 @@ checked_text! {
 
 impl ProjectId {
     /// Refuses what a header or a path cannot carry.
-    pub fn parse(text: &str) -> Result<Self, ProblemText> {
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
         if !is_id(text) || !text.is_ascii() {
-            return Err(ProblemText(
+            return Err(InvalidId(
                 "not a project ID (its name does not do): 1 to 256 visible ASCII characters \
                  without / \\ ? # %",
             ));
@@ -76,9 +76,9 @@ checked_text! {
 impl ConnectionId {
     /// Refuses what cannot be one segment of a path: empty, more than 256
     /// bytes, `/ \ ? # %`, white space, control characters, `.` and `..`.
-    pub fn parse(text: &str) -> Result<Self, ProblemText> {
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
         if !is_id(text) {
-            return Err(ProblemText(
+            return Err(InvalidId(
                 "not a connection ID: 1 to 256 bytes without / \\ ? # %, spaces or control \
                  characters",
             ));
@@ -89,18 +89,18 @@ impl ConnectionId {
 
 /// Why a text was refused, without the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProblemText(&'static str);
+pub struct InvalidId(&'static str);
 
-impl fmt::Display for ProblemText {
+impl fmt::Display for InvalidId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
 }
 
-impl std::error::Error for ProblemText {}
+impl std::error::Error for InvalidId {}
 
-impl From<ProblemText> for Problem {
-    fn from(problem: ProblemText) -> Self {
+impl From<InvalidId> for Problem {
+    fn from(problem: InvalidId) -> Self {
         Self::fixed(problem.0)
     }
 }
@@ -205,8 +205,8 @@ impl ApiUrl {
         }
         if url.scheme() == "http" && !allow_http && !is_loopback(&url) {
             return Err(Problem::fixed(
-                "http:// would send the key in the clear to another machine; use https://, or \
-                 --kernel.allow-http where the way there is safe",
+                "http:// would send the key in the clear to another machine; use https://, or allow \
+                 it with --kernel.allow-http (api.allow_http in the config file)",
             ));
         }
         Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
@@ -273,7 +273,7 @@ pub(crate) fn telemetry_path(text: &str) -> Result<String, Problem> {
     }
     if matches!(text, "/" | "/probe" | "/sd" | "/-") || text.starts_with("/-/") {
         return Err(Problem::fixed(
-            "the path is taken: / , /probe, /sd and /-/… serve other things",
+            "the path is taken; /, /probe, /sd and all under /-/ serve other things",
         ));
     }
     Ok(text.to_owned())
@@ -367,5 +367,83 @@ pub(crate) fn one_of<T: Copy>(
         index
             .map(|index| all[index])
             .ok_or_else(|| Problem::new(format!("must be one of: {}", labels.join(", "))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn plain_http_stays_on_this_machine() {
+        for host in [
+            "localhost",
+            "LOCALHOST",
+            "127.0.0.1",
+            "127.255.0.9",
+            "[::1]",
+            "2130706433",
+        ] {
+            let url = ApiUrl::parse(&format!("http://{host}:4010"), false);
+            assert!(url.is_ok(), "{host}: {url:?}");
+        }
+        for host in [
+            "128.0.0.1",
+            "0.0.0.0",
+            "[::]",
+            "[::ffff:10.0.0.1]",
+            "localhost.example",
+            "127.0.0.1.example",
+            "api.onkernel.com",
+        ] {
+            let url = format!("http://{host}:4010");
+            assert!(ApiUrl::parse(&url, false).is_err(), "{host}");
+            assert!(ApiUrl::parse(&url, true).is_ok(), "{host}");
+            assert!(
+                ApiUrl::parse(&url.replace("http", "https"), false).is_ok(),
+                "{host}"
+            );
+        }
+    }
+
+    #[test]
+    fn listen_addresses_have_a_host_and_a_port() {
+        for (text, host, port) in [
+            (":10077", "", 10077),
+            ("0.0.0.0:0", "0.0.0.0", 0),
+            ("[::]:9100", "::", 9100),
+            ("[fe80::1]:65535", "fe80::1", 65535),
+            ("metrics.example-1:80", "metrics.example-1", 80),
+        ] {
+            let address = ListenAddress::parse(text).unwrap();
+            assert_eq!((address.host(), address.port()), (host, port), "{text}");
+            assert_eq!(address.to_string(), text);
+        }
+        for text in [
+            "", "10077", ":", ":+1", ":-1", ":70000", "::1:80", "[::1]", "[x]:1", "a b:1", "[:1",
+        ] {
+            assert!(ListenAddress::parse(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_is_one_segment_of_a_path(id in "\\PC{0,20}|[ -~]{0,4}") {
+            if ConnectionId::parse(&id).is_ok() {
+                let url = Url::parse(&format!("https://host/auth/connections/{id}")).unwrap();
+                prop_assert_eq!(url.path_segments().unwrap().count(), 3, "{}", url);
+                prop_assert!(url.query().is_none() && url.fragment().is_none());
+            }
+        }
+
+        #[test]
+        fn a_base_url_takes_a_path_behind_it(path in "(/[a-z.]{0,4}){0,3}") {
+            let base = ApiUrl::parse(&format!("https://host{path}"), false).unwrap();
+            prop_assert!(!base.as_str().ends_with('/'));
+            let whole = format!("{base}/auth/connections");
+            let read = Url::parse(&whole).unwrap();
+            prop_assert_eq!(read.as_str(), whole.as_str());
+        }
     }
 }

@@ -280,9 +280,16 @@ mod tests {
             Timestamp::from_seconds(1_000_000),
             false,
         );
-        insta::assert_snapshot!(table, @r"
-        STATUS                PROFILE  DOMAIN        FLOW                         LEFT   CHECKED    RE-LOGIN             CONNECTION
-        ");
+        let expected = "\
+STATUS                PROFILE  DOMAIN        FLOW                         LEFT   CHECKED    RE-LOGIN             CONNECTION
+waiting for a person  waits    漢字.example  awaiting input               5m25s  -          -                    c3
+needs a login         gone     b.example     failed: credentials_invalid  -      -          no: no credential    c2
+logged out            heals    d.example     -                            -      -          yes                  c4
+logged in             fine     a.example     -                            -      1m40s ago  yes: has credential  c1
+
+4 connections: 1 waiting for a person, 1 needs a login, 1 logged out, 1 logged in
+";
+        assert_eq!(table, expected);
     }
 
     #[test]
