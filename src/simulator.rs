@@ -1,1 +1,245 @@
-//! (empty)
+//! A simulated Kernel REST API: a seeded world with state and time of its own,
+//! served over HTTP, with faults that can be switched on while it runs.
+//!
+//! It reads the API's documentation for itself and shares no code with
+//! [`crate::kernel`]: two readings of the same API check each other.
+//!
+//! | room | |
+//! |---|---|
+//! | `world`, `connection`, `lifecycle`, `script` | the fleet and what happens to it |
+//! | `cast`, `sketch`, `chance`, `clock` | how it comes to be, the same for the same seed |
+//! | `render`, `pending`, `json`, `organization` | its objects as JSON |
+//! | `http`, `route`, `answer`, `follow`, `body`, `keys` | the API |
+//! | `fault`, `quirk` | what goes wrong |
+//! | `log`, `ledger` | what was asked, and what truly happened |
+//! | `control`, `control_http` | the other side, for tests |
+
+mod answer;
+mod body;
+mod cast;
+mod chance;
+mod clock;
+mod connection;
+mod control;
+mod control_http;
+mod fault;
+mod follow;
+mod http;
+mod json;
+mod keys;
+mod ledger;
+mod lifecycle;
+mod log;
+mod organization;
+mod pending;
+mod quirk;
+mod render;
+mod route;
+mod script;
+mod sketch;
+mod values;
+mod world;
+
+pub use clock::parse_duration;
+pub use control::{Control, Happening, Truth, TruthEvent};
+pub use control_http::parse_rate;
+pub use fault::{Fault, FaultKind, RetryAfter, Rows, Spoil};
+pub use keys::KeyScope;
+pub use ledger::{Ledger, LedgerCount, LedgerDuration, LedgerError};
+pub use lifecycle::CheckOutcome;
+pub use log::{RequestCount, RequestEntry, RequestLog};
+pub use render::SENSITIVE_MARK;
+pub use route::Route;
+pub use values::{
+    Auth, Credential, ErrorCode, EventKind, EventStatus, EventStep, FlowKind, FlowStatus, FlowStep,
+    Reason,
+};
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use self::fault::Faults;
+use self::http::Shared;
+use self::keys::{Bucket, Keys};
+use self::world::{Seeding, World};
+
+/// The key that is accepted where none is set. No secret.
+pub const DEFAULT_API_KEY: &str = "sk_demo";
+
+/// What a simulator is made from.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Connections, over all projects.
+    pub connections: usize,
+    /// The same seed makes the same fleet.
+    pub seed: u64,
+    /// Waits before every answer.
+    pub latency: Duration,
+    /// Requests a minute of the organisation; `None` for no limit. By real time.
+    pub rate_limit: Option<u32>,
+    /// The organisation's key.
+    pub api_key: String,
+    /// How many times faster than real time the world goes.
+    pub speed: f64,
+    /// What goes wrong from the start.
+    pub faults: Vec<Fault>,
+    /// Active projects; with more than one there is an archived one beside.
+    pub projects: usize,
+    /// Served in place of a fleet, each as it is.
+    pub fixtures: Option<Vec<String>>,
+    /// The world's clock moves only by [`Control::advance`].
+    pub frozen: bool,
+    /// What the world's clock shows at the start; `None` for the present.
+    pub start: Option<SystemTime>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            connections: 100,
+            seed: 1,
+            latency: Duration::ZERO,
+            rate_limit: None,
+            api_key: DEFAULT_API_KEY.to_owned(),
+            speed: 1.0,
+            faults: Vec::new(),
+            projects: 1,
+            fixtures: None,
+            frozen: false,
+            start: None,
+        }
+    }
+}
+
+/// A simulated API, bound and not yet running.
+#[derive(Debug)]
+pub struct Simulator {
+    listener: TcpListener,
+    address: SocketAddr,
+    control: Option<(TcpListener, SocketAddr)>,
+    shared: Arc<Shared>,
+}
+
+impl Simulator {
+    /// Binds `address`, such as `127.0.0.1:0`, and makes the world.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn bind(address: &str, options: Options) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let world = World::new(Seeding {
+            connections: options.connections,
+            seed: options.seed,
+            projects: options.projects,
+            start: options.start.unwrap_or_else(SystemTime::now),
+            speed: if options.frozen { 0.0 } else { options.speed },
+            fixtures: options.fixtures,
+        });
+        let mut faults = Faults::default();
+        for fault in options.faults {
+            faults.add(fault);
+        }
+        Ok(Self {
+            listener,
+            address,
+            control: None,
+            shared: Arc::new(Shared {
+                world: Mutex::new(world),
+                faults: Mutex::new(faults),
+                keys: Mutex::new(Keys::new(options.api_key)),
+                bucket: Mutex::new(options.rate_limit.map(Bucket::new)),
+                organization: Mutex::default(),
+                latency: Mutex::new(options.latency),
+                log: log::Log::default(),
+                changed: watch::Sender::new(0),
+            }),
+        })
+    }
+
+    /// Binds the control endpoint as well.
+    ///
+    /// # Errors
+    /// When the address is not on the loopback interface, or cannot be bound.
+    pub async fn with_control(mut self, address: &str) -> io::Result<Self> {
+        let found = tokio::net::lookup_host(address).await?;
+        let loopback = found.filter(|address| address.ip().is_loopback());
+        let addresses: Vec<SocketAddr> = loopback.collect();
+        if addresses.is_empty() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the control endpoint listens on the loopback interface only",
+            ));
+        }
+        let listener = TcpListener::bind(&*addresses).await?;
+        let address = listener.local_addr()?;
+        self.control = Some((listener, address));
+        Ok(self)
+    }
+
+    /// The API's address, `http://127.0.0.1:PORT`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The control endpoint's address, where there is one.
+    pub fn control_url(&self) -> Option<String> {
+        let control = self.control.as_ref();
+        control.map(|(_, address)| format!("http://{address}"))
+    }
+
+    /// The other side; outlives the simulator.
+    pub fn control(&self) -> Control {
+        Control {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Serves until `shutdown`, then cuts what is open.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let control = self.control.map(|(listener, _)| listener);
+        http::serve(self.listener, self.shared, control, shutdown).await;
+    }
+}
+
+/// Binds, logs where, and serves until `shutdown`: the command `simulate`.
+///
+/// # Errors
+/// When an address cannot be bound; the message names it.
+pub async fn simulate(
+    listen_address: &str,
+    control_address: Option<&str>,
+    options: Options,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let named = |address: &str, error: &io::Error| {
+        io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+    };
+    let (connections, seed) = (options.connections, options.seed);
+    let mut simulator = Simulator::bind(listen_address, options)
+        .await
+        .map_err(|error| named(listen_address, &error))?;
+    if let Some(address) = control_address {
+        simulator = simulator
+            .with_control(address)
+            .await
+            .map_err(|error| named(address, &error))?;
+    }
+    if let Some(control) = simulator.control_url() {
+        tracing::info!(control, "control endpoint");
+    }
+    tracing::info!(
+        address = simulator.base_url(),
+        connections,
+        seed,
+        "listening"
+    );
+    simulator.run(shutdown).await;
+    Ok(())
+}
