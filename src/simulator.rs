@@ -10,7 +10,7 @@
 //! | `cast`, `sketch`, `chance`, `clock` | how it comes to be, the same for the same seed |
 //! | `render`, `pending`, `json`, `organization` | its objects as JSON |
 //! | `http`, `route`, `answer`, `follow`, `body`, `keys` | the API |
-//! | `fault`, `quirk` | what goes wrong |
+//! | `fault`, `fault_text`, `quirk` | what goes wrong |
 //! | `log`, `ledger` | what was asked, and what truly happened |
 //! | `control`, `control_http` | the other side, for tests |
 
@@ -23,6 +23,7 @@ mod connection;
 mod control;
 mod control_http;
 mod fault;
+mod fault_text;
 mod follow;
 mod http;
 mod json;

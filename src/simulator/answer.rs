@@ -55,7 +55,31 @@ impl Answer {
     }
 }
 
-type Answered = Result<Answer, Answer>;
+/// Why there is no other answer than an error.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    status: u16,
+    code: &'static str,
+    message: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Self {
+        Self::error(refusal.status, refusal.code, &refusal.message)
+    }
+}
+
+pub(crate) type Answered = Result<Answer, Refusal>;
 
 /// Answers an accepted GET.
 pub(crate) fn route(
@@ -65,7 +89,7 @@ pub(crate) fn route(
     struck: &[FaultKind],
 ) -> Answered {
     if *scope == KeyScope::Policy {
-        return Err(Answer::error(
+        return Err(Refusal::new(
             403,
             "insufficient_scope",
             "The policy of this key does not list this action",
@@ -88,7 +112,7 @@ pub(crate) fn route(
             drop(world);
             Ok(super::follow::answer(Arc::clone(shared), id))
         }
-        Route::Other => Err(Answer::error(404, "not_found", "No such endpoint")),
+        Route::Other => Err(Refusal::new(404, "not_found", "No such endpoint")),
         _ => {
             let organization = lock(&shared.organization);
             super::organization::answer(&organization, &world, asked, scope, project, struck)
@@ -97,7 +121,7 @@ pub(crate) fn route(
 }
 
 /// The project that a request is about.
-fn project(world: &World, asked: &Asked<'_>, scope: &KeyScope) -> Result<usize, Answer> {
+fn project(world: &World, asked: &Asked<'_>, scope: &KeyScope) -> Result<usize, Refusal> {
     let named = match (asked.project_id, asked.project) {
         (Some(id), _) => Some(world.projects.iter().position(|project| project.id == id)),
         (None, Some(name)) => Some(
@@ -115,14 +139,14 @@ fn project(world: &World, asked: &Asked<'_>, scope: &KeyScope) -> Result<usize, 
     let chosen = named.or(own).unwrap_or(Some(0));
     let active = chosen.filter(|index| !world.projects[*index].archived);
     let Some(index) = active else {
-        return Err(Answer::error(
+        return Err(Refusal::new(
             404,
             "project_not_found",
             "Project not found or inactive",
         ));
     };
     if own.is_some_and(|own| own != Some(index)) {
-        return Err(Answer::error(
+        return Err(Refusal::new(
             403,
             "forbidden",
             "This API key belongs to another project",
@@ -135,25 +159,21 @@ fn connection<'a>(
     world: &'a World,
     asked: &Asked<'_>,
     project: usize,
-) -> Result<&'a Connection, Answer> {
+) -> Result<&'a Connection, Refusal> {
     asked
         .id
         .and_then(|id| world.find(id))
         .map(|index| world.connection(index))
         .filter(|connection| connection.project == project)
-        .ok_or_else(|| Answer::error(404, "not_found", "Auth connection not found"))
+        .ok_or_else(|| Refusal::new(404, "not_found", "Auth connection not found"))
 }
 
 /// Offset and limit of a list, checked as the API's schema has them.
-pub(crate) fn window(asked: &Asked<'_>) -> Result<(usize, usize), Answer> {
+pub(crate) fn window(asked: &Asked<'_>) -> Result<(usize, usize), Refusal> {
     let offset = asked.number("offset")?.unwrap_or(0);
     let limit = asked.number("limit")?.unwrap_or(20);
     if limit == 0 {
-        return Err(Answer::error(
-            400,
-            "bad_request",
-            "limit must be at least 1",
-        ));
+        return Err(Refusal::new(400, "bad_request", "limit must be at least 1"));
     }
     Ok((offset, limit.min(100)))
 }
@@ -219,7 +239,7 @@ fn timeline(connection: &Connection, asked: &Asked<'_>, struck: &[FaultKind]) ->
     let wanted = match asked.parameter("type").as_deref() {
         None => None,
         Some(word) => Some(EventKind::parse(word).ok_or_else(|| {
-            Answer::error(
+            Refusal::new(
                 400,
                 "bad_request",
                 "type must be login, reauth or health_check",

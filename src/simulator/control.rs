@@ -14,6 +14,7 @@ use super::keys::{Bucket, KeyScope};
 use super::ledger::Ledger;
 use super::lifecycle::CheckOutcome;
 use super::log::RequestLog;
+use super::organization::KeyExpiry;
 use super::render;
 use super::script::Script;
 use super::values::ErrorCode;
@@ -348,8 +349,9 @@ impl Control {
     /// after that all the same.
     pub fn set_key_expiry(&self, from_now: Option<Duration>) {
         let now = lock(&self.shared.world).clock.now();
-        lock(&self.shared.organization).key_expires =
-            Some(from_now.map(|ahead| now.saturating_add(micros(ahead))));
+        lock(&self.shared.organization).key_expires = from_now.map_or(KeyExpiry::Never, |ahead| {
+            KeyExpiry::At(now.saturating_add(micros(ahead)))
+        });
     }
 }
 

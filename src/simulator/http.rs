@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{self, Answer};
+use super::answer::{self, Answer, Refusal};
 use super::body::Body;
 use super::clock::system_time;
 use super::fault::{FaultKind, Faults, RetryAfter, Target};
@@ -148,7 +148,7 @@ async fn respond(
     let mut answer = admit(shared, &asked, &struck);
     finish(shared, &mut answer, &struck);
     let status = answer.status;
-    let (headers, body) = deliver(answer, &struck, abort);
+    let (headers, body) = deliver(answer, &struck, &abort);
     ticket.answered(status.as_u16());
     let mut response = Response::new(body.with(ticket));
     *response.status_mut() = status;
@@ -197,15 +197,11 @@ impl<'a> Asked<'a> {
     }
 
     /// A parameter that is a number.
-    pub(crate) fn number(&self, name: &str) -> Result<Option<usize>, Answer> {
+    pub(crate) fn number(&self, name: &str) -> Result<Option<usize>, Refusal> {
         self.parameter(name)
             .map(|value| {
                 value.parse().map_err(|_| {
-                    Answer::error(
-                        400,
-                        "bad_request",
-                        &format!("{name} must be a whole number"),
-                    )
+                    Refusal::new(400, "bad_request", format!("{name} must be a whole number"))
                 })
             })
             .transpose()
@@ -240,7 +236,7 @@ fn admit(shared: &Arc<Shared>, asked: &Asked<'_>, struck: &[FaultKind]) -> Answe
         answer.header("retry-after", &wait.to_string());
         answer
     } else if let Some(scope) = scope {
-        answer::route(shared, asked, &scope, struck).unwrap_or_else(|refusal| refusal)
+        answer::route(shared, asked, &scope, struck).unwrap_or_else(Answer::from)
     } else {
         Answer::error(401, "unauthorized", "Missing or invalid API key")
     };
@@ -338,7 +334,7 @@ fn finish(shared: &Shared, answer: &mut Answer, struck: &[FaultKind]) {
 }
 
 /// Makes the body, and lets it go wrong.
-fn deliver(answer: Answer, struck: &[FaultKind], abort: Arc<AtomicBool>) -> (HeaderMap, Body) {
+fn deliver(answer: Answer, struck: &[FaultKind], abort: &Arc<AtomicBool>) -> (HeaderMap, Body) {
     let Answer {
         mut headers,
         text,
@@ -356,7 +352,7 @@ fn deliver(answer: Answer, struck: &[FaultKind], abort: Arc<AtomicBool>) -> (Hea
         body = Some(match fault {
             FaultKind::Stall => Body::stalled(Bytes::new()),
             FaultKind::StallBody => Body::stalled(half.clone()),
-            FaultKind::Reset => Body::broken(half.clone(), Arc::clone(&abort)),
+            FaultKind::Reset => Body::broken(half.clone(), Arc::clone(abort)),
             FaultKind::Huge(filling) => {
                 let place = bytes.iter().position(|byte| *byte == b'{');
                 let place = place.map_or(0, |place| place + 1);

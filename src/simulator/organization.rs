@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::answer::{Answer, list};
+use super::answer::{Answer, Answered, Refusal, list};
 use super::chance::Chance;
 use super::clock::{DAY, Micros};
 use super::connection::TimeStyle;
@@ -22,11 +22,19 @@ use super::world::{Project, World};
 pub(crate) struct Organization {
     pub(crate) limits: Map<String, Value>,
     pub(crate) plan: Map<String, Value>,
-    /// When the key in use expires; outer `None`: 90 days after the start.
-    pub(crate) key_expires: Option<Option<Micros>>,
+    /// When the key in use expires.
+    pub(crate) key_expires: KeyExpiry,
 }
 
-type Answered = Result<Answer, Answer>;
+/// When a key expires.
+#[derive(Debug, Default)]
+pub(crate) enum KeyExpiry {
+    /// 90 days after the start.
+    #[default]
+    Usual,
+    Never,
+    At(Micros),
+}
 
 /// Answers what is not about a connection.
 pub(crate) fn answer(
@@ -59,7 +67,7 @@ pub(crate) fn answer(
                 .projects
                 .iter()
                 .find(|project| project.id == wanted || project.name == wanted)
-                .ok_or_else(|| Answer::error(404, "project_not_found", "Project not found"))?;
+                .ok_or_else(|| Refusal::new(404, "project_not_found", "Project not found"))?;
             Ok(Answer::json(
                 200,
                 if asked.route == Route::Project {
@@ -80,7 +88,7 @@ pub(crate) fn answer(
         Route::Profiles => with_window(&profiles(world, project)),
         Route::Credentials => rows(&credentials(world, project, asked)),
         Route::CredentialProviders => with_window(&[provider(world)]),
-        _ => Err(Answer::error(404, "not_found", "No such endpoint")),
+        _ => Err(Refusal::new(404, "not_found", "No such endpoint")),
     }
 }
 
@@ -272,7 +280,11 @@ fn context(world: &World, asked: &Asked<'_>, scope: &KeyScope, project: usize) -
 
 fn api_keys(organization: &Organization, world: &World) -> Vec<String> {
     let start = world.started;
-    let in_use = organization.key_expires.unwrap_or(Some(start + 90 * DAY));
+    let in_use = match organization.key_expires {
+        KeyExpiry::Usual => Some(start + 90 * DAY),
+        KeyExpiry::Never => None,
+        KeyExpiry::At(time) => Some(time),
+    };
     let keys = [
         ("exporter", in_use),
         ("agents", None),

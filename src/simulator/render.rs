@@ -51,7 +51,10 @@ fn write_connection(out: &mut String, connection: &Connection) {
         None => object.null("can_reauth"),
     }
     let reason = settings.reason;
-    object.optional("can_reauth_reason", reason.map(|reason| reason.as_str()));
+    object.optional(
+        "can_reauth_reason",
+        reason.map(super::values::Reason::as_str),
+    );
     write_flow(&mut object, connection);
     object.number("health_check_interval", u64::from(settings.interval));
     object.flag("health_checks", settings.checks != Checks::Off);
@@ -83,7 +86,7 @@ fn credential(object: &mut Object<'_>, kind: Credential, profile: &str) {
             Some(r#"{"provider":"do-not-export-vault","auto":true}"#),
         ),
         Credential::ExternalInert => {
-            object.raw("credential", Some(r#"{"provider":"do-not-export-vault"}"#))
+            object.raw("credential", Some(r#"{"provider":"do-not-export-vault"}"#));
         }
     }
 }
@@ -226,8 +229,8 @@ pub(crate) fn event(out: &mut String, connection: &Connection, event: &Event) {
     object.time("timestamp", Some(connection.quantise(event.timestamp)));
     object.text("status", event.status.as_str());
     let previous = event.previous;
-    object.optional("previous_status", previous.map(|status| status.as_str()));
-    object.optional("step", event.step.map(|step| step.as_str()));
+    object.optional("previous_status", previous.map(super::values::Auth::as_str));
+    object.optional("step", event.step.map(super::values::EventStep::as_str));
     let precise = |time: Option<Micros>| time.map(|time| connection.quantise(time));
     object.time("completed_at", precise(event.completed));
     object.time("updated_at", precise(event.updated));

@@ -283,7 +283,11 @@ fn failing_with(index: usize) -> Sketch {
         Reason::NoCredential | Reason::NoPriorSuccessfulLogin => Credential::None,
         _ => Credential::Kernel,
     };
-    let kind = if index % 3 == 0 { Login } else { Reauth };
+    let kind = if index.is_multiple_of(3) {
+        Login
+    } else {
+        Reauth
+    };
     Sketch {
         flow: Some((Failed, step, kind)),
         code,
