@@ -1,26 +1,168 @@
 //! Access rules of the web configuration: rate limit and basic auth.
+//!
+//! A password is checked against its bcrypt hash off the async threads and one
+//! at a time, since each check costs a core for a tenth of a second and more.
+//! Who was let in before is remembered, so scrapers do not wait for that, nor
+//! for strangers who guess: those queue for a bounded number of places and
+//! cannot push anybody out of the memory of those let in.
 
-use http::{HeaderMap, Response};
+mod credentials;
+mod memory;
+mod rate;
 
-use super::server::Body;
-use crate::config::web_config::WebConfig;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-/// Judges requests by the web configuration.
-#[derive(Default)]
-pub(crate) struct Gate;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use tokio::sync::Semaphore;
+
+use self::credentials::Credentials;
+use self::memory::{Memory, Mixer};
+use self::rate::Bucket;
+use super::server::{Body, plain};
+use crate::config::web_config::{Users, WebConfig};
+
+/// Passwords that may wait for their check, the running one included.
+const WAITING: usize = 16;
+
+/// How many outcomes are remembered, of each kind.
+const REMEMBERED: usize = 128;
+
+/// Judges requests by the web configuration of their moment.
+pub(crate) struct Gate {
+    bucket: Mutex<Bucket>,
+    known: Mutex<Known>,
+    mixer: Mixer,
+    waiting: Arc<Semaphore>,
+    checking: Arc<Semaphore>,
+}
+
+/// Outcomes of earlier checks, apart, so that failures never displace those
+/// who belong here.
+struct Known {
+    right: Memory,
+    wrong: Memory,
+}
+
+/// What came of a password.
+enum Outcome {
+    Right,
+    Wrong,
+    /// Too many others are waiting for theirs.
+    Busy,
+}
 
 impl Gate {
     pub(crate) fn new() -> Self {
-        Self
+        Self {
+            bucket: Mutex::new(Bucket::new()),
+            known: Mutex::new(Known {
+                right: Memory::new(REMEMBERED),
+                wrong: Memory::new(REMEMBERED),
+            }),
+            mixer: Mixer::new(),
+            waiting: Arc::new(Semaphore::new(WAITING)),
+            checking: Arc::new(Semaphore::new(1)),
+        }
     }
 
     /// A refusal, or `None` when the request may pass.
-    #[allow(clippy::unused_async)]
     pub(crate) async fn admit(
         &self,
-        _headers: &HeaderMap,
-        _config: &WebConfig,
+        headers: &HeaderMap,
+        config: &WebConfig,
     ) -> Option<Response<Body>> {
-        None
+        if let Some(limit) = config.rate_limit() {
+            let taken = lock(&self.bucket).take(limit, Instant::now());
+            if let Err(wait) = taken {
+                let mut response = plain(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");
+                // Whole seconds, and never zero: that would invite a busy loop.
+                let seconds = wait.as_secs_f64().ceil().max(1.0).to_string();
+                if let Ok(seconds) = HeaderValue::from_str(&seconds) {
+                    response.headers_mut().insert(header::RETRY_AFTER, seconds);
+                }
+                return Some(response);
+            }
+        }
+        if config.users().is_empty() {
+            return None;
+        }
+        let outcome = match Credentials::of(headers) {
+            Some(credentials) => self.check(credentials, config.users()).await,
+            None => Outcome::Wrong,
+        };
+        match outcome {
+            Outcome::Right => None,
+            Outcome::Wrong => {
+                let mut response = plain(StatusCode::UNAUTHORIZED, "Unauthorized");
+                response
+                    .headers_mut()
+                    .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+                Some(response)
+            }
+            Outcome::Busy => {
+                let mut response = plain(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "too many passwords are being checked",
+                );
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                Some(response)
+            }
+        }
     }
+
+    async fn check(&self, credentials: Credentials, users: &Users) -> Outcome {
+        let Credentials { user, password } = credentials;
+        let name = std::str::from_utf8(&user).ok();
+        let own = name.and_then(|name| users.hash(name));
+        let exists = own.is_some();
+        // A stranger is checked against somebody's hash, always the same for
+        // the same name, so that his answer takes as long as a user's does.
+        let hash = own.or_else(|| users.any_hash(self.mixer.pick(&user)));
+        let Some(hash) = hash.map(str::to_owned) else {
+            return Outcome::Wrong;
+        };
+        let key = self.mixer.key(&user, &hash, &password);
+        {
+            let known = lock(&self.known);
+            // Never both: the key decides the outcome. Asking both in any case
+            // keeps the time the same.
+            let right = known.right.contains(&key);
+            let wrong = known.wrong.contains(&key);
+            if right {
+                return Outcome::Right;
+            }
+            if wrong {
+                return Outcome::Wrong;
+            }
+        }
+        let Ok(_waiting) = Arc::clone(&self.waiting).try_acquire_owned() else {
+            return Outcome::Busy;
+        };
+        let Ok(checking) = Arc::clone(&self.checking).acquire_owned().await else {
+            return Outcome::Busy;
+        };
+        let verified = tokio::task::spawn_blocking(move || {
+            // Goes along: a check that nobody waits for any more still runs,
+            // and the next one waits for it.
+            let _checking = checking;
+            bcrypt::verify(&password, &hash).unwrap_or(false)
+        });
+        let right = verified.await.unwrap_or(false) && exists;
+        let mut known = lock(&self.known);
+        if right {
+            known.right.insert(key);
+            Outcome::Right
+        } else {
+            known.wrong.insert(key);
+            Outcome::Wrong
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Counters and sets whose every state is a valid one.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
