@@ -130,6 +130,22 @@ fn the_longest_names_stay_within_the_bound() {
     assert!(chunks.iter().all(|chunk| chunk.len() < 2 * CHUNK_BYTES));
 }
 
+#[test]
+fn many_projects_are_written_in_pieces_too() {
+    let scope = |index| {
+        let scope = kernel_auth_exporter::model::Scope::new(None, Some(&format!("proj_{index}")));
+        fixture::scope_of(scope, Vec::new())
+    };
+    let fleet = Arc::new(Fleet {
+        scopes: (0..5_000).map(scope).collect(),
+        ..Fleet::default()
+    });
+    let (chunks, _) = chunks(stream(fleet.clone(), Vec::new(), NOW, Options::default()));
+    assert!(chunks.concat() == render(&fleet, &[], NOW, Options::default()));
+    assert!(chunks.len() > 5);
+    assert!(chunks.iter().all(|chunk| chunk.len() < CHUNK_BYTES + 4096));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
