@@ -1,44 +1,77 @@
 //! args → logging → command; nothing else.
 
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
-use kernel_auth_exporter::cli::{Cli, Command};
-use tokio_util::sync::CancellationToken;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
+use kernel_auth_exporter::cli::{self, Command, Stop};
+use kernel_auth_exporter::config::{self, ConfigError, process_env};
+use kernel_auth_exporter::{app, demo, logging, once};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let Some(Command::Simulate(args)) = cli.command else {
-        return ExitCode::from(2);
+fn main() -> ExitCode {
+    let cli = match cli::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(Stop::Answer(text)) => return answer(&text, ExitCode::SUCCESS),
+        Err(Stop::Mistake(line)) => return complain(&line, 2),
     };
-    tracing_subscriber::registry()
-        .with(
-            tracing_logfmt::builder()
-                .layer()
-                .with_writer(std::io::stderr),
-        )
-        .init();
-    let shutdown = CancellationToken::new();
-    let signal = shutdown.clone();
-    tokio::spawn(async move {
-        let _ = tokio::signal::ctrl_c().await;
-        signal.cancel();
-    });
-    let address = args.listen_address();
-    let served = kernel_auth_exporter::simulator::simulate(
-        &address,
-        args.control_address.as_deref(),
-        args.options(),
-        shutdown,
-    );
-    match served.await {
+    logging::init(cli.log);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&format!("error: no threads: {error}"), 1),
+    };
+    let flags = cli.flags;
+    let code = match cli.command {
+        None => match config::load(&flags, &process_env) {
+            Ok(config) => finish(runtime.block_on(app::serve(&config))),
+            Err(error) => refuse(&error),
+        },
+        Some(Command::CheckConfig(_)) => match config::load(&flags, &process_env) {
+            Ok(config) => match app::check(&config) {
+                Ok(summary) => answer(&format!("{summary}\n"), ExitCode::SUCCESS),
+                Err(error) => complain(&format!("error: {error}"), 1),
+            },
+            Err(error) => refuse(&error),
+        },
+        Some(Command::Once(args)) => match config::load(&flags, &process_env) {
+            Ok(config) => {
+                match runtime.block_on(once::run(&config, args.format, args.output.as_deref())) {
+                    Ok(true) => ExitCode::SUCCESS,
+                    Ok(false) => ExitCode::FAILURE,
+                    Err(error) => complain(&format!("error: {error}"), 1),
+                }
+            }
+            Err(error) => refuse(&error),
+        },
+        Some(Command::Demo(args)) => finish(runtime.block_on(demo::demo(&args, &flags))),
+        Some(Command::Simulate(args)) => finish(runtime.block_on(demo::simulate(&args))),
+        Some(Command::Assets(_)) => complain("not wired", 1),
+    };
+    // A task that is stuck in a system call does not keep the program.
+    runtime.shutdown_background();
+    code
+}
+
+fn finish(result: Result<(), impl Display>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => complain(&format!("error: {error}"), 1),
     }
+}
+
+fn refuse(error: &ConfigError) -> ExitCode {
+    complain(&format!("error: {error}"), error.exit_code())
+}
+
+fn answer(text: &str, code: ExitCode) -> ExitCode {
+    // A reader that went away (`| head`) is no failure.
+    let _ = io::stdout().write_all(text.as_bytes());
+    code
+}
+
+fn complain(line: &str, code: u8) -> ExitCode {
+    let _ = writeln!(io::stderr(), "{line}");
+    ExitCode::from(code)
 }

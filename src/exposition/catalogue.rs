@@ -256,7 +256,9 @@ pub(super) enum Source {
 }
 
 /// How a family reads a connection. An index is that of a value of the
-/// family's one own label. The time is that of rendering, on the API's clock.
+/// family's own label (of several labels, of a combination of values, the last
+/// label's changing fastest). The time is that of rendering, on the API's
+/// clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ConnectionValue {
     /// A series for each value of the label: 1 for the one that holds, 0 for
@@ -264,7 +266,7 @@ pub(super) enum ConnectionValue {
     State(fn(&Connection) -> usize),
     /// One series, with the value of the label that holds: 1.
     Fact(fn(&Connection) -> Option<usize>),
-    /// A series for each value of the label that has a count.
+    /// A series for each index that has a count.
     Counts(fn(&Connection, Timestamp, usize) -> Option<u64>),
     /// 0 or 1.
     Flag(fn(&Connection, Timestamp) -> Option<bool>),

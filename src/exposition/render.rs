@@ -9,12 +9,11 @@
 use prometheus::proto::MetricFamily;
 
 use super::catalogue::{
-    self, ConnectionValue, Family, Kind, Source, Subject, Unit, Value, families,
+    self, ConnectionValue, Family, Kind, Label, Source, Subject, Unit, Value, families,
 };
 use super::{CHUNK_BYTES, Options, number, registry};
 use crate::model::{
-    AccountView, AuthStatus, Connection, Fleet, Snapshot, States, Timestamp, bound_label,
-    escape_label_into,
+    AuthStatus, Connection, Fleet, Snapshot, States, Timestamp, bound_label, escape_label_into,
 };
 
 /// How far the text is written. Goes on where it stopped.
@@ -101,16 +100,37 @@ impl Renderer {
         match family.source {
             Source::Connection(value) => self.connections(lines, value, fleet, out, limit),
             Source::Found => self.found(lines, fleet, out, limit),
-            Source::Scope(value) => {
-                for view in &fleet.scopes {
+            Source::Scope(_) | Source::Tally | Source::Account(_) => {
+                self.groups(lines, family.source, fleet, out, limit)
+            }
+            Source::Given => {
+                if let Some(given) = own.iter().find(|given| given.name() == family.name) {
+                    registry::write(out, given, Some(family), self.options.format);
+                }
+                true
+            }
+            Source::Reserved => true,
+        }
+    }
+
+    /// Families about scopes and accounts.
+    fn groups(
+        &mut self,
+        lines: &mut Lines,
+        source: Source,
+        fleet: &Fleet,
+        out: &mut Vec<u8>,
+        limit: usize,
+    ) -> bool {
+        loop {
+            let (view, account) = (fleet.scopes.get(self.outer), fleet.accounts.get(self.outer));
+            match (source, view, account) {
+                (Source::Scope(value), Some(view), _) => {
                     if let Some(value) = value(view) {
                         lines.sample(out, "", view.scope.label_suffix(), value);
                     }
                 }
-                true
-            }
-            Source::Tally => {
-                for view in &fleet.scopes {
+                (Source::Tally, Some(view), _) => {
                     if let Some(snapshot) = &view.snapshot {
                         for (status, count) in AuthStatus::LABELS.iter().zip(tally(snapshot)) {
                             self.scratch.clear();
@@ -120,25 +140,21 @@ impl Renderer {
                         }
                     }
                 }
-                true
-            }
-            Source::Account(value) => {
-                for account in &fleet.accounts {
+                (Source::Account(value), _, Some(account)) => {
                     if let Some(value) = value(account) {
                         self.scratch.clear();
-                        account_label(&mut self.scratch, account);
+                        if let Some(name) = &account.account {
+                            put_label(&mut self.scratch, "account", name);
+                        }
                         lines.sample(out, &self.scratch, "", value);
                     }
                 }
-                true
+                _ => return true,
             }
-            Source::Given => {
-                if let Some(given) = own.iter().find(|given| given.name() == family.name) {
-                    registry::write(out, given, Some(family), self.options.format);
-                }
-                true
+            self.outer += 1;
+            if out.len() >= limit {
+                return false;
             }
-            Source::Reserved => true,
         }
     }
 
@@ -197,12 +213,6 @@ fn tally(snapshot: &Snapshot) -> [u64; AuthStatus::LABELS.len()] {
     counts
 }
 
-fn account_label(out: &mut String, account: &AccountView) {
-    if let Some(name) = &account.account {
-        put_label(out, "account", name);
-    }
-}
-
 /// Appends `name="value"`.
 fn put_label(out: &mut String, name: &str, value: &str) {
     out.push_str(name);
@@ -242,8 +252,8 @@ struct Lines {
     head: Vec<u8>,
     /// `name{`.
     start: Vec<u8>,
-    /// What follows the connection's labels, for each value of the family's
-    /// own label; one for a family that has none.
+    /// What follows the connection's labels, for each of the [`combinations`]
+    /// of the family's own.
     tails: Vec<Tail>,
     states: States,
 }
@@ -268,6 +278,22 @@ impl Tail {
     }
 }
 
+/// `,label="value"` for each value; of several labels, each value of the first
+/// with each of the next. One empty text where there is no label.
+fn combinations(labels: &[Label]) -> Vec<String> {
+    labels.iter().fold(vec![String::new()], |texts, label| {
+        let values = label.values.unwrap_or_default();
+        texts
+            .iter()
+            .flat_map(|text| {
+                values
+                    .iter()
+                    .map(move |value| format!("{text},{}=\"{value}\"", label.name))
+            })
+            .collect()
+    })
+}
+
 impl Lines {
     fn new(family: &Family, options: Options) -> Self {
         let open_metrics = options.format.is_open_metrics();
@@ -285,15 +311,15 @@ impl Lines {
             family.unit,
             open_metrics,
         );
-        let tails = match family.labels {
-            [label] if family.subject == Subject::Connection => label
-                .values
-                .unwrap_or_default()
-                .iter()
-                .map(|value| Tail::new(format!(",{}=\"{value}\"}} ", label.name)))
-                .collect(),
-            _ => vec![Tail::new("} ".to_owned())],
+        // Other families' lines are few and made one by one.
+        let labels = match family.subject {
+            Subject::Connection => family.labels,
+            _ => &[],
         };
+        let tails = combinations(labels)
+            .into_iter()
+            .map(|labels| Tail::new(labels + "} "))
+            .collect();
         Self {
             head: head_text,
             start: format!("{}{{", family.name).into_bytes(),
@@ -400,3 +426,32 @@ fn line(out: &mut Vec<u8>, start: &[u8], labels: &[u8], end: &[u8]) {
 
 /// Room for a chunk and what one connection can put on top of it.
 pub(super) const CHUNK_CAPACITY: usize = CHUNK_BYTES + 8 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_combine_with_the_last_one_changing_fastest() {
+        let label = |name, values| Label {
+            name,
+            values: Some(values),
+            optional: false,
+        };
+        let (of_type, outcome) = (label("type", &["a", "b"]), label("outcome", &["x", "y"]));
+        assert_eq!(combinations(&[]), [""]);
+        assert_eq!(
+            combinations(&[outcome]),
+            [r#",outcome="x""#, r#",outcome="y""#]
+        );
+        assert_eq!(
+            combinations(&[of_type, outcome]),
+            [
+                r#",type="a",outcome="x""#,
+                r#",type="a",outcome="y""#,
+                r#",type="b",outcome="x""#,
+                r#",type="b",outcome="y""#,
+            ]
+        );
+    }
+}
