@@ -16,7 +16,7 @@ pub(super) fn integer(out: &mut Vec<u8>, number: u64) {
 }
 
 /// Microseconds as seconds. Decimal digits are exact, so nothing is lost on
-/// the way to the text, and trailing zeros are not written.
+/// the way to the text; trailing zeros are not written.
 pub(super) fn micros(out: &mut Vec<u8>, number: i64) {
     const DIGITS: usize = 6;
     if number < 0 {
@@ -93,6 +93,7 @@ mod tests {
             (1_763_798_565_318_000, "1763798565.318"),
             (1_763_798_565_000_001, "1763798565.000001"),
             (10_100_000, "10.1"),
+            (8_643_432_198_538_959, "8643432198.538959"),
             (i64::MIN, "-9223372036854.775808"),
             (i64::MAX, "9223372036854.775807"),
         ] {
@@ -141,9 +142,12 @@ mod tests {
             let written = text(|out| micros(out, number));
             let back: f64 = written.parse().unwrap();
             prop_assert_eq!(back.to_bits(), (number as f64 / 1e6).to_bits());
-            // Not longer than the shortest form.
-            let shortest = format!("{back}");
-            prop_assert!(written.len() <= shortest.len(), "{written} {shortest}");
+            // Until the year 2242 also the shortest text that does; then a
+            // microsecond is less than an f64 can tell.
+            if number.unsigned_abs() < (1 << 33) * 1_000_000 {
+                let shortest = format!("{back}");
+                prop_assert!(written.len() <= shortest.len(), "{} {}", written, shortest);
+            }
         }
     }
 }
