@@ -1,0 +1,394 @@
+//! The simulated world: that it is the same for the same seed, that it visits
+//! every state there is, and that its ledger tells the truth.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use kernel_auth_exporter::simulator::{
+    Auth, CheckOutcome, Control, Credential, ErrorCode, EventKind, EventStatus, EventStep,
+    FlowKind, FlowStatus, FlowStep, Happening, Options, Reason, Simulator, Truth,
+};
+use serde_json::{Value, json};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn start() -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(1_763_800_000_250)
+}
+
+/// A world whose clock moves by hand; its API is bound and not served.
+async fn world(options: Options) -> Control {
+    let options = Options {
+        frozen: true,
+        start: Some(start()),
+        ..options
+    };
+    Simulator::bind("127.0.0.1:0", options)
+        .await
+        .unwrap()
+        .control()
+}
+
+async fn fleet(connections: usize) -> Control {
+    world(Options {
+        connections,
+        ..Options::default()
+    })
+    .await
+}
+
+/// Every value of one member over a fleet.
+fn values(fleet: &[Truth], member: &str) -> BTreeSet<String> {
+    let objects = fleet.iter().filter_map(|truth| truth.object.get(member));
+    objects
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
+}
+
+fn words<T: Copy>(all: &[T], word: fn(T) -> &'static str) -> BTreeSet<String> {
+    all.iter().map(|value| word(*value).to_owned()).collect()
+}
+
+fn has_array(fleet: &[Truth], member: &str) -> bool {
+    let mut found = fleet.iter().filter_map(|truth| truth.object.get(member));
+    found.any(|value| value.as_array().is_some_and(|items| !items.is_empty()))
+}
+
+#[tokio::test]
+async fn sixty_connections_take_every_value_of_every_member() {
+    let control = fleet(60).await;
+    let fleet = control.truth();
+    assert_eq!(fleet.len(), 60);
+    for (member, expected) in [
+        ("status", words(Auth::ALL, Auth::as_str)),
+        ("flow_status", words(FlowStatus::ALL, FlowStatus::as_str)),
+        ("flow_step", words(FlowStep::ALL, FlowStep::as_str)),
+        ("flow_type", words(FlowKind::ALL, FlowKind::as_str)),
+        ("error_code", words(ErrorCode::ALL, ErrorCode::as_str)),
+        ("can_reauth_reason", words(Reason::ALL, Reason::as_str)),
+        (
+            "health_check_unavailable_reason",
+            BTreeSet::from(["no_auth_check_url".to_owned()]),
+        ),
+    ] {
+        assert_eq!(values(&fleet, member), expected, "{member}");
+    }
+    let credentials: BTreeSet<String> = fleet.iter().map(|t| t.credential.clone()).collect();
+    assert_eq!(credentials, words(Credential::ALL, Credential::as_str));
+    for array in [
+        "fields",
+        "choices",
+        "discovered_fields",
+        "mfa_options",
+        "sign_in_options",
+        "pending_sso_buttons",
+    ] {
+        assert!(has_array(&fleet, array), "{array}");
+    }
+    let any = |condition: &dyn Fn(&Truth) -> bool| fleet.iter().any(condition);
+    assert!(any(&|t| t.object.as_object().unwrap().len() == 6), "minimal");
+    assert!(any(&|t| t.object.get("flow_status") == Some(&Value::Null)), "null");
+    assert!(any(&|t| t.object.get("flow_status").is_none()), "absent");
+    assert!(any(&|t| t.object.get("health_checks") == Some(&json!(false))));
+    assert!(any(&|t| t.object.get("auto_reauth") == Some(&json!(false))));
+    for (mark, what) in [(".", "fraction"), ("+05:30", "offset")] {
+        let found = |t: &Truth| {
+            t.object["last_auth_check_at"]
+                .as_str()
+                .is_some_and(|time| time.contains(mark))
+        };
+        assert!(any(&found), "{what}");
+    }
+    assert!(
+        any(&|t| t.status.as_deref() == Some("AUTHENTICATED")
+            && t.flow_status.as_deref() == Some("FAILED")),
+        "an old failure"
+    );
+    assert!(any(&is_stale), "a flow past its expiry that nobody has swept");
+    assert!(any(&|t| t.can_reauth == Some(true)) && any(&|t| t.can_reauth == Some(false)));
+}
+
+fn is_stale(truth: &Truth) -> bool {
+    let now = start().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+    truth.flow_status.as_deref() == Some("IN_PROGRESS")
+        && truth.flow_expires_at.is_some_and(|at| at < now)
+}
+
+#[tokio::test]
+async fn a_small_fleet_has_the_most_telling_connections() {
+    let fleet = fleet(6).await.truth();
+    assert_eq!(values(&fleet, "status").len(), 2);
+    assert!(values(&fleet, "flow_status").is_superset(&BTreeSet::from([
+        "IN_PROGRESS".to_owned(),
+        "SUCCESS".to_owned(),
+        "FAILED".to_owned(),
+    ])));
+}
+
+#[tokio::test]
+async fn names_are_unique_and_domains_are_few() {
+    let fleet = fleet(2000).await.truth();
+    let ids: BTreeSet<&str> = fleet.iter().map(|t| t.id.as_str()).collect();
+    let pairs: BTreeSet<(&str, &str)> = fleet
+        .iter()
+        .map(|t| (t.domain.as_str(), t.profile_name.as_str()))
+        .collect();
+    let domains: BTreeSet<&str> = fleet.iter().map(|t| t.domain.as_str()).collect();
+    assert_eq!((ids.len(), pairs.len()), (2000, 2000));
+    assert!(domains.len() < 30);
+}
+
+#[tokio::test]
+async fn the_same_seed_makes_the_same_world_however_time_is_cut() {
+    let whole = fleet(80).await;
+    let cut = fleet(80).await;
+    assert_eq!(whole.truth(), cut.truth());
+    whole.advance(24 * HOUR);
+    for _ in 0..24 * 6 {
+        cut.advance(HOUR / 6);
+        // Looking must not change anything.
+        cut.ledger();
+    }
+    assert_eq!(whole.truth(), cut.truth());
+    assert_eq!(whole.ledger(), cut.ledger());
+    let other = world(Options {
+        connections: 80,
+        seed: 2,
+        ..Options::default()
+    })
+    .await;
+    assert_ne!(fleet(80).await.truth(), other.truth());
+}
+
+#[tokio::test]
+async fn a_stale_flow_is_swept_later() {
+    let control = fleet(60).await;
+    let stale = control.truth().into_iter().find(is_stale).unwrap();
+    control.advance(Duration::from_secs(360));
+    let swept = control.connection(&stale.id).unwrap();
+    assert_eq!(swept.flow_expires_at, stale.flow_expires_at);
+    assert_eq!(swept.flow_status.as_deref(), Some("EXPIRED"));
+}
+
+#[tokio::test]
+async fn life_goes_on_and_every_value_is_met_again() {
+    let control = fleet(60).await;
+    let before: BTreeMap<String, Truth> =
+        control.truth().into_iter().map(|t| (t.id.clone(), t)).collect();
+    let mut seen: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut turned = [false; 2];
+    // Past the first day nothing is left of how it began.
+    control.advance(48 * HOUR);
+    for _ in 0..2 * 24 * 4 {
+        control.advance(Duration::from_secs(900));
+        let fleet = control.truth();
+        for member in ["status", "flow_status", "flow_step", "flow_type", "error_code"] {
+            seen.entry(member).or_default().extend(values(&fleet, member));
+        }
+        for truth in &fleet {
+            let was = before[&truth.id].status.as_deref();
+            match (was, truth.status.as_deref()) {
+                (Some("AUTHENTICATED"), Some("NEEDS_AUTH")) => turned[0] = true,
+                (Some("NEEDS_AUTH"), Some("AUTHENTICATED")) => turned[1] = true,
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(turned, [true, true]);
+    for (member, expected) in [
+        ("status", words(Auth::ALL, Auth::as_str)),
+        ("flow_status", words(FlowStatus::ALL, FlowStatus::as_str)),
+        ("flow_step", words(FlowStep::ALL, FlowStep::as_str)),
+        ("flow_type", words(FlowKind::ALL, FlowKind::as_str)),
+    ] {
+        assert_eq!(seen[member], expected, "{member}");
+    }
+    assert!(seen["error_code"].len() >= 20, "{:?}", seen["error_code"]);
+}
+
+/// The ledger as the timelines tell it.
+fn told(control: &Control) -> BTreeMap<(String, String, String), u64> {
+    let mut counts = BTreeMap::new();
+    let begin = jiff::Timestamp::try_from(start()).unwrap();
+    for truth in control.truth() {
+        for event in control.timeline(&truth.id).unwrap() {
+            let word = |name: &str| event.object[name].as_str().unwrap_or_default().to_owned();
+            let kind = word("type");
+            let end = if kind == "health_check" {
+                word("timestamp")
+            } else {
+                word("completed_at")
+            };
+            if word("status") == "IN_PROGRESS" {
+                assert_eq!(end, "", "a running event has no end");
+                continue;
+            }
+            let ended = end.parse::<jiff::Timestamp>();
+            if ended.is_ok_and(|ended| ended >= begin) {
+                *counts
+                    .entry((truth.id.clone(), kind, word("status")))
+                    .or_default() += 1;
+            }
+        }
+    }
+    counts
+}
+
+#[tokio::test]
+async fn the_ledger_equals_the_timelines() {
+    let control = fleet(60).await;
+    assert_eq!(control.ledger().counts, []);
+    assert!(told(&control).is_empty());
+    // Two days would outgrow the history of the busiest.
+    for _ in 0..5 {
+        control.advance(8 * HOUR + Duration::from_secs(77));
+        let ledger = control.ledger();
+        let booked: BTreeMap<_, _> = ledger
+            .counts
+            .iter()
+            .map(|row| {
+                let key = (row.id.as_str(), row.kind.as_str(), row.outcome.as_str());
+                ((key.0.to_owned(), key.1.to_owned(), key.2.to_owned()), row.count)
+            })
+            .collect();
+        let told = told(&control);
+        for (event, count) in &booked {
+            assert_eq!(told.get(event), Some(count), "{event:?}");
+        }
+        assert_eq!(told.len(), booked.len());
+        for kind in [EventKind::Login, EventKind::Reauth] {
+            let coded = ledger.errors.iter().filter(|row| row.kind == kind);
+            assert_eq!(
+                coded.map(|row| row.count).sum::<u64>(),
+                ledger.total(kind, EventStatus::Failed)
+            );
+            for outcome in [EventStatus::Success, EventStatus::Expired] {
+                let timed = ledger
+                    .durations
+                    .iter()
+                    .filter(|row| (row.kind, row.outcome) == (kind, outcome));
+                assert_eq!(
+                    timed.map(|row| row.count).sum::<u64>(),
+                    ledger.total(kind, outcome)
+                );
+            }
+        }
+    }
+    let ledger = control.ledger();
+    for (kind, outcome) in [
+        (EventKind::Login, EventStatus::Success),
+        (EventKind::Login, EventStatus::Expired),
+        (EventKind::Login, EventStatus::Canceled),
+        (EventKind::Reauth, EventStatus::Success),
+        (EventKind::Reauth, EventStatus::Failed),
+        (EventKind::HealthCheck, EventStatus::Authenticated),
+        (EventKind::HealthCheck, EventStatus::NeedsAuth),
+    ] {
+        assert!(ledger.total(kind, outcome) > 0, "{kind:?} {outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn timelines_are_newest_first_with_ids_of_their_own_and_every_step() {
+    let control = fleet(60).await;
+    let mut ids = BTreeSet::new();
+    let mut steps = BTreeSet::new();
+    let mut count = 0;
+    let watched: Vec<String> = control.truth().into_iter().take(24).map(|t| t.id).collect();
+    for _ in 0..200 {
+        control.advance(Duration::from_secs(61));
+        for id in &watched {
+            for event in control.timeline(id).unwrap().iter().take(3) {
+                steps.extend(event.object["step"].as_str().map(str::to_owned));
+            }
+        }
+    }
+    for truth in control.truth() {
+        let events = control.timeline(&truth.id).unwrap();
+        let times: Vec<jiff::Timestamp> = events
+            .iter()
+            .map(|event| event.object["timestamp"].as_str().unwrap().parse().unwrap())
+            .collect();
+        assert!(times.is_sorted_by(|newer, older| newer >= older), "{}", truth.id);
+        count += events.len();
+        ids.extend(events.iter().map(|e| e.object["id"].as_str().unwrap().to_owned()));
+    }
+    assert_eq!(ids.len(), count);
+    assert_eq!(steps, words(EventStep::ALL, EventStep::as_str));
+}
+
+#[tokio::test]
+async fn what_is_made_to_happen_is_told_and_booked() {
+    let control = fleet(0).await;
+    let id = control
+        .create_connection(None, Some("ma_one"), "a.example", "p")
+        .unwrap();
+    assert!(control.create_connection(None, Some("ma_one"), "a.example", "p").is_err());
+    let see = |member: &str| control.connection(&id).unwrap().object[member].clone();
+    assert_eq!(see("status"), json!("NEEDS_AUTH"));
+    assert_eq!(see("flow_status"), Value::Null);
+
+    assert!(control.happen(&id, &Happening::FlowStarts(FlowKind::Login)));
+    control.advance(Duration::from_secs(3));
+    assert!(control.happen(&id, &Happening::FlowReaches(FlowStep::AwaitingInput)));
+    assert_eq!(see("flow_step"), json!("AWAITING_INPUT"));
+    control.advance(24 * HOUR);
+    assert_eq!(see("flow_status"), json!("IN_PROGRESS"), "it stays");
+    control.happen(&id, &Happening::FlowEnds(EventStatus::Success, None));
+    assert_eq!(see("status"), json!("AUTHENTICATED"));
+
+    let before = see("last_auth_check_at");
+    control.happen(&id, &Happening::Check(CheckOutcome::Inconclusive));
+    assert_ne!(see("last_auth_check_at"), before);
+    assert_eq!(control.timeline(&id).unwrap().len(), 1, "it leaves no event");
+    control.happen(&id, &Happening::Check(CheckOutcome::Confirmed));
+    control.happen(&id, &Happening::FlowStarts(FlowKind::Reauth));
+    let code = Some(ErrorCode::BotDetected);
+    control.happen(&id, &Happening::FlowEnds(EventStatus::Failed, code));
+    assert_eq!(see("error_code"), json!("bot_detected"));
+
+    let ledger = control.ledger();
+    let count = |kind, outcome| ledger.count(&id, kind, outcome);
+    assert_eq!(count(EventKind::Login, EventStatus::Success), 1);
+    assert_eq!(count(EventKind::HealthCheck, EventStatus::Authenticated), 1);
+    assert_eq!(count(EventKind::Reauth, EventStatus::Failed), 1);
+    assert!((ledger.durations[0].sum_seconds - 86_403.0).abs() < 1e-6);
+    assert!(!control.happen("nobody", &Happening::FlowStarts(FlowKind::Login)));
+
+    assert!(control.remove_connection(&id));
+    assert_eq!(control.connection(&id), None);
+    assert_eq!(control.ledger(), ledger, "the ledger outlives the connection");
+}
+
+#[tokio::test]
+async fn members_set_by_hand_stay_until_they_are_dropped() {
+    let control = fleet(10).await;
+    let id = control.truth()[0].id.clone();
+    let natural = control.connection(&id).unwrap();
+    assert!(control.set_connection(&id, json!({"status": "ODD", "flow_status": null})));
+    control.advance(48 * HOUR);
+    let held = control.connection(&id).unwrap();
+    assert_eq!(held.status.as_deref(), Some("ODD"));
+    assert_eq!(held.object["flow_status"], Value::Null);
+    assert!(control.unset_connection(&id));
+    let free = control.connection(&id).unwrap();
+    assert_ne!(free.status.as_deref(), Some("ODD"));
+    assert_ne!(free.last_auth_check_at, natural.last_auth_check_at, "time went on");
+}
+
+#[tokio::test]
+async fn history_is_bounded_and_the_ledger_is_not() {
+    let control = fleet(0).await;
+    let id = control.create_connection(None, None, "a.example", "p").unwrap();
+    for _ in 0..1500 {
+        control.happen(&id, &Happening::Check(CheckOutcome::Confirmed));
+        control.advance(Duration::from_secs(1));
+    }
+    assert_eq!(control.timeline(&id).unwrap().len(), 1000);
+    let ledger = control.ledger();
+    assert_eq!(
+        ledger.count(&id, EventKind::HealthCheck, EventStatus::Authenticated),
+        1500
+    );
+}
