@@ -162,12 +162,12 @@ impl Program {
     pub(crate) async fn addresses(&self, count: usize) -> Vec<String> {
         until("the program to listen", || {
             let log = self.stderr();
-            let lines = log
-                .lines()
-                .filter(|line| line.contains("msg=\"listening\""));
+            // In either format of the log.
+            let lines = log.lines().filter(|line| line.contains("\"listening\""));
             let addresses = lines.filter_map(|line| {
-                let (_, rest) = line.split_once(" address=")?;
-                Some(rest.split(' ').next()?.trim_matches('"').to_owned())
+                let (_, rest) = line.split_once("address")?;
+                let rest = rest.trim_start_matches(['=', '"', ':']);
+                Some(rest.split([' ', '"']).next()?.to_owned())
             });
             let addresses: Vec<_> = addresses.collect();
             (addresses.len() == count).then_some(addresses)
