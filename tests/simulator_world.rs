@@ -1,6 +1,8 @@
 //! The simulated world: that it is the same for the same seed, that it visits
 //! every state there is, and that its ledger tells the truth.
 
+#![allow(clippy::unwrap_used, reason = "a test that unwraps in vain has failed")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
