@@ -528,6 +528,27 @@ async fn organisation_answers_can_be_changed() {
 mod faults {
     use super::*;
 
+    #[test]
+    fn the_documented_ones_exist() {
+        let text = include_str!("../docs/simulator.md");
+        let (_, table) = text.split_once("| kind | |").unwrap();
+        let (table, _) = table.split_once("\n\n").unwrap();
+        let mut kinds = std::collections::HashSet::new();
+        for row in table.lines().filter(|line| line.starts_with("| `")) {
+            let cell = row.split(" | ").next().unwrap();
+            for spec in cell.split('`').skip(1).step_by(2) {
+                let spec = spec.replace("status=N", "status=500");
+                let fault: Result<Fault, String> = spec.parse();
+                kinds.insert(std::mem::discriminant(&fault.expect(&spec).kind));
+            }
+        }
+        assert_eq!(kinds.len(), 27, "every kind is in the table");
+        for route in Route::ALL {
+            let name = format!("`{}`", route.as_str());
+            assert!(text.contains(&name), "{name}");
+        }
+    }
+
     #[tokio::test]
     async fn statuses_come_as_often_as_asked_for() {
         let api = with(3).await;
