@@ -275,9 +275,10 @@ async fn accept<H: Handler>(server: Arc<Server<H>>, listener: Listener) {
                     logged = Some(now);
                     tracing::warn!(%error, "accepting a connection failed, trying on");
                 }
-                // Out of files, most likely: one that nobody waits for is ours.
-                server.admission.make_room(Instant::now());
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                // Out of files, most likely: one that nobody waits for is ours,
+                // and free as soon as its task has run.
+                let made = server.admission.make_room(Instant::now());
+                tokio::time::sleep(if made { ADMIT_PAUSE } else { ACCEPT_PAUSE }).await;
                 continue;
             }
         };
