@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::support::{Api, Scrape};
 
@@ -19,9 +19,10 @@ pub(crate) const OBJECTS: [&str; 6] = [
     include_str!("objects/minimal.json"),
 ];
 
-/// 2026-11-22T10:00:00Z, on the API's clock, which stands still.
+/// On the API's clock, which stands still.
 pub(crate) fn moment() -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(1_795_341_600)
+    let moment: jiff::Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+    moment.into()
 }
 
 /// Whether a series moves with the clock.

@@ -1,5 +1,7 @@
 //! What must not come out anywhere, at the most talkative log level.
 
+use std::fmt::Write;
+
 use kernel_auth_exporter::simulator::{Fault, Options, SENSITIVE_MARK};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -68,7 +70,7 @@ async fn everything(exporter: Program) -> String {
                 .send()
                 .await
                 .unwrap();
-            said.push_str(&format!("{:?}", response.headers()));
+            write!(said, "{:?}", response.headers()).unwrap();
             said.push_str(&response.text().await.unwrap());
         }
     }
