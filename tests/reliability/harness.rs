@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use kernel_auth_exporter::collect::{Collected, Collector, Request};
 use kernel_auth_exporter::exposition::{self, Options};
-use kernel_auth_exporter::model::{Fleet, Timestamp};
-use kernel_auth_exporter::simulator::{self, Control, RequestLog, Route, Simulator};
+use kernel_auth_exporter::model::Timestamp;
+use kernel_auth_exporter::simulator::{self, Control, RequestLog, Simulator};
 use kernel_auth_exporter::telemetry::Telemetry;
 use kernel_auth_exporter::{app, cli, config};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 /// What Prometheus gives a scrape by default, less the offset.
 pub(crate) const SCRAPE: Duration = Duration::from_millis(9_500);
+
+/// How far the stopped clock goes at a time in [`fast`].
+pub(crate) const STEP: Duration = Duration::from_millis(25);
 
 /// An exporter's collector over a simulator of its own.
 pub(crate) struct Bench {
@@ -239,7 +242,7 @@ pub(crate) async fn fast<T>(future: impl Future<Output = T>) -> T {
         tokio::select! {
             biased;
             done = &mut future => return done,
-            () = moment() => tokio::time::advance(Duration::from_millis(25)).await,
+            () = moment() => tokio::time::advance(STEP).await,
         }
     }
 }
@@ -256,9 +259,4 @@ pub(crate) async fn until(condition: impl Fn() -> bool) {
     while !condition() {
         moment().await;
     }
-}
-
-/// Requests of one kind.
-pub(crate) fn count(log: &RequestLog, route: Route) -> u64 {
-    log.count(route)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use kernel_auth_exporter::simulator::{self, Fault, Route};
 
-use crate::harness::{Bench, StoppedClock, count, world};
+use crate::harness::{Bench, StoppedClock, world};
 
 async fn with_key_file(path: &Path, options: simulator::Options, flags: &[&str]) -> Bench {
     let env = [("KERNEL_API_KEY_FILE", path.to_str().unwrap())];
@@ -131,5 +131,5 @@ async fn a_key_that_changes_during_a_collection_is_tried_once_more() {
     let scrape = crate::harness::fast(scrape).await;
     let log = bench.requests();
     assert!(scrape.up(), "{}", scrape.text);
-    assert!(count(&log, Route::Connections) <= 3);
+    assert!(log.count(Route::Connections) <= 3);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kernel_auth_exporter::simulator::{self, Fault, Route};
 use tokio::time::advance;
 
-use crate::harness::{Bench, StoppedClock, count, world};
+use crate::harness::{Bench, StoppedClock, world};
 
 async fn bench(projects: usize, connections: usize) -> Bench {
     let options = simulator::Options {
@@ -20,21 +20,18 @@ async fn every_active_project_is_followed_and_no_archived_one() {
     let bench = bench(3, 90).await;
     let scrape = bench.scrape().await;
     assert!(scrape.is_up_everywhere());
-    for (id, _, active) in bench.api.projects() {
+    for (id, _, archived) in bench.api.projects() {
         let up = scrape.value(&format!("kernel_auth_up{{project=\"{id}\"}}"));
-        assert_eq!(up, active.then_some(1.0), "{id}");
+        assert_eq!(up, (!archived).then_some(1.0), "{id}");
     }
     let log = bench.requests();
     assert_eq!(
-        (
-            count(&log, Route::Projects),
-            count(&log, Route::Connections)
-        ),
+        (log.count(Route::Projects), log.count(Route::Connections)),
         (1, 3)
     );
     bench.scrape().await;
     assert_eq!(
-        count(&bench.requests(), Route::Projects),
+        bench.requests().count(Route::Projects),
         0,
         "the list is good for a minute"
     );
