@@ -218,6 +218,20 @@ impl Client {
         }
     }
 
+    /// Whether both ask the same API.
+    pub fn is_of_same_api(&self, other: &Self) -> bool {
+        self.http.base == other.http.base
+    }
+
+    /// Goes on with the rate limit and the clock of `previous`, which may
+    /// still be in use: what one of them sends or is told holds for both.
+    #[must_use]
+    pub fn succeeding(mut self, previous: &Self) -> Self {
+        self.budget = self.budget.succeeding(&previous.budget);
+        self.clock = Mutex::new(previous.clock());
+        self
+    }
+
     /// Starts a collection of the account: the key is read again where it can
     /// change, and a key that was refused gets its next chance. Everything
     /// asked for within one epoch costs a refused key one request.
