@@ -157,12 +157,7 @@ impl Probed {
 }
 
 /// What a probe shows that ended like this; `None`: not in time.
-fn probed(
-    scope: &ScopeCollector,
-    account: &Account,
-    id: &str,
-    outcome: Option<Outcome>,
-) -> Probed {
+fn probed(scope: &ScopeCollector, account: &Account, id: &str, outcome: Option<Outcome>) -> Probed {
     let Some(Ok(gathered)) = outcome else {
         return Probed::nothing();
     };

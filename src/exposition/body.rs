@@ -79,12 +79,7 @@ impl ExpositionBody {
         Self::of(fleet, own, Renderer::of_probe(now, options), options)
     }
 
-    fn of(
-        fleet: Arc<Fleet>,
-        own: Vec<MetricFamily>,
-        renderer: Renderer,
-        options: Options,
-    ) -> Self {
+    fn of(fleet: Arc<Fleet>, own: Vec<MetricFamily>, renderer: Renderer, options: Options) -> Self {
         Self {
             fleet,
             own,

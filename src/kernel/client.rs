@@ -46,7 +46,7 @@ pub struct Http {
 }
 
 /// How to reach the API.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientSettings {
     /// Scheme and authority, and a path prefix if any; no trailing slash.
     pub base_url: String,
