@@ -83,12 +83,12 @@ fn api(html: &mut Html, view: &View<'_>) {
         Some(at) => {
             let age = view.now.seconds_since(at);
             html.raw(if failing == 0 {
-                "Data are "
+                "Last asked "
             } else {
-                "What is shown is the last known state, "
+                "The last known state is shown, from "
             });
             time(html, at, &span_words(age.max(0.0)));
-            html.raw(" old.");
+            html.raw(" ago.");
             if failing == 0 && age > OLD_SECONDS {
                 html.raw(" Nobody has scraped since.");
             }
@@ -132,23 +132,26 @@ pub(super) fn time(html: &mut Html, at: Timestamp, words: &str) {
 /// The numbers, each a link to those it counts.
 fn tiles(html: &mut Html, query: &Query, selected: &Selected<'_>) {
     html.raw("<ul class=\"tiles\">\n");
-    let mut tile = |class, sign, label: &str, count, link: &str, current: bool| {
-        html.raw("<li><a class=\"tile ");
-        html.raw(class);
-        html.raw("\" href=\"");
-        html.text(link);
-        html.raw(if current {
-            "\" aria-current=\"true\"><span class=\"number\">"
-        } else {
-            "\"><span class=\"number\">"
-        });
-        html.count(count);
-        html.raw("</span> <span class=\"label\"><span class=\"sign\" aria-hidden=\"true\">");
-        html.raw(sign);
-        html.raw("</span> ");
-        html.text(label);
-        html.raw("</span></a></li>\n");
-    };
+    let mut tile =
+        |class, sign, (label, hint): (&'static str, &'static str), count, link: &str, current| {
+            html.raw("<li><a class=\"tile ");
+            html.raw(class);
+            html.raw("\" href=\"");
+            html.text(link);
+            html.raw(if current {
+                "\" aria-current=\"true\"><span class=\"number\">"
+            } else {
+                "\"><span class=\"number\">"
+            });
+            html.count(count);
+            html.raw("</span> <span class=\"label\"><span class=\"sign\" aria-hidden=\"true\">");
+            html.raw(sign);
+            html.raw("</span> ");
+            html.raw(label);
+            html.raw("</span> <span class=\"hint\">");
+            html.raw(hint);
+            html.raw("</span></a></li>\n");
+        };
     let everything = Query::default();
     for level in Attention::ALL {
         let count = selected.count(*level);
@@ -159,23 +162,36 @@ fn tiles(html: &mut Html, query: &Query, selected: &Selected<'_>) {
         let link = everything.link(Some(*level), 1);
         let class = if count == 0 { "none" } else { class };
         let current = query.level == Some(*level);
-        tile(class, sign, level.as_str(), count, &link, current);
+        tile(
+            class,
+            sign,
+            (level.as_str(), hint(*level)),
+            count,
+            &link,
+            current,
+        );
     }
     let (total, link) = (selected.total(), everything.link(None, 1));
-    let label = if total == 1 {
-        "connection in all"
-    } else {
-        "connections in all"
-    };
     tile(
         "all",
         "\u{2211}",
-        label,
+        ("in all", "every connection watched"),
         total,
         &link,
         query.is_everything(),
     );
     html.raw("</ul>\n");
+}
+
+/// What a level means for who reads it.
+const fn hint(level: Attention) -> &'static str {
+    match level {
+        Attention::Waiting => "a login flow stands still until somebody acts",
+        Attention::NeedsPerson => "logged out, and nothing will change that by itself",
+        Attention::NeedsAuth => "a re-login is possible or under way",
+        Attention::Unknown => "a state that this version does not know",
+        Attention::Fine => "when last checked",
+    }
 }
 
 /// Each account and project, those that fail first.
@@ -208,6 +224,9 @@ fn scopes(html: &mut Html, view: &View<'_>) {
 
 fn row(html: &mut Html, view: &View<'_>, scope: &ScopeView) {
     html.raw("<tr><th scope=\"row\">");
+    if scope.snapshot.is_none() && scope.scope.project().is_none() {
+        html.raw("Projects of ");
+    }
     place(html, &scope.scope);
     html.raw(if scope.up {
         "</th><td>answers</td><td>"
@@ -237,7 +256,7 @@ fn row(html: &mut Html, view: &View<'_>, scope: &ScopeView) {
     html.raw("</td></tr>\n");
 }
 
-fn place(html: &mut Html, scope: &Scope) {
+pub(super) fn place(html: &mut Html, scope: &Scope) {
     match (scope.account(), scope.project()) {
         (Some(account), Some(project)) => {
             html.name(account);
@@ -245,7 +264,7 @@ fn place(html: &mut Html, scope: &Scope) {
             html.name(project);
         }
         (Some(name), None) | (None, Some(name)) => html.name(name),
-        (None, None) => html.raw("projects not known"),
+        (None, None) => html.raw("no project named"),
     }
 }
 

@@ -14,8 +14,8 @@ use crate::model::{
 #[derive(Clone, Copy)]
 struct Columns {
     profile: bool,
-    account: bool,
-    project: bool,
+    /// The account and the project, under the connection's id.
+    place: bool,
 }
 
 pub(super) fn write(html: &mut Html, view: &View<'_>, query: &Query, selected: &Selected<'_>) {
@@ -53,8 +53,7 @@ fn rows(html: &mut Html, view: &View<'_>, selected: &Selected<'_>) {
             .rows
             .iter()
             .any(|row| row.connection.labels.profile_name().is_some()),
-        account: has(|view| view.scope.account().is_some()),
-        project: has(|view| view.scope.project().is_some()),
+        place: has(|view| view.scope.account().is_some() || view.scope.project().is_some()),
     };
     html.raw("<div class=\"scroll\" role=\"region\" aria-labelledby=\"caption\" tabindex=\"0\">\n");
     html.raw("<table class=\"connections\">\n<caption id=\"caption\" role=\"status\">");
@@ -66,13 +65,11 @@ fn rows(html: &mut Html, view: &View<'_>, selected: &Selected<'_>) {
     html.raw("<th scope=\"col\">Domain</th><th scope=\"col\">Login flow</th>");
     html.raw("<th scope=\"col\">Time left</th><th scope=\"col\">Last auth check</th>");
     html.raw("<th scope=\"col\">Can log in again by itself</th>");
-    if columns.account {
-        html.raw("<th scope=\"col\">Account</th>");
-    }
-    if columns.project {
-        html.raw("<th scope=\"col\">Project</th>");
-    }
-    html.raw("<th scope=\"col\">Connection</th></tr></thead>\n<tbody>\n");
+    html.raw(if columns.place {
+        "<th scope=\"col\">Connection and where it is</th></tr></thead>\n<tbody>\n"
+    } else {
+        "<th scope=\"col\">Connection</th></tr></thead>\n<tbody>\n"
+    });
     for shown in &selected.rows {
         row(html, view.now, shown, columns);
     }
@@ -114,9 +111,9 @@ fn row(html: &mut Html, now: Timestamp, row: &Row<'_>, columns: Columns) {
         html.name(&connection.labels.profile_name().unwrap_or_default());
         html.raw("</th>");
     }
-    html.raw("<td>");
+    html.raw("<td class=\"domain\">");
     html.name(&connection.labels.domain());
-    html.raw("</td><td>");
+    html.raw("</td><td class=\"words\">");
     html.text(&flow(&connection.flow, now));
     html.raw("</td><td class=\"t\">");
     if let Some(at) = connection.flow.expires_at
@@ -136,20 +133,9 @@ fn row(html: &mut Html, now: Timestamp, row: &Row<'_>, columns: Columns) {
         let age = span_words(now.seconds_since(at).max(0.0));
         summary::time(html, at, &format!("{age} ago"));
     }
-    html.raw("</td><td>");
+    html.raw("</td><td class=\"words\">");
     html.text(&relogin_words(connection));
     html.raw("</td>");
-    let scope = &row.view.scope;
-    for (there, name) in [
-        (columns.account, scope.account()),
-        (columns.project, scope.project()),
-    ] {
-        if there {
-            html.raw("<td>");
-            html.name(name.unwrap_or_default());
-            html.raw("</td>");
-        }
-    }
     html.raw(if columns.profile {
         "<td class=\"id\">"
     } else {
@@ -166,6 +152,11 @@ fn row(html: &mut Html, now: Timestamp, row: &Row<'_>, columns: Columns) {
         }
         None => html.name(&id),
     }
+    if columns.place {
+        html.raw("<br><span class=\"place\">");
+        summary::place(html, &row.view.scope);
+        html.raw("</span>");
+    }
     html.raw(if columns.profile {
         "</td></tr>\n"
     } else {
@@ -176,22 +167,20 @@ fn row(html: &mut Html, now: Timestamp, row: &Row<'_>, columns: Columns) {
 /// The most recent login flow in words: what it is, and where it stands.
 fn flow(flow: &Flow, now: Timestamp) -> String {
     let kind = match flow.kind {
-        FlowType::Login => "login ",
-        FlowType::Reauth => "re-login ",
-        FlowType::None | FlowType::Unknown => "",
+        FlowType::Login => "login",
+        FlowType::Reauth => "re-login",
+        FlowType::None | FlowType::Unknown => "flow",
     };
     let state = match (flow.status, flow.step, flow.error_code) {
         (FlowStatus::None, ..) => return String::new(),
         (FlowStatus::InProgress, ..) if !flow.is_live(now) => "past its end".to_owned(),
         (FlowStatus::InProgress, FlowStep::None, _) => "in progress".to_owned(),
-        (FlowStatus::InProgress, step, _) => {
-            format!("in progress: {}", plain_words(step.as_str()))
-        }
-        (FlowStatus::Failed, _, Some(code)) => format!("failed: {}", plain_words(code.as_str())),
+        (FlowStatus::InProgress, step, _) => plain_words(step.as_str()),
+        (FlowStatus::Failed, _, Some(code)) => format!("failed, {}", plain_words(code.as_str())),
         (FlowStatus::Success, ..) => "succeeded".to_owned(),
         (status, ..) => plain_words(status.as_str()),
     };
-    format!("{kind}{state}")
+    format!("{kind}: {state}")
 }
 
 /// The probe of a connection; `None` for an id that `/probe` does not take.
