@@ -213,7 +213,7 @@ fn pages(html: &mut Html, query: &Query, selected: &Selected<'_>) {
             html.raw(words);
             html.raw("</a>\n");
         } else {
-            html.raw("<span aria-disabled=\"true\">");
+            html.raw("<span>");
             html.raw(words);
             html.raw("</span>\n");
         }
