@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use kernel_auth_exporter::cli::{self, Command, Stop};
 use kernel_auth_exporter::config::{self, ConfigError, process_env};
@@ -25,7 +26,10 @@ fn main() -> ExitCode {
     let flags = cli.flags;
     let code = match cli.command {
         None => match config::load(&flags, &process_env) {
-            Ok(config) => finish(runtime.block_on(app::serve(&config))),
+            Ok(config) => {
+                let loader = Arc::new(move || config::load(&flags, &process_env));
+                finish(runtime.block_on(app::serve(&config, loader)))
+            }
             Err(error) => refuse(&error),
         },
         Some(Command::CheckConfig(_)) => match config::load(&flags, &process_env) {

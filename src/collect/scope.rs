@@ -12,8 +12,11 @@ use super::assemble::{self, Assembled, Before, Kept};
 use super::gather::{Gathered, Gathering};
 use super::plan::{Knowledge, choose};
 use super::{MISSING_PER_COLLECTION, Selection};
-use crate::kernel::{Error, Filter};
-use crate::model::{ErrorReason, Scope, ScopeView, ScrapeOutcome, Snapshot, Timestamp, WaitReason};
+use crate::kernel::{Deadline, Error, Filter};
+use crate::model::{
+    ErrorReason, Scope, ScopeView, ScrapeOutcome, Snapshot, Timestamp, WaitReason, bound_label,
+    escape_label_into,
+};
 
 /// How many collections go on one page after the other once the pages were not
 /// where they should be.
@@ -34,7 +37,7 @@ pub(super) struct ScopeCollector {
     flight: Mutex<Option<watch::Receiver<()>>>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     held: Option<Held>,
     /// Whether the last collection came whole; `None` before the first one.
@@ -90,6 +93,50 @@ impl ScopeCollector {
 
     pub(super) fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    pub(super) fn shared_scope(&self) -> Arc<Scope> {
+        Arc::clone(&self.scope)
+    }
+
+    pub(super) fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// Whether the last snapshot has this connection.
+    pub(super) fn knows(&self, id: &str) -> bool {
+        let view = self.last();
+        let mut escaped = String::with_capacity(id.len());
+        escape_label_into(&mut escaped, &bound_label(id));
+        view.snapshot.is_some_and(|snapshot| {
+            let rows = &snapshot.connections;
+            rows.binary_search_by(|row| row.labels.escaped_id().cmp(&escaped))
+                .is_ok()
+        })
+    }
+
+    /// Whether no collection has ended yet.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.state().up.is_none()
+    }
+
+    /// Goes on with what `old`, the same scope, has seen.
+    pub(super) fn adopt(&self, old: &Self) {
+        let before = old.state().clone();
+        *self.state() = before;
+    }
+
+    /// What fetches a part of this scope.
+    pub(super) fn gathering<'a>(&'a self, deadline: &'a Deadline) -> Gathering<'a> {
+        Gathering {
+            client: &self.shared.client,
+            settings: &self.shared.settings,
+            scope: &self.scope,
+            selection: &self.selection,
+            filter: &self.filter,
+            deadline,
+            one_by_one: true,
+        }
     }
 
     /// Decides what a scrape does here, without waiting.

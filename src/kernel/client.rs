@@ -46,7 +46,7 @@ pub struct Http {
 }
 
 /// How to reach the API.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientSettings {
     /// Scheme and authority, and a path prefix if any; no trailing slash.
     pub base_url: String,
@@ -216,6 +216,20 @@ impl Client {
             clock: Mutex::new(None),
             epochs: AtomicU64::new(0),
         }
+    }
+
+    /// Whether both ask the same API.
+    pub fn is_of_same_api(&self, other: &Self) -> bool {
+        self.http.base == other.http.base
+    }
+
+    /// Goes on with the rate limit and the clock of `previous`, which may
+    /// still be in use: what one of them sends or is told holds for both.
+    #[must_use]
+    pub fn succeeding(mut self, previous: &Self) -> Self {
+        self.budget = self.budget.succeeding(&previous.budget);
+        self.clock = Mutex::new(previous.clock());
+        self
     }
 
     /// Starts a collection of the account: the key is read again where it can
