@@ -1,6 +1,7 @@
 //! Prometheus exporter for Kernel's managed auth connections.
 
 pub mod app;
+pub mod assets;
 pub mod cli;
 pub mod collect;
 pub mod config;
