@@ -73,8 +73,10 @@ impl FromStr for PromDuration {
         while !rest.is_empty() {
             let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
             let (number, after) = rest.split_at(digits);
-            let letters =
-                after.len() - after.trim_start_matches(|c: char| c.is_ascii_lowercase()).len();
+            let letters = after.len()
+                - after
+                    .trim_start_matches(|c: char| c.is_ascii_lowercase())
+                    .len();
             let (unit, next) = after.split_at(letters);
             // `find` goes on where it stopped: each unit once, largest first.
             let (_, factor) = units.find(|(name, _)| *name == unit).ok_or_else(wrong)?;
@@ -358,7 +360,19 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(PromDuration { millis }), "{text}");
         }
-        for text in ["", "5", "m", "5 m", "1s1m", "1m1m", "-1m", "1.5m", "5M", "2y", "99999999999999999999s"] {
+        for text in [
+            "",
+            "5",
+            "m",
+            "5 m",
+            "1s1m",
+            "1m1m",
+            "-1m",
+            "1.5m",
+            "5M",
+            "2y",
+            "99999999999999999999s",
+        ] {
             assert!(text.parse::<PromDuration>().is_err(), "{text}");
         }
     }
