@@ -304,6 +304,12 @@ impl Options {
             "dashboard_base_url" => self.dashboard_base_url.to_string(),
             "job" => self.job.to_string(),
             "interval" => self.interval.to_string(),
+            // Two samples at least, where scrapes are at most twice as rare as
+            // evaluations.
+            "visible_window" => PromDuration {
+                millis: self.interval.millis * 4,
+            }
+            .to_string(),
             "needs_auth_for" | "missing_for" => self.needs_auth_for.to_string(),
             "needs_auth_bridge" => bridge(self.needs_auth_for),
             "human_login_for" => self.human_login_for.to_string(),
