@@ -275,14 +275,13 @@ impl Options {
         if self.interval.millis == 0 {
             return invalid("--interval must be above 0");
         }
-        // The logged-out share enters five-minute averages, and a sample is
-        // found by an instant query for five minutes.
-        if self.interval.millis > 120_000 {
-            return invalid("--interval must be at most 2m: alerts bridge two minutes");
+        if self.interval.millis > 60_000 {
+            return invalid("--interval must be at most 1m: alerts bridge two minutes");
         }
-        if self.flow_awaiting_for.millis > 120_000 {
+        // A scrape and an evaluation come before it.
+        if self.flow_awaiting_for.millis + 2 * self.interval.millis > 180_000 {
             return invalid(
-                "--flow-awaiting-for must be at most 2m: a flow waits ten minutes at most",
+                "--flow-awaiting-for and twice --interval must be at most 3m: a flow waits ten",
             );
         }
         if self.key_expiry_critical_days >= self.key_expiry_warning_days {
@@ -447,14 +446,14 @@ mod tests {
             ),
             (
                 Options {
-                    interval: PromDuration::from_secs(121),
+                    interval: PromDuration::from_secs(61),
                     ..default.clone()
                 },
                 "--interval",
             ),
             (
                 Options {
-                    flow_awaiting_for: PromDuration::from_secs(180),
+                    flow_awaiting_for: PromDuration::from_secs(121),
                     ..default.clone()
                 },
                 "--flow-awaiting-for",

@@ -112,6 +112,10 @@ def _(states):
     gone.gap(3, 12, "two:10077")
     gone.expect(5, NEEDS, needs_auth())
 
+    (story("probed alone, without /metrics", 8, states=states)
+     .connection((0, "NEEDS_AUTH"), instance="c1").show("probe_success", (0, 1), instance="c1")
+     .expect(6, NEEDS, needs_auth()))
+
     (story("a status this build does not know is not logged out", 12, states=states).exporter()
      .connection((0, "UNKNOWN")).silent(NEEDS, 6, 12))
 
@@ -412,6 +416,9 @@ _gone.connection((0, "AUTHENTICATED"), (10, None))
 found(_gone, (0, 1), (10, 0)).silent(MISSING, 5, 14.5)
 _gone.expect(15, MISSING, missing("profile buyer on shop.example.net")).gap(18, 25)
 _gone.expect(24, MISSING, missing("profile buyer on shop.example.net"))
+_gone = story("a missing connection whose profile has no name", 10).exporter()
+_gone.connection((0, "AUTHENTICATED"), (1, None), profile=None)
+found(_gone, (0, 1), (1, 0)).expect(8, MISSING, missing("shop.example.net"))
 found(story("a connection that never was", 10).exporter(), (0, 0)).expect(6, MISSING, missing())
 found(story("a held 404", 12).exporter((0, 1), (1, 0), snapshot=[(0, 0)]), (0, 0)).silent(MISSING, 6, 12)
 _two = story("one replica finds it", 12).exporter(instance="one:10077").exporter(instance="two:10077")
