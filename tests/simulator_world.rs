@@ -87,10 +87,18 @@ async fn sixty_connections_take_every_value_of_every_member() {
         assert!(has_array(&fleet, array), "{array}");
     }
     let any = |condition: &dyn Fn(&Truth) -> bool| fleet.iter().any(condition);
-    assert!(any(&|t| t.object.as_object().unwrap().len() == 6), "minimal");
-    assert!(any(&|t| t.object.get("flow_status") == Some(&Value::Null)), "null");
+    assert!(
+        any(&|t| t.object.as_object().unwrap().len() == 6),
+        "minimal"
+    );
+    assert!(
+        any(&|t| t.object.get("flow_status") == Some(&Value::Null)),
+        "null"
+    );
     assert!(any(&|t| t.object.get("flow_status").is_none()), "absent");
-    assert!(any(&|t| t.object.get("health_checks") == Some(&json!(false))));
+    assert!(any(
+        &|t| t.object.get("health_checks") == Some(&json!(false))
+    ));
     assert!(any(&|t| t.object.get("auto_reauth") == Some(&json!(false))));
     for (mark, what) in [(".", "fraction"), ("+05:30", "offset")] {
         let found = |t: &Truth| {
@@ -105,7 +113,10 @@ async fn sixty_connections_take_every_value_of_every_member() {
             && t.flow_status.as_deref() == Some("FAILED")),
         "an old failure"
     );
-    assert!(any(&is_stale), "a flow past its expiry that nobody has swept");
+    assert!(
+        any(&is_stale),
+        "a flow past its expiry that nobody has swept"
+    );
     assert!(any(&|t| t.can_reauth == Some(true)) && any(&|t| t.can_reauth == Some(false)));
 }
 
@@ -174,8 +185,11 @@ async fn a_stale_flow_is_swept_later() {
 #[tokio::test]
 async fn life_goes_on_and_every_value_is_met_again() {
     let control = fleet(60).await;
-    let before: BTreeMap<String, Truth> =
-        control.truth().into_iter().map(|t| (t.id.clone(), t)).collect();
+    let before: BTreeMap<String, Truth> = control
+        .truth()
+        .into_iter()
+        .map(|t| (t.id.clone(), t))
+        .collect();
     let mut seen: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     let mut turned = [false; 2];
     // Past the first day nothing is left of how it began.
@@ -183,8 +197,16 @@ async fn life_goes_on_and_every_value_is_met_again() {
     for _ in 0..2 * 24 * 4 {
         control.advance(Duration::from_secs(900));
         let fleet = control.truth();
-        for member in ["status", "flow_status", "flow_step", "flow_type", "error_code"] {
-            seen.entry(member).or_default().extend(values(&fleet, member));
+        for member in [
+            "status",
+            "flow_status",
+            "flow_step",
+            "flow_type",
+            "error_code",
+        ] {
+            seen.entry(member)
+                .or_default()
+                .extend(values(&fleet, member));
         }
         for truth in &fleet {
             let was = before[&truth.id].status.as_deref();
@@ -249,7 +271,10 @@ async fn the_ledger_equals_the_timelines() {
             .iter()
             .map(|row| {
                 let key = (row.id.as_str(), row.kind.as_str(), row.outcome.as_str());
-                ((key.0.to_owned(), key.1.to_owned(), key.2.to_owned()), row.count)
+                (
+                    (key.0.to_owned(), key.1.to_owned(), key.2.to_owned()),
+                    row.count,
+                )
             })
             .collect();
         let told = told(&control);
@@ -310,9 +335,17 @@ async fn timelines_are_newest_first_with_ids_of_their_own_and_every_step() {
             .iter()
             .map(|event| event.object["timestamp"].as_str().unwrap().parse().unwrap())
             .collect();
-        assert!(times.is_sorted_by(|newer, older| newer >= older), "{}", truth.id);
+        assert!(
+            times.is_sorted_by(|newer, older| newer >= older),
+            "{}",
+            truth.id
+        );
         count += events.len();
-        ids.extend(events.iter().map(|e| e.object["id"].as_str().unwrap().to_owned()));
+        ids.extend(
+            events
+                .iter()
+                .map(|e| e.object["id"].as_str().unwrap().to_owned()),
+        );
     }
     assert_eq!(ids.len(), count);
     assert_eq!(steps, words(EventStep::ALL, EventStep::as_str));
@@ -324,7 +357,11 @@ async fn what_is_made_to_happen_is_told_and_booked() {
     let id = control
         .create_connection(None, Some("ma_one"), "a.example", "p")
         .unwrap();
-    assert!(control.create_connection(None, Some("ma_one"), "a.example", "p").is_err());
+    assert!(
+        control
+            .create_connection(None, Some("ma_one"), "a.example", "p")
+            .is_err()
+    );
     let see = |member: &str| control.connection(&id).unwrap().object[member].clone();
     assert_eq!(see("status"), json!("NEEDS_AUTH"));
     assert_eq!(see("flow_status"), Value::Null);
@@ -341,7 +378,11 @@ async fn what_is_made_to_happen_is_told_and_booked() {
     let before = see("last_auth_check_at");
     control.happen(&id, &Happening::Check(CheckOutcome::Inconclusive));
     assert_ne!(see("last_auth_check_at"), before);
-    assert_eq!(control.timeline(&id).unwrap().len(), 1, "it leaves no event");
+    assert_eq!(
+        control.timeline(&id).unwrap().len(),
+        1,
+        "it leaves no event"
+    );
     control.happen(&id, &Happening::Check(CheckOutcome::Confirmed));
     control.happen(&id, &Happening::FlowStarts(FlowKind::Reauth));
     let code = Some(ErrorCode::BotDetected);
@@ -358,7 +399,11 @@ async fn what_is_made_to_happen_is_told_and_booked() {
 
     assert!(control.remove_connection(&id));
     assert_eq!(control.connection(&id), None);
-    assert_eq!(control.ledger(), ledger, "the ledger outlives the connection");
+    assert_eq!(
+        control.ledger(),
+        ledger,
+        "the ledger outlives the connection"
+    );
 }
 
 #[tokio::test]
@@ -374,13 +419,18 @@ async fn members_set_by_hand_stay_until_they_are_dropped() {
     assert!(control.unset_connection(&id));
     let free = control.connection(&id).unwrap();
     assert_ne!(free.status.as_deref(), Some("ODD"));
-    assert_ne!(free.last_auth_check_at, natural.last_auth_check_at, "time went on");
+    assert_ne!(
+        free.last_auth_check_at, natural.last_auth_check_at,
+        "time went on"
+    );
 }
 
 #[tokio::test]
 async fn history_is_bounded_and_the_ledger_is_not() {
     let control = fleet(0).await;
-    let id = control.create_connection(None, None, "a.example", "p").unwrap();
+    let id = control
+        .create_connection(None, None, "a.example", "p")
+        .unwrap();
     for _ in 0..1500 {
         control.happen(&id, &Happening::Check(CheckOutcome::Confirmed));
         control.advance(Duration::from_secs(1));
