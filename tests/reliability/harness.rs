@@ -143,7 +143,9 @@ pub(crate) fn exporter(url: &str, flags: &[&str], env: &[(&str, &str)]) -> (Coll
     };
     let config = config::load(&cli.flags, &env).unwrap();
     let telemetry = app::telemetry(&config);
-    (app::collector(&config, &telemetry).unwrap(), telemetry)
+    let upstream = &mut app::Upstream::default();
+    let collector = app::collector(&config, &telemetry, upstream, None).unwrap();
+    (collector, telemetry)
 }
 
 /// What a scrape brought.
