@@ -116,6 +116,8 @@ fn collector(base_url: String) -> Collector {
         },
     };
     let settings = collect::Settings {
+        timeline_requests: None,
+        org: false,
         timeout: Duration::from_secs(60),
         cache: Duration::ZERO,
         hold: Duration::from_secs(300),

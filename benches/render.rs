@@ -69,6 +69,7 @@ fn connection(index: usize, scope: &Scope, scratch: &mut String) -> Connection {
             health_check_unavailable: None,
             credential: pick(CredentialKind::ALL, index),
         },
+        history: None,
     }
 }
 

@@ -92,7 +92,7 @@ def make():
                               "allowed {{account}}")])),
              (8, table("Plan", "The plan, and the shortest health check interval that it allows.",
                        [query(f"max by (job, account, plan) ({metric('kernel_auth_org_plan_info')})", instant=True, table=True),
-                        query(f"max by (job, account) ({metric('kernel_auth_org_health_check_interval_min_seconds')})",
+                        query(f"max by (job, account) ({metric('kernel_auth_org_min_health_check_interval_seconds')})",
                               instant=True, table=True)],
                        transformations=[
                            {"id": "merge", "options": {}},

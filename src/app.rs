@@ -18,7 +18,9 @@ use crate::collect::{self, AccountSettings, Collector};
 use crate::config::web_config::{WebConfig, WebConfigError, WebConfigHandle};
 use crate::config::{Account, Config, ConnectionId, KeySource, ProjectId, Projects, Selection};
 use crate::kernel::{Client, ClientSettings, Http, HttpError, Key, KeyError, Observer, Reread};
-use crate::model::{self, Endpoint, ErrorReason, Field, RetryReason, WaitReason};
+use crate::model::{
+    self, Endpoint, ErrorCode, ErrorReason, EventOutcome, EventType, Field, RetryReason, WaitReason,
+};
 use crate::telemetry::{Build, Telemetry};
 use crate::web::listener::{self, ListenError, Listener};
 use crate::web::routes::{Fixed, Live, Order, Reload, Routes};
@@ -161,7 +163,16 @@ pub fn check(config: &Config) -> Result<String, StartError> {
 
 /// The exporter's own metrics, for the endpoints that `config` uses.
 pub fn telemetry(config: &Config) -> Telemetry {
-    Telemetry::new(Build::current(), &endpoints(config))
+    let telemetry = Telemetry::new(Build::current(), &endpoints(config));
+    expect_flows(&telemetry, config);
+    telemetry
+}
+
+/// Has the metrics of logins where they are collected.
+fn expect_flows(telemetry: &Telemetry, config: &Config) {
+    if config.collectors.has(model::Collector::Timeline) {
+        telemetry.expect_flows();
+    }
 }
 
 fn endpoints(config: &Config) -> Vec<Endpoint> {
@@ -252,6 +263,11 @@ pub fn collector(
         concurrency: api.concurrency.get(),
         max_connections: api.max_connections,
         profile_names: config.metrics.profile_name,
+        timeline_requests: config
+            .collectors
+            .has(model::Collector::Timeline)
+            .then_some(config.timeline_requests as usize),
+        org: config.collectors.has(model::Collector::Org),
     });
     let mut accounts = Vec::with_capacity(config.accounts.len());
     for account in &config.accounts {
@@ -372,5 +388,15 @@ impl Observer for Counting {
 
     fn unknown_value(&self, field: Field) {
         self.0.unknown_value(field);
+    }
+
+    fn flow_ended(
+        &self,
+        kind: EventType,
+        outcome: EventOutcome,
+        error: Option<ErrorCode>,
+        took: Option<Duration>,
+    ) {
+        self.0.flow_ended(kind, outcome, error, took);
     }
 }

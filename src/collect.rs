@@ -8,15 +8,18 @@
 mod account;
 mod assemble;
 mod gather;
+mod history;
+mod org;
 mod plan;
 mod probe;
 mod scope;
+mod timeline;
 mod walk;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use self::account::Account;
 pub use self::account::{AccountSettings, Projects};
@@ -45,6 +48,11 @@ pub struct Settings {
     pub max_connections: usize,
     /// `--metrics.profile-name`.
     pub profile_names: ProfileNameMode,
+    /// `--kernel.timeline-requests`, where `--collector.timeline` is on:
+    /// requests for timelines after one collection of a scope.
+    pub timeline_requests: Option<usize>,
+    /// `--collector.org`: whether to ask about the organisation as well.
+    pub org: bool,
 }
 
 /// Which connections of a scope are exported.
@@ -169,6 +177,19 @@ impl Collector {
             fleet: Arc::new(fleet),
             outcome: overall(&outcomes),
         }
+    }
+
+    /// Waits, not beyond `deadline`, for what goes on after a collection: it is
+    /// in [`Self::last`] then.
+    pub async fn settle(&self, deadline: Instant) {
+        let all = self.accounts.iter().map(|account| account.settled());
+        let _ = timeout_at(deadline, futures_util::future::join_all(all)).await;
+    }
+
+    /// Connections whose timeline is still to be read.
+    pub fn timelines_pending(&self) -> usize {
+        let pending = |account: &Arc<Account>| account.timelines_pending();
+        self.accounts.iter().map(pending).sum()
     }
 
     /// Whether nobody has asked for anything yet.

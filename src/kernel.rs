@@ -13,10 +13,12 @@ mod rate;
 mod retry;
 mod wire;
 
-pub use client::{Answer, Client, ClientSettings, Deadline, Http, HttpError, Query};
+pub use client::{Answer, Client, ClientSettings, Deadline, Http, HttpError, Manner, Query};
 pub use error::{Error, Problem};
 pub use key::{Key, KeyError, Reread};
 pub use observer::{NoObserver, Observer};
 pub use paging::{Page, PageError, PageHeaders, next_page};
 pub use rate::{Budget, RateView};
-pub use wire::{Decoder, Filter, Listing, Project, Unknown};
+pub use wire::org::{Entitlements, KeyExpiry, OrgLimits, credential_in_use};
+pub use wire::timeline::{Event, EventState, Timeline};
+pub use wire::{DecodeError, Decoder, Filter, Listing, Project, Unknown};

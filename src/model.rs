@@ -7,7 +7,9 @@
 mod api;
 mod attention;
 mod connection;
+mod history;
 mod labels;
+mod org;
 mod snapshot;
 mod time;
 mod values;
@@ -19,11 +21,13 @@ pub use api::{
 };
 pub use attention::Attention;
 pub use connection::{Connection, Flow, PendingInput, PendingInputs, Settings};
+pub use history::{EventSlot, History};
 pub use labels::{LabelBlock, MAX_LABEL_BYTES, bound_label, escape_label_into, short_hash};
+pub use org::{OrgView, Plan};
 pub use snapshot::{AccountView, Fleet, Found, Scope, ScopeView, Snapshot};
 pub use time::{ClockOffset, Timestamp};
 pub use values::{
-    AuthStatus, CredentialKind, ErrorCode, FlowStatus, FlowStep, FlowType, HealthCheckUnavailable,
-    ReauthReason,
+    AuthStatus, CredentialKind, ErrorCode, EventOutcome, EventType, FlowStatus, FlowStep, FlowType,
+    HealthCheckUnavailable, ReauthReason,
 };
 pub use words::{plain_words, relogin_words, span_words};

@@ -6,6 +6,7 @@ use std::fs::Permissions;
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use prometheus::proto::MetricFamily;
@@ -16,7 +17,7 @@ use crate::cli::OnceFormat;
 use crate::collect::Request;
 use crate::config::Config;
 use crate::exposition::{self, Encoding, Format, Options};
-use crate::model::{ScrapeOutcome, Timestamp};
+use crate::model::{Collector, ScrapeOutcome, Timestamp};
 
 /// Why nothing was printed.
 #[derive(Debug, Error)]
@@ -48,6 +49,17 @@ pub async fn run(
         .collect(Request::everything(live.timeout))
         .await;
     telemetry.scrape(collected.outcome, begun.elapsed());
+    let whole = collected.is_whole() && collected.outcome == ScrapeOutcome::Fresh;
+    let mut fleet = collected.fleet;
+    let later = [Collector::Timeline, Collector::Org];
+    if later.iter().any(|each| live.collectors.has(*each)) {
+        // What a scrape does not wait for, since there is no next one.
+        live.collector.settle(begun + live.timeout).await;
+        if whole {
+            fleet = Arc::new(live.collector.last());
+        }
+        telemetry.timelines_pending(live.collector.timelines_pending());
+    }
     let now = Timestamp::from(SystemTime::now());
     telemetry.config_reloaded(true, now);
     let text = match format {
@@ -55,7 +67,7 @@ pub async fn run(
             let colour = output.is_none()
                 && io::stdout().is_terminal()
                 && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-            table::render(&collected.fleet, now, colour).into_bytes()
+            table::render(&fleet, now, colour).into_bytes()
         }
         OnceFormat::Text => {
             let options = Options {
@@ -69,11 +81,11 @@ pub async fn run(
                 .into_iter()
                 .filter(is_not_of_the_process)
                 .collect();
-            exposition::render(&collected.fleet, &own, now, options)
+            exposition::render(&fleet, &own, now, options)
         }
     };
     write(&text, output)?;
-    Ok(collected.is_whole() && collected.outcome == ScrapeOutcome::Fresh)
+    Ok(whole)
 }
 
 /// The textfile collector serves the text beside the `process_` families of

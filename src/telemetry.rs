@@ -1,6 +1,7 @@
 //! The exporter's own metrics, in a registry of the `prometheus` crate. Names,
 //! help and labels come from [`crate::exposition::catalogue`].
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use prometheus::core::{Collector, Metric, MetricVec, MetricVecBuilder};
@@ -12,13 +13,20 @@ use prometheus::{
 
 use crate::exposition::catalogue::{self, Family};
 use crate::model::{
-    Endpoint, ErrorReason, Field, RetryReason, ScrapeOutcome, Timestamp, WaitReason,
+    Endpoint, ErrorCode, ErrorReason, EventOutcome, EventType, Field, RetryReason, ScrapeOutcome,
+    Timestamp, WaitReason,
 };
 
 /// Upper bounds of `kernel_auth_api_request_duration_seconds`: from an answer
 /// out of a cache nearby to one that outlasts any scrape.
 const DURATION_BUCKETS: [f64; 13] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0,
+];
+
+/// Upper bounds of `kernel_auth_flow_duration_seconds`: from a replayed form to
+/// the 20 minutes after which the API ends a login.
+const FLOW_BUCKETS: [f64; 11] = [
+    1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0,
 ];
 
 /// What was built, from what, by what.
@@ -63,6 +71,45 @@ pub struct Telemetry {
     last_scrape_duration: Gauge,
     last_reload_successful: IntGauge,
     last_reload_success: Gauge,
+    /// Only where the collector `timeline` was ever on.
+    flows: Arc<OnceLock<Flows>>,
+}
+
+/// What the timelines told of the whole fleet.
+#[derive(Debug)]
+struct Flows {
+    errors: IntCounterVec,
+    durations: HistogramVec,
+    pending: IntGauge,
+}
+
+impl Flows {
+    fn new(registry: &Registry) -> Self {
+        let flows = Self {
+            errors: labelled("kernel_auth_flow_errors_total", IntCounterVec::new),
+            durations: labelled("kernel_auth_flow_duration_seconds", |opts, names| {
+                let opts = HistogramOpts::from(opts).buckets(FLOW_BUCKETS.to_vec());
+                HistogramVec::new(opts, names)
+            }),
+            pending: unlabelled(
+                "kernel_auth_timeline_pending_connections",
+                IntGauge::with_opts,
+            ),
+        };
+        touch_pairs(&flows.errors, "kernel_auth_flow_errors_total");
+        touch_pairs(&flows.durations, "kernel_auth_flow_duration_seconds");
+        let collectors: [Box<dyn Collector>; 3] = [
+            Box::new(flows.errors.clone()),
+            Box::new(flows.durations.clone()),
+            Box::new(flows.pending.clone()),
+        ];
+        for collector in collectors {
+            registry
+                .register(collector)
+                .expect("the catalogue has each name once, and this is done once");
+        }
+        flows
+    }
 }
 
 impl Telemetry {
@@ -94,6 +141,7 @@ impl Telemetry {
                 "kernel_auth_exporter_config_last_reload_success_timestamp_seconds",
                 Gauge::with_opts,
             ),
+            flows: Arc::default(),
         };
         let build_info = labelled("kernel_auth_exporter_build_info", GaugeVec::new);
         build_info
@@ -112,6 +160,41 @@ impl Telemetry {
             for code in codes() {
                 self.requests.with_label_values(&[endpoint.as_str(), code]);
             }
+        }
+    }
+
+    /// Has the families about logins, at 0.
+    pub fn expect_flows(&self) {
+        self.flows.get_or_init(|| Flows::new(&self.registry));
+    }
+
+    /// Counts a login that ended: why, where it failed, and how long it took, where that
+    /// is known.
+    pub fn flow_ended(
+        &self,
+        kind: EventType,
+        outcome: EventOutcome,
+        error: Option<ErrorCode>,
+        took: Option<Duration>,
+    ) {
+        let Some(flows) = self.flows.get() else {
+            return;
+        };
+        if let Some(code) = error {
+            let labels = [kind.as_str(), code.as_str()];
+            flows.errors.with_label_values(&labels).inc();
+        }
+        if let Some(took) = took {
+            let labels = [kind.as_str(), outcome.as_str()];
+            let duration = flows.durations.with_label_values(&labels);
+            duration.observe(took.as_secs_f64());
+        }
+    }
+
+    /// Notes how many connections wait for their timeline to be read.
+    pub fn timelines_pending(&self, count: usize) {
+        if let Some(flows) = self.flows.get() {
+            flows.pending.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 
@@ -242,6 +325,18 @@ fn touch<B: MetricVecBuilder>(metric: &MetricVec<B>, values: &[&str]) {
     }
 }
 
+/// Makes the series of the family `name`, which has two labels.
+fn touch_pairs<B: MetricVecBuilder>(metric: &MetricVec<B>, name: &str) {
+    let [first, second] = listed(name).labels else {
+        return;
+    };
+    for one in first.values.unwrap_or_default() {
+        for other in second.values.unwrap_or_default() {
+            metric.with_label_values(&[*one, *other]);
+        }
+    }
+}
+
 fn codes() -> impl Iterator<Item = &'static str> {
     listed("kernel_auth_api_requests_total")
         .labels
@@ -292,7 +387,9 @@ mod tests {
     }
 
     fn telemetry() -> Telemetry {
-        Telemetry::new(Build::current(), &[Endpoint::Connections])
+        let telemetry = Telemetry::new(Build::current(), &[Endpoint::Connections]);
+        telemetry.expect_flows();
+        telemetry
     }
 
     #[test]

@@ -79,6 +79,7 @@ impl Reloader {
             let mut upstream = upstream;
             let live = live(&config, &telemetry, &mut upstream, Some(&before.collector))?;
             telemetry.expect_endpoints(&super::endpoints(&config));
+            super::expect_flows(&telemetry, &config);
             Ok(Some((live, upstream, config.summary())))
         });
         let made = made

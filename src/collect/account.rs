@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::time::{Instant, timeout_at};
 
+use super::org::Org;
 use super::probe::Probes;
 use super::scope::{Part, ScopeCollector};
 use super::{Selection, Settings};
@@ -94,6 +95,7 @@ pub(super) struct Account {
     /// Held while the list of projects is read: once for all scrapes.
     listing: AsyncMutex<()>,
     probes: Probes,
+    org: Org,
 }
 
 #[derive(Default)]
@@ -104,6 +106,9 @@ struct State {
     /// The last try failed.
     listing_failed: bool,
 }
+
+/// A collection under way; closed once it is over.
+type Flight = watch::Receiver<()>;
 
 /// What an account adds to a scrape.
 pub(super) struct Contribution<'a> {
@@ -124,6 +129,7 @@ impl Account {
             state: Mutex::default(),
             listing: AsyncMutex::default(),
             probes: Probes::default(),
+            org: Org::default(),
         };
         let fixed: Vec<Option<Box<str>>> = match &account.settings.projects {
             Projects::Unscoped => vec![None],
@@ -174,6 +180,7 @@ impl Account {
             .told
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = told(old);
+        self.org.adopt(&old.org);
         let same = self.settings.selection == old.settings.selection
             && self.shared.settings.profile_names == old.shared.settings.profile_names;
         if !same {
@@ -218,7 +225,7 @@ impl Account {
 
     /// What a scrape shows of this account, by `deadline` at the latest.
     pub(super) async fn collect(
-        &self,
+        self: &Arc<Self>,
         deadline: Instant,
         project: Option<&str>,
     ) -> Contribution<'_> {
@@ -242,6 +249,7 @@ impl Account {
                 .await
                 .ok();
         }
+        let mut flights = Vec::new();
         let under_way = wanted.into_iter().zip(parts).map(|(scope, part)| {
             let (flight, outcome) = match (part, epoch) {
                 (Part::Ready(outcome), _) => (None, outcome),
@@ -251,8 +259,13 @@ impl Account {
                 }
                 (Part::Start, None) => (None, ScrapeOutcome::Held),
             };
+            flights.extend(flight.clone());
             Self::finish(scope, flight, outcome, arrived, deadline)
         });
+        let under_way: Vec<_> = under_way.collect();
+        if let Some(epoch) = epoch {
+            self.ask_of_org(epoch, span, flights);
+        }
         let mut scopes = futures_util::future::join_all(under_way).await;
         if project.is_none() && self.projects_are_unknown() {
             scopes.push((self.unknown_projects(), ScrapeOutcome::Empty));
@@ -261,6 +274,61 @@ impl Account {
             account: self,
             scopes,
         }
+    }
+
+    /// Asks about the organisation where that is wanted and due, once these
+    /// collections are over. Nobody waits for it.
+    fn ask_of_org(self: &Arc<Self>, epoch: u64, span: Duration, flights: Vec<Flight>) {
+        if !self.shared.settings.org {
+            return;
+        }
+        let Some(asking) = self.org.due() else {
+            return;
+        };
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            for mut flight in flights {
+                // Nothing is ever sent: the channel closes when it is over.
+                let _ = flight.changed().await;
+            }
+            let client = &this.shared.client;
+            let deadline = client.deadline(epoch, span, false);
+            let exported = this.exported();
+            this.org.ask(client, this.name(), &deadline, exported).await;
+            drop(asking);
+        });
+    }
+
+    /// How many connections are shown, where those are meant to be all that
+    /// the organisation has, and none is missing.
+    fn exported(&self) -> Option<u64> {
+        let every = Selection::Every {
+            domains: Vec::new(),
+            profiles: Vec::new(),
+        };
+        let all = self.settings.projects == Projects::All && self.settings.selection == every;
+        if !all || self.projects_are_unknown() {
+            return None;
+        }
+        let count = |view: ScopeView| {
+            let snapshot = view.snapshot.filter(|_| view.up)?;
+            Some(snapshot.connections.len() as u64)
+        };
+        self.last().into_iter().map(count).sum()
+    }
+
+    /// Connections whose timeline is still to be read.
+    pub(super) fn timelines_pending(&self) -> usize {
+        let scopes = self.scopes();
+        scopes.iter().map(|scope| scope.timelines_pending()).sum()
+    }
+
+    /// Waits for what goes on after a collection.
+    pub(super) async fn settled(&self) {
+        let scopes = self.scopes();
+        let scopes = scopes.iter().map(|scope| scope.timeline_settled());
+        futures_util::future::join_all(scopes).await;
+        self.org.settled().await;
     }
 
     async fn finish(
@@ -299,6 +367,7 @@ impl Account {
             ratelimit_remaining: rate.remaining,
             blocked_until: rate.blocked_for.map(|span| now.plus(span)),
             clock: self.shared.client.clock(),
+            org: self.org.view(),
         }
     }
 

@@ -311,7 +311,7 @@ impl Gathering<'_> {
 /// `id` as one segment of a path. No encoding keeps `.` and `..` from being
 /// taken for directories, so those two are made into something that is not
 /// found.
-fn segment(id: &str) -> String {
+pub(super) fn segment(id: &str) -> String {
     match id {
         "." | ".." => format!("%00{id}"),
         id => utf8_percent_encode(id, SEGMENT).to_string(),

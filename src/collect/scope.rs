@@ -11,6 +11,7 @@ use super::account::Shared;
 use super::assemble::{self, Assembled, Before, Kept};
 use super::gather::{Gathered, Gathering};
 use super::plan::{Knowledge, choose};
+use super::timeline::{Pass, TimelineReader};
 use super::{MISSING_PER_COLLECTION, Selection};
 use crate::kernel::{Deadline, Error, Filter};
 use crate::model::{
@@ -35,6 +36,8 @@ pub(super) struct ScopeCollector {
     state: Mutex<State>,
     /// Closed once the collection is over.
     flight: Mutex<Option<watch::Receiver<()>>>,
+    /// Shared with the collector that takes this one's place.
+    timelines: Mutex<Arc<TimelineReader>>,
 }
 
 #[derive(Clone, Default)]
@@ -88,6 +91,7 @@ impl ScopeCollector {
             shared,
             state: Mutex::default(),
             flight: Mutex::default(),
+            timelines: Mutex::default(),
         }
     }
 
@@ -124,6 +128,11 @@ impl ScopeCollector {
     pub(super) fn adopt(&self, old: &Self) {
         let before = old.state().clone();
         *self.state() = before;
+        let timelines = old.timelines();
+        *self
+            .timelines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = timelines;
     }
 
     /// What fetches a part of this scope.
@@ -175,8 +184,16 @@ impl ScopeCollector {
         *flight = Some(running.clone());
         let this = Arc::clone(self);
         tokio::spawn(async move {
+            let begun = Instant::now();
             this.run(epoch, span).await;
+            // Before the scrape goes on, so that what follows can be waited for.
+            let reading = this.timelines().begin();
             drop(over);
+            if let Some(reading) = reading {
+                let left = span.saturating_sub(begun.elapsed());
+                this.read_timelines(epoch, left).await;
+                drop(reading);
+            }
         });
         running
     }
@@ -416,10 +433,14 @@ impl ScopeCollector {
         }
         self.shared.tell_unknown(&gathered.unknown);
         let whole = gathered.malformed.is_empty() && gathered.failed.is_empty();
+        let mut connections = assembled.connections;
+        if self.shared.settings.timeline_requests.is_some() {
+            self.timelines().listed(&mut connections);
+        }
         let snapshot = Snapshot {
             fetched_at: Timestamp::from(SystemTime::now()),
             clock: self.shared.client.clock().unwrap_or_default(),
-            connections: assembled.connections,
+            connections,
             found: assembled.found,
         };
         tracing::debug!(
@@ -465,6 +486,54 @@ impl ScopeCollector {
             error = gathered.failure.as_ref().map(tracing::field::display),
             "some connections could not be read; their last known state is kept"
         );
+    }
+
+    /// Reads timelines that wait, and shows what they told.
+    async fn read_timelines(&self, epoch: u64, left: Duration) {
+        let shared = &self.shared;
+        let Some(requests) = shared.settings.timeline_requests else {
+            return;
+        };
+        let cost = choose(&self.selection, &self.state().knowledge).cost;
+        let deadline = shared.client.deadline(epoch, left, false);
+        let timelines = self.timelines();
+        let pass = Pass {
+            reader: &timelines,
+            shared,
+            scope: &self.scope,
+            deadline: &deadline,
+            reserve: cost,
+        };
+        let changed = pass.run(requests).await;
+        if changed.is_empty() {
+            return;
+        }
+        let mut state = self.state();
+        let Some(held) = &mut state.held else { return };
+        // Copies the snapshot only while a scrape still shows it.
+        let rows = &mut Arc::make_mut(&mut held.snapshot).connections;
+        for (id, history) in changed {
+            let mut escaped = String::with_capacity(id.len());
+            escape_label_into(&mut escaped, &id);
+            if let Ok(at) = rows.binary_search_by(|row| row.labels.escaped_id().cmp(&escaped)) {
+                rows[at].history = Some(history);
+            }
+        }
+    }
+
+    fn timelines(&self) -> Arc<TimelineReader> {
+        let timelines = self.timelines.lock();
+        Arc::clone(&timelines.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits until no timeline is being read.
+    pub(super) async fn timeline_settled(&self) {
+        self.timelines().settled().await;
+    }
+
+    /// Connections whose timeline is still to be read.
+    pub(super) fn timelines_pending(&self) -> usize {
+        self.timelines().pending()
     }
 
     fn flight(&self) -> Option<watch::Receiver<()>> {

@@ -6,8 +6,9 @@
 mod connection;
 mod docs;
 mod fleet;
+mod org;
 mod own;
-mod reserved;
+mod timeline;
 
 use std::sync::LazyLock;
 
@@ -248,10 +249,11 @@ pub(super) enum Source {
     Tally,
     /// An account.
     Account(fn(&AccountView) -> Option<Value>),
+    /// An account: one series, with the value of the label that holds: 1.
+    AccountFact(fn(&AccountView) -> Option<usize>),
     /// The exporter's registry, or what `/probe` found.
     Given,
-    /// Nothing yet: the name is kept for a collector that this build does not
-    /// have. To emit it, give it one of the sources above.
+    /// Nothing: the name is kept for something that this build does not have.
     Reserved,
 }
 
@@ -268,6 +270,9 @@ pub(super) enum ConnectionValue {
     Fact(fn(&Connection) -> Option<usize>),
     /// A series for each index that has a count.
     Counts(fn(&Connection, Timestamp, usize) -> Option<u64>),
+    /// A series for each index that has a count; with
+    /// `--metrics.states=active` only where that is not 0.
+    Events(fn(&Connection, usize) -> Option<u64>),
     /// 0 or 1.
     Flag(fn(&Connection, Timestamp) -> Option<bool>),
     /// Any other number.
@@ -302,8 +307,9 @@ pub fn families() -> &'static [Family] {
         [
             fleet::FAMILIES,
             connection::FAMILIES,
+            timeline::FAMILIES,
+            org::FAMILIES,
             own::FAMILIES,
-            reserved::FAMILIES,
         ]
         .concat()
     });
@@ -397,6 +403,7 @@ mod tests {
                         ConnectionValue::State(_)
                         | ConnectionValue::Fact(_)
                         | ConnectionValue::Counts(_) => 1,
+                        ConnectionValue::Events(_) => 2,
                         ConnectionValue::Flag(_) | ConnectionValue::Number(_) => 0,
                     },
                 ),
@@ -404,6 +411,7 @@ mod tests {
                 Source::Scope(_) => (Subject::Scope, 0),
                 Source::Tally => (Subject::Scope, 1),
                 Source::Account(_) => (Subject::Account, 0),
+                Source::AccountFact(_) => (Subject::Account, 1),
                 Source::Given | Source::Reserved => continue,
             };
             assert_eq!(family.subject, subject, "{}", family.name);

@@ -118,8 +118,8 @@ impl Renderer {
         match family.source {
             Source::Connection(value) => self.connections(lines, value, fleet, out, limit),
             Source::Found => self.found(lines, fleet, out, limit),
-            Source::Scope(_) | Source::Tally | Source::Account(_) => {
-                self.groups(lines, family.source, fleet, out, limit)
+            Source::Scope(_) | Source::Tally | Source::Account(_) | Source::AccountFact(_) => {
+                self.groups(lines, family, fleet, out, limit)
             }
             Source::Given => {
                 if let Some(given) = own.iter().find(|given| given.name() == family.name) {
@@ -135,14 +135,14 @@ impl Renderer {
     fn groups(
         &mut self,
         lines: &mut Lines,
-        source: Source,
+        family: &Family,
         fleet: &Fleet,
         out: &mut Vec<u8>,
         limit: usize,
     ) -> bool {
         loop {
             let (view, account) = (fleet.scopes.get(self.outer), fleet.accounts.get(self.outer));
-            match (source, view, account) {
+            match (family.source, view, account) {
                 (Source::Scope(value), Some(view), _) => {
                     if let Some(value) = value(view) {
                         lines.sample(out, "", view.scope.label_suffix(), value);
@@ -165,6 +165,19 @@ impl Renderer {
                             put_label(&mut self.scratch, "account", name);
                         }
                         lines.sample(out, &self.scratch, "", value);
+                    }
+                }
+                (Source::AccountFact(fact), _, Some(account)) => {
+                    if let Some(index) = fact(account) {
+                        self.scratch.clear();
+                        let [label] = family.labels else { return true };
+                        let value = label.values.and_then(|values| values.get(index));
+                        put_label(&mut self.scratch, label.name, value.unwrap_or(&""));
+                        if let Some(name) = &account.account {
+                            self.scratch.push(',');
+                            put_label(&mut self.scratch, "account", name);
+                        }
+                        lines.sample(out, &self.scratch, "", Value::Integer(1));
                     }
                 }
                 _ => return true,
@@ -377,6 +390,18 @@ impl Lines {
             ConnectionValue::Counts(count_of) => {
                 for index in 0..self.tails.len() {
                     if let Some(count) = count_of(connection, now, index) {
+                        self.begin(out);
+                        line(out, &self.start, labels, &self.tails[index].open);
+                        number::integer(out, count);
+                        out.push(b'\n');
+                    }
+                }
+            }
+            ConnectionValue::Events(count_of) => {
+                for index in 0..self.tails.len() {
+                    let count = count_of(connection, index);
+                    let shown = count.filter(|count| *count > 0 || self.states == States::All);
+                    if let Some(count) = shown {
                         self.begin(out);
                         line(out, &self.start, labels, &self.tails[index].open);
                         number::integer(out, count);

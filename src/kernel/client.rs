@@ -180,6 +180,25 @@ pub struct Query<'a> {
     pub max_body: usize,
 }
 
+/// How much a request is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manner {
+    /// Tries after the first one.
+    pub retries: u32,
+    /// Whether a 403 or a 404 is counted as an error.
+    pub refusals_count: bool,
+}
+
+impl Default for Manner {
+    /// As the official clients have it.
+    fn default() -> Self {
+        Self {
+            retries: retry::MAX_RETRIES,
+            refusals_count: true,
+        }
+    }
+}
+
 /// A 200, decoded.
 #[derive(Debug)]
 pub struct Answer<T> {
@@ -294,13 +313,25 @@ impl Client {
         deadline: &Deadline,
         decode: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<Answer<T>, Error> {
-        let result = self.try_until(query, deadline, decode).await;
+        self.ask(query, Manner::default(), deadline, decode).await
+    }
+
+    /// The same, in a manner of one's own.
+    pub async fn ask<T>(
+        &self,
+        query: Query<'_>,
+        manner: Manner,
+        deadline: &Deadline,
+        decode: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
+    ) -> Result<Answer<T>, Error> {
+        let result = self.try_until(query, manner, deadline, decode).await;
         result.map_err(|problem| Error::new(query.endpoint, problem))
     }
 
     async fn try_until<T>(
         &self,
         query: Query<'_>,
+        manner: Manner,
         deadline: &Deadline,
         decode: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<Answer<T>, Problem> {
@@ -316,7 +347,7 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            self.count(query.endpoint, &failure.problem);
+            self.count(query.endpoint, manner, &failure.problem);
             if is_denied(&failure.problem) {
                 if key_tried_again || !self.key_changed_since(generation).await {
                     return Err(failure.problem);
@@ -327,7 +358,7 @@ impl Client {
             }
             drop(canary.take());
             let Some(reason) = retry::reason(&failure.problem, failure.headers.as_ref())
-                .filter(|_| retries < retry::MAX_RETRIES)
+                .filter(|_| retries < manner.retries)
             else {
                 return Err(failure.problem);
             };
@@ -474,9 +505,10 @@ impl Client {
 
     /// Counts a try that did not work, whether or not the next one does. That a
     /// connection does not exist is an answer.
-    fn count(&self, endpoint: Endpoint, problem: &Problem) {
+    fn count(&self, endpoint: Endpoint, manner: Manner, problem: &Problem) {
         let error = Error::new(endpoint, problem.clone());
-        if !error.is_not_found() {
+        let quiet = !manner.refusals_count && error.is_refusal();
+        if !quiet && !error.is_not_found() {
             self.http.observer.error(error.reason());
         }
     }

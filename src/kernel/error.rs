@@ -115,6 +115,15 @@ impl Error {
         self.endpoint == Endpoint::Connection && self.reason() == ErrorReason::NotFound
     }
 
+    /// Whether the API has said that this is not to be had: 403, or 404.
+    pub fn is_refusal(&self) -> bool {
+        let status = match &self.problem {
+            Problem::Status { status, .. } | Problem::Refused(status) => status.as_u16(),
+            _ => return false,
+        };
+        matches!(status, 403 | 404)
+    }
+
     /// Whether it says that the key is refused.
     pub fn is_denied(&self) -> bool {
         matches!(

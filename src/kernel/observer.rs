@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::model::{Endpoint, ErrorReason, Field, RetryReason, WaitReason};
+use crate::model::{
+    Endpoint, ErrorCode, ErrorReason, EventOutcome, EventType, Field, RetryReason, WaitReason,
+};
 
 /// Hears of every request, so that the client needs to know no metrics.
 pub trait Observer: Send + Sync + 'static {
@@ -16,6 +18,16 @@ pub trait Observer: Send + Sync + 'static {
     fn waited(&self, reason: WaitReason, span: Duration);
     /// The API sent a value that this build does not know.
     fn unknown_value(&self, field: Field);
+    /// A login or a re-login has ended; `took` is known where the API tells
+    /// when that was.
+    fn flow_ended(
+        &self,
+        _kind: EventType,
+        _outcome: EventOutcome,
+        _error: Option<ErrorCode>,
+        _took: Option<Duration>,
+    ) {
+    }
 }
 
 /// Hears nothing.

@@ -6,6 +6,8 @@
 //! cannot be read is gone through again, row by row.
 
 mod member;
+pub(super) mod org;
+pub(super) mod timeline;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -21,6 +23,9 @@ use crate::model::{
     HealthCheckUnavailable, LabelBlock, MAX_LABEL_BYTES, PendingInput, PendingInputs,
     ProfileNameMode, ReauthReason, Scope, Settings, Timestamp, short_hash,
 };
+
+/// Why a body cannot be read.
+pub type DecodeError = serde_json::Error;
 
 /// Which rows of an answer are wanted. Names are compared as the API sent
 /// them, before a profile name is hashed or dropped.
@@ -311,6 +316,7 @@ impl Row<'_> {
                     .as_ref()
                     .map_or(CredentialKind::None, Credential::kind),
             },
+            history: None,
         }
     }
 

@@ -1,8 +1,10 @@
 //! One managed auth connection, as compact as its series allow.
 
+use std::sync::Arc;
+
 use super::{
     AuthStatus, CredentialKind, ErrorCode, FlowStatus, FlowStep, FlowType, HealthCheckUnavailable,
-    LabelBlock, ReauthReason, Timestamp,
+    History, LabelBlock, ReauthReason, Timestamp,
 };
 
 /// What the exporter keeps of a `ManagedAuth` object. Nothing that could log
@@ -28,6 +30,8 @@ pub struct Connection {
     pub can_reauth_reason: Option<ReauthReason>,
     /// How the connection is configured.
     pub settings: Settings,
+    /// What its timeline told; `None` until that was read.
+    pub history: Option<Arc<History>>,
 }
 
 /// The most recent login flow: `flow_*`, `error_code` and what it waits for.

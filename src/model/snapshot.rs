@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ClockOffset, Connection, Timestamp, labels};
+use super::{ClockOffset, Connection, OrgView, Timestamp, labels};
 
 /// Where connections were looked for: an account and one of its projects, each
 /// only where the configuration names it.
@@ -97,6 +97,8 @@ pub struct AccountView {
     pub blocked_until: Option<Timestamp>,
     /// How far the API's clock is ahead, once an answer has told.
     pub clock: Option<ClockOffset>,
+    /// What the collector `org` knows; empty where it is off.
+    pub org: OrgView,
 }
 
 /// Everything one scrape shows.

@@ -86,6 +86,43 @@ label_values! {
 }
 
 label_values! {
+    /// `type` of a timeline event.
+    EventType {
+        wire {
+            /// A login that a person or a client started.
+            Login = "login",
+            /// A login that repeats an earlier one with what is stored.
+            Reauth = "reauth",
+            /// A look at whether the connection is logged in.
+            HealthCheck = "health_check",
+        }
+        own {}
+    }
+}
+
+label_values! {
+    /// `status` of a timeline event that has ended: the first four are those
+    /// of a login, the others of a health check.
+    EventOutcome {
+        wire {
+            /// It logged in.
+            Success = "SUCCESS",
+            /// It ended with an error code.
+            Failed = "FAILED",
+            /// Its deadline passed.
+            Expired = "EXPIRED",
+            /// Somebody cancelled it.
+            Canceled = "CANCELED",
+            /// Seen logged in.
+            Authenticated = "AUTHENTICATED",
+            /// Seen logged out.
+            NeedsAuth = "NEEDS_AUTH",
+        }
+        own {}
+    }
+}
+
+label_values! {
     /// `flow_step`: where the most recent flow is, or was when it ended.
     FlowStep {
         wire {

@@ -173,6 +173,8 @@ impl Routes {
         let (reloaded, at) = self.reload.state();
         self.telemetry.config_reloaded(reloaded, at);
         let options = live.options(&narrowed, request.headers());
+        self.telemetry
+            .timelines_pending(live.collector.timelines_pending());
         let own = self.telemetry.gather();
         exposed(
             exposition::stream(collected.fleet, own, now(), options),

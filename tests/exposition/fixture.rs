@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use kernel_auth_exporter::exposition::{Encoding, Escaping, Format, Options};
 use kernel_auth_exporter::model::{
-    AccountView, AuthStatus, ClockOffset, Connection, CredentialKind, Endpoint, ErrorCode,
-    ErrorReason, Fleet, Flow, FlowStatus, FlowStep, FlowType, Found, HealthCheckUnavailable,
-    LabelBlock, PendingInput, PendingInputs, ReauthReason, RetryReason, Scope, ScopeView,
-    ScrapeOutcome, Settings, Snapshot, States, Timestamp, WaitReason,
+    AccountView, AuthStatus, ClockOffset, Collector, CollectorSet, Connection, CredentialKind,
+    Endpoint, ErrorCode, ErrorReason, EventOutcome, EventSlot, EventType, Fleet, Flow, FlowStatus,
+    FlowStep, FlowType, Found, HealthCheckUnavailable, History, LabelBlock, OrgView, PendingInput,
+    PendingInputs, Plan, ReauthReason, RetryReason, Scope, ScopeView, ScrapeOutcome, Settings,
+    Snapshot, States, Timestamp, WaitReason,
 };
 use kernel_auth_exporter::telemetry::{Build, Telemetry};
 use prometheus::proto::MetricFamily;
@@ -26,8 +27,14 @@ pub(crate) const FORMATS: [Format; 3] = [
 pub(crate) fn options(format: Format) -> Options {
     Options {
         format,
+        collectors: every_collector(),
         ..Options::default()
     }
+}
+
+pub(crate) fn every_collector() -> CollectorSet {
+    let all = Collector::ALL.iter();
+    all.fold(CollectorSet::EMPTY, |set, each| set.with(*each, true))
 }
 
 pub(crate) fn active(format: Format) -> Options {
@@ -70,6 +77,7 @@ pub(crate) fn sparse(scope: &Scope, id: &str, domain: &str, profile: Option<&str
             health_check_unavailable: None,
             credential: CredentialKind::None,
         },
+        history: None,
     }
 }
 
@@ -107,6 +115,16 @@ pub(crate) fn story() -> Fleet {
         health_check_unavailable: None,
         credential,
     };
+    let mut history = History::default();
+    for (kind, outcome) in [
+        (EventType::Reauth, EventOutcome::Success),
+        (EventType::HealthCheck, EventOutcome::Authenticated),
+        (EventType::HealthCheck, EventOutcome::Authenticated),
+    ] {
+        history.add(EventSlot::of(kind, outcome).unwrap());
+    }
+    history.last_success = ago(193_700);
+    history.last_confirmed = ago(1188);
     let healthy = Connection {
         status: AuthStatus::Authenticated,
         last_auth_at: ago(1188),
@@ -122,6 +140,7 @@ pub(crate) fn story() -> Fleet {
         can_reauth: Some(true),
         can_reauth_reason: Some(ReauthReason::TotpReauthAllowed),
         settings: settings(CredentialKind::Kernel),
+        history: Some(Arc::new(history)),
         ..sparse(&scope, "q7f2m9", "portal.acme.example", Some("billing-bot"))
     };
     let mut pending = PendingInputs::default();
@@ -164,6 +183,16 @@ pub(crate) fn story() -> Fleet {
             ratelimit_remaining: Some(231),
             blocked_until: None,
             clock: Some(ClockOffset::between(NOW.plus(Duration::from_secs(60)), NOW)),
+            org: OrgView {
+                connections_used: Some(4),
+                connections_limit: Some(250),
+                sessions_used: Some(2),
+                sessions_limit: Some(50),
+                min_health_check_interval: Some(300),
+                plan: Some(Plan::StartUp),
+                connections_unseen: Some(1),
+                key_expires: ago(-864_000),
+            },
         }],
         scopes: vec![
             ScopeView {
@@ -212,6 +241,14 @@ pub(crate) fn own() -> Vec<MetricFamily> {
     telemetry.api_error(ErrorReason::RateLimited);
     telemetry.api_retry(RetryReason::RateLimited);
     telemetry.api_wait(WaitReason::RetryAfter, Duration::from_millis(1250));
+    telemetry.expect_flows();
+    telemetry.flow_ended(
+        EventType::Login,
+        EventOutcome::Failed,
+        Some(ErrorCode::CaptchaBlocked),
+        Some(Duration::from_millis(42_500)),
+    );
+    telemetry.timelines_pending(3);
     telemetry.scrape(ScrapeOutcome::Fresh, Duration::from_millis(171));
     telemetry.config_reloaded(true, Timestamp::from_micros(1_795_341_000_500_000));
     let mut families = telemetry.gather();

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use kernel_auth_exporter::exposition::{Options, catalogue, render};
 use kernel_auth_exporter::model::{
-    AuthStatus, ClockOffset, Collector, CollectorSet, Connection, ErrorCode, Fleet, FlowStatus,
-    MAX_LABEL_BYTES, PendingInput, Scope, ScopeView, Snapshot, Timestamp,
+    AuthStatus, ClockOffset, Collector, Connection, ErrorCode, Fleet, FlowStatus, MAX_LABEL_BYTES,
+    PendingInput, Scope, ScopeView, Snapshot, Timestamp,
 };
 
-use super::fixture::{self, NOW, active, fleet_of, own, sparse};
+use super::fixture::{self, NOW, active, every_collector, fleet_of, own, sparse};
 use super::parser::{self, Parsed};
 use kernel_auth_exporter::exposition::Format;
 
@@ -200,7 +200,7 @@ fn a_switched_off_collector_leaves_no_trace() {
     let (fleet, own) = (fixture::story(), own());
     for off in Collector::ALL {
         let options = Options {
-            collectors: CollectorSet::default().with(*off, false),
+            collectors: every_collector().with(*off, false),
             ..Options::default()
         };
         let parsed = parser::text(&render(&fleet, &own, NOW, options));

@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::Unknown;
 use crate::model::{
-    AuthStatus, ErrorCode, Field, FlowStatus, FlowStep, FlowType, HealthCheckUnavailable,
-    ReauthReason, Timestamp,
+    AuthStatus, ErrorCode, EventOutcome, EventType, Field, FlowStatus, FlowStep, FlowType,
+    HealthCheckUnavailable, ReauthReason, Timestamp,
 };
 
 /// The longest unknown value that is kept for the log, bytes.
@@ -66,6 +66,8 @@ from_wire!(
     FlowStep,
     FlowType,
     ErrorCode,
+    EventOutcome,
+    EventType,
     ReauthReason,
     HealthCheckUnavailable
 );

@@ -189,6 +189,7 @@ mod tests {
                 health_check_unavailable: None,
                 credential: CredentialKind::None,
             },
+            history: None,
         }
     }
 

@@ -1,0 +1,417 @@
+//! What is remembered of timelines: enough to count each event once, and no
+//! more. Pure.
+//!
+//! A timeline is newest first, and its events are known by their ids. Of each
+//! connection the newest few ids are kept, and the time before which every
+//! event is known. A look goes down from the newest event to the first known
+//! one, over several collections where that takes more requests than one may
+//! send; whatever came meanwhile is left to the next look.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use crate::kernel::{Event, EventState};
+use crate::model::{Connection, EventOutcome, EventSlot, EventType, History, Timestamp};
+
+/// Ids that are kept of a connection's events.
+const RECENT: usize = 8;
+
+/// Unfinished events that are followed, per connection. The API runs one login
+/// at a time.
+const UNFINISHED: usize = 8;
+
+/// `limit` of a request: the API's maximum where much is expected, and its
+/// default where a few events are.
+const LARGE_PAGE: u32 = 100;
+const SMALL_PAGE: u32 = 20;
+
+/// The timelines of a scope's connections, by id.
+#[derive(Debug, Default)]
+pub(super) struct Timelines {
+    entries: HashMap<Box<str>, Entry>,
+    /// Collections so far.
+    turn: u64,
+}
+
+/// What is remembered of one connection.
+#[derive(Debug, Default)]
+struct Entry {
+    /// `None` before the first look.
+    history: Option<Arc<History>>,
+    /// The object as it was last listed.
+    listed: u64,
+    /// The same when a look last began that came to its end.
+    looked: Option<u64>,
+    /// The last collection that listed it.
+    seen: u64,
+    /// The last collection after which it was asked for.
+    asked: u64,
+    /// The collection since which it waits.
+    since: u64,
+    /// The newest known events, newest first.
+    recent: Vec<Mark>,
+    /// Events up to here are known, whether or not they are in `recent`.
+    floor: Option<Timestamp>,
+    unfinished: Vec<Mark>,
+    look: Option<Box<Look>>,
+}
+
+/// An event, to be known again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    id: u64,
+    at: Timestamp,
+}
+
+/// A look under way.
+#[derive(Debug, Default)]
+struct Look {
+    /// The object as it was listed when the look began.
+    listed: u64,
+    /// Where the next page starts.
+    offset: u64,
+    /// The newest events when the look began, newest first.
+    top: Vec<Mark>,
+    /// How far down it has got, and the events at just that time.
+    reached: Option<Timestamp>,
+    edge: Vec<u64>,
+    /// A known event was met.
+    met_known: bool,
+    /// Unfinished events that were met.
+    still_unfinished: Vec<u64>,
+}
+
+/// A request to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) id: Box<str>,
+    pub(super) offset: u64,
+    pub(super) limit: u32,
+}
+
+/// A login that ended, for the counters of the whole fleet.
+pub(super) struct Ended<'a> {
+    pub(super) kind: EventType,
+    pub(super) outcome: EventOutcome,
+    pub(super) event: &'a Event,
+}
+
+impl Timelines {
+    /// Takes note of a whole collection, and gives each connection what is
+    /// known of it. What is no longer listed is forgotten.
+    pub(super) fn listed(&mut self, connections: &mut [Connection]) {
+        self.turn += 1;
+        let turn = self.turn;
+        for row in connections {
+            let listed = fingerprint(row);
+            let id = row.labels.id();
+            if !self.entries.contains_key(&*id) {
+                self.entries.insert(id.as_ref().into(), Entry::default());
+            }
+            let Some(entry) = self.entries.get_mut(&*id) else {
+                continue;
+            };
+            let waited = entry.waits();
+            entry.listed = listed;
+            entry.seen = turn;
+            if !waited {
+                entry.since = turn;
+            }
+            row.history.clone_from(&entry.history);
+        }
+        self.entries.retain(|_, entry| entry.seen == turn);
+    }
+
+    /// How many connections wait to be asked for.
+    pub(super) fn waiting(&self) -> usize {
+        let turn = self.turn;
+        self.entries
+            .values()
+            .filter(|entry| entry.is_due(turn))
+            .count()
+    }
+
+    /// At most `count` requests, of the connections that wait longest.
+    pub(super) fn wanted(&self, count: usize) -> Vec<Wanted> {
+        let due = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.is_due(self.turn));
+        let mut due: Vec<_> = due.map(|(id, entry)| (entry.since, id)).collect();
+        if count < due.len() {
+            due.select_nth_unstable(count);
+            due.truncate(count);
+        }
+        due.sort_unstable();
+        due.into_iter()
+            .filter_map(|(_, id)| self.request(id))
+            .collect()
+    }
+
+    /// The request that `id` needs next.
+    fn request(&self, id: &str) -> Option<Wanted> {
+        let entry = self.entries.get(id)?;
+        let offset = entry.look.as_ref().map_or(0, |look| look.offset);
+        let few = entry.history.is_some() && offset == 0;
+        Some(Wanted {
+            id: id.into(),
+            offset,
+            limit: if few { SMALL_PAGE } else { LARGE_PAGE },
+        })
+    }
+
+    /// What is known of `id`.
+    pub(super) fn history(&self, id: &str) -> Option<Arc<History>> {
+        self.entries.get(id)?.history.clone()
+    }
+
+    /// `id` could not be asked for: it goes to the end of the queue.
+    pub(super) fn failed(&mut self, id: &str) {
+        let turn = self.turn;
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.asked = turn;
+            entry.since = turn;
+        }
+    }
+
+    /// The API has no timeline of `id`: there is nothing to ask for until its
+    /// object changes.
+    pub(super) fn absent(&mut self, id: &str) {
+        let turn = self.turn;
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.asked = turn;
+            entry.looked = Some(entry.listed);
+            entry.look = None;
+            entry.unfinished.clear();
+        }
+    }
+
+    /// Takes in the page that `wanted` asked for; `next` is where the one after
+    /// it starts. Returns what to ask for at once, where the look is not over.
+    pub(super) fn read(
+        &mut self,
+        wanted: &Wanted,
+        events: &[Event],
+        next: Option<u64>,
+        mut ended: impl FnMut(Ended<'_>),
+    ) -> Option<Wanted> {
+        let turn = self.turn;
+        let entry = self.entries.get_mut(&*wanted.id)?;
+        let over = if entry.history.is_some() {
+            entry.look_further(events, next, &mut ended)
+        } else {
+            entry.look_first(events);
+            true
+        };
+        if over {
+            entry.asked = turn;
+            entry.since = turn;
+            return None;
+        }
+        self.request(&wanted.id)
+    }
+}
+
+impl Entry {
+    /// Whether there is something to ask for.
+    fn waits(&self) -> bool {
+        self.looked != Some(self.listed) || self.look.is_some() || !self.unfinished.is_empty()
+    }
+
+    /// Whether it waits, and was not asked for since the last collection.
+    fn is_due(&self, turn: u64) -> bool {
+        self.waits() && self.asked < turn
+    }
+
+    /// The first page of a connection's timeline sets the stage. Nothing is
+    /// counted: it happened before this program looked.
+    fn look_first(&mut self, events: &[Event]) {
+        let mut history = History::default();
+        for event in events {
+            note_times(&mut history, event);
+            if event.state == EventState::Unfinished {
+                self.follow(Mark::of(event));
+            }
+        }
+        self.remember(events.iter().map(Mark::of).take(RECENT + 1).collect());
+        self.history = Some(Arc::new(history));
+        self.looked = Some(self.listed);
+    }
+
+    /// Goes one page further down. Returns whether the look is over.
+    fn look_further(
+        &mut self,
+        events: &[Event],
+        next: Option<u64>,
+        ended: &mut impl FnMut(Ended<'_>),
+    ) -> bool {
+        let mut look = self.look.take().unwrap_or_else(|| {
+            Box::new(Look {
+                listed: self.listed,
+                ..Look::default()
+            })
+        });
+        let mut history = self.history.take().unwrap_or_default();
+        for event in events {
+            if look.has_passed(event) {
+                continue;
+            }
+            let mark = Mark::of(event);
+            if look.top.len() <= RECENT {
+                look.top.push(mark);
+            }
+            let known = self.knows(mark);
+            look.met_known |= known;
+            let before = history.as_ref();
+            let mut after = before.clone();
+            note_times(&mut after, event);
+            let followed = self.unfinished.iter().position(|open| open.id == mark.id);
+            match (event.state, followed) {
+                (EventState::Unfinished, Some(_)) => look.still_unfinished.push(mark.id),
+                (EventState::Unfinished, None) if !known => {
+                    self.follow(mark);
+                    look.still_unfinished.push(mark.id);
+                }
+                (EventState::Unfinished, None) => {}
+                (EventState::Ended(_) | EventState::Unknown, followed) => {
+                    if let Some(place) = followed {
+                        self.unfinished.remove(place);
+                    }
+                    if followed.is_some() || !known {
+                        count(&mut after, event, ended);
+                    }
+                }
+            }
+            if after != *before {
+                history = Arc::new(after);
+            }
+        }
+        self.history = Some(history);
+        look.pass(events);
+        let gone = |mark: &Mark| look.reached.is_some_and(|reached| mark.at > reached);
+        let settled = |mark: &Mark| look.still_unfinished.contains(&mark.id) || gone(mark);
+        let over = look.met_known && self.unfinished.iter().all(settled);
+        match next.filter(|_| !over) {
+            Some(next) => {
+                look.offset = next;
+                self.look = Some(look);
+                false
+            }
+            None => {
+                self.unfinished
+                    .retain(|mark| look.still_unfinished.contains(&mark.id));
+                self.looked = Some(look.listed);
+                self.remember(look.top);
+                true
+            }
+        }
+    }
+
+    fn knows(&self, mark: Mark) -> bool {
+        self.floor.is_some_and(|floor| mark.at <= floor)
+            || self.recent.iter().any(|known| known.id == mark.id)
+    }
+
+    fn follow(&mut self, mark: Mark) {
+        if self.unfinished.len() < UNFINISHED {
+            self.unfinished.push(mark);
+        }
+    }
+
+    /// Puts `top` over what is known.
+    fn remember(&mut self, mut top: Vec<Mark>) {
+        for mark in std::mem::take(&mut self.recent) {
+            if top.iter().all(|known| known.id != mark.id) {
+                top.push(mark);
+            }
+        }
+        top.sort_by_key(|mark| std::cmp::Reverse(mark.at));
+        self.floor = self.floor.max(top.get(RECENT).map(|mark| mark.at));
+        top.truncate(RECENT);
+        top.shrink_to_fit();
+        self.recent = top;
+    }
+}
+
+impl Look {
+    /// Whether an earlier page of this look had it, or it came after the look
+    /// began: new events push the others down.
+    fn has_passed(&self, event: &Event) -> bool {
+        self.reached.is_some_and(|reached| {
+            event.at > reached || (event.at == reached && self.edge.contains(&event.id))
+        })
+    }
+
+    fn pass(&mut self, events: &[Event]) {
+        let Some(lowest) = events.iter().map(|event| event.at).min() else {
+            return;
+        };
+        if self.reached.is_none_or(|reached| lowest < reached) {
+            self.reached = Some(lowest);
+            self.edge.clear();
+        }
+        let at_edge = events.iter().filter(|event| Some(event.at) == self.reached);
+        self.edge.extend(at_edge.map(|event| event.id));
+        self.edge.sort_unstable();
+        self.edge.dedup();
+    }
+}
+
+impl Mark {
+    fn of(event: &Event) -> Self {
+        Self {
+            id: event.id,
+            at: event.at,
+        }
+    }
+}
+
+fn note_times(history: &mut History, event: &Event) {
+    match (event.kind, event.state) {
+        (Some(EventType::Login | EventType::Reauth), EventState::Ended(EventOutcome::Success)) => {
+            let at = event.completed_at.unwrap_or(event.at);
+            history.last_success = history.last_success.max(Some(at));
+        }
+        (Some(EventType::HealthCheck), EventState::Ended(EventOutcome::Authenticated)) => {
+            history.last_confirmed = history.last_confirmed.max(Some(event.at));
+        }
+        _ => {}
+    }
+}
+
+fn count(history: &mut History, event: &Event, ended: &mut impl FnMut(Ended<'_>)) {
+    let (Some(kind), EventState::Ended(outcome)) = (event.kind, event.state) else {
+        return;
+    };
+    let Some(slot) = EventSlot::of(kind, outcome) else {
+        return;
+    };
+    history.add(slot);
+    if kind != EventType::HealthCheck {
+        ended(Ended {
+            kind,
+            outcome,
+            event,
+        });
+    }
+}
+
+/// Changes when something happens to a connection that its timeline may tell.
+fn fingerprint(row: &Connection) -> u64 {
+    let flow = &row.flow;
+    let mut hasher = DefaultHasher::new();
+    (
+        row.status,
+        row.last_auth_at,
+        row.last_auth_check_at,
+        (flow.status, flow.step, flow.kind),
+        flow.expires_at,
+        flow.error_code,
+    )
+        .hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests;

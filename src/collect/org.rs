@@ -1,0 +1,279 @@
+//! The organisation's limits, its plan and the key's expiry: asked for rarely,
+//! after everything else, and missed by nobody where they are not to be had.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::time::Instant;
+
+use crate::kernel::{
+    Answer, Client, Deadline, DecodeError, Entitlements, Error, KeyExpiry, Manner, OrgLimits, Page,
+    PageHeaders, Query, credential_in_use, next_page,
+};
+use crate::model::{Endpoint, ErrorReason, OrgView, Timestamp};
+
+/// At most this often, whether or not it worked.
+const PERIOD: Duration = Duration::from_secs(5 * 60);
+
+/// What could not be renewed is shown for this long.
+const KEPT: Duration = Duration::from_secs(16 * 60);
+
+/// Pages of API keys, of 100 each, among which the one in use is looked for.
+const KEY_PAGES: usize = 5;
+
+/// The largest answer that is accepted.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// What is asked for, in this order.
+const PARTS: usize = 4;
+
+/// The organisation of one account.
+#[derive(Default)]
+pub(super) struct Org {
+    state: Mutex<State>,
+    /// Held while the API is asked.
+    asking: Arc<AsyncMutex<()>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// When it was last asked.
+    asked: Option<Instant>,
+    limits: Part<OrgLimits>,
+    entitlements: Part<Entitlements>,
+    unseen: Part<u64>,
+    key_expires: Part<Timestamp>,
+    /// Why each part was not to be had the last time.
+    told: [Option<ErrorReason>; PARTS],
+}
+
+/// Something, and since when it is known.
+#[derive(Clone, Debug)]
+struct Part<T>(Option<(T, Instant)>);
+
+impl<T> Default for Part<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Clone> Part<T> {
+    fn set(&mut self, value: Option<T>) {
+        self.0 = value.map(|value| (value, Instant::now()));
+    }
+
+    fn get(&self) -> Option<T> {
+        let (value, since) = self.0.as_ref()?;
+        (since.elapsed() <= KEPT).then(|| value.clone())
+    }
+}
+
+impl Org {
+    /// What is known.
+    pub(super) fn view(&self) -> OrgView {
+        let state = self.state();
+        let limits = state.limits.get().unwrap_or_default();
+        let entitlements = state.entitlements.get().unwrap_or_default();
+        OrgView {
+            connections_used: limits.connections_used,
+            connections_limit: limits.connections_limit,
+            sessions_used: limits.sessions_used,
+            sessions_limit: limits.sessions_limit,
+            min_health_check_interval: limits
+                .min_health_check_interval
+                .or(entitlements.min_health_check_interval),
+            plan: entitlements.plan,
+            connections_unseen: state.unseen.get(),
+            key_expires: state.key_expires.get(),
+        }
+    }
+
+    /// Whether it is time to ask, and nobody does: then until the guard is
+    /// dropped nobody else will.
+    pub(super) fn due(&self) -> Option<OwnedMutexGuard<()>> {
+        let guard = Arc::clone(&self.asking).try_lock_owned().ok()?;
+        let asked = self.state().asked;
+        asked
+            .is_none_or(|asked| asked.elapsed() >= PERIOD)
+            .then_some(guard)
+    }
+
+    /// Waits until nobody is asking.
+    pub(super) async fn settled(&self) {
+        drop(self.asking.lock().await);
+    }
+
+    /// Goes on with what `old` knows, so that a reload asks for nothing anew.
+    pub(super) fn adopt(&self, old: &Self) {
+        let before = old.state();
+        *self.state() = State {
+            asked: before.asked,
+            limits: before.limits.clone(),
+            entitlements: before.entitlements.clone(),
+            // What is exported may be another selection now.
+            unseen: Part::default(),
+            key_expires: before.key_expires.clone(),
+            told: before.told,
+        };
+    }
+
+    /// Asks for everything, each part by itself. `exported`: how many
+    /// connections are shown, where those are meant to be all there are.
+    pub(super) async fn ask(
+        &self,
+        client: &Client,
+        account: Option<&str>,
+        deadline: &Deadline,
+        exported: Option<u64>,
+    ) {
+        if client.would_wait(1).is_some() {
+            // The next collection may find the quota in a better state.
+            return;
+        }
+        self.state().asked = Some(Instant::now());
+        let asking = Asking {
+            org: self,
+            client,
+            account,
+            deadline,
+        };
+        if let Some(limits) = asking
+            .part(0, Endpoint::OrgLimits, "/org/limits", OrgLimits::read)
+            .await
+        {
+            let mut state = self.state();
+            let used = limits.as_ref().and_then(|limits| limits.connections_used);
+            let unseen = used
+                .zip(exported)
+                .map(|(used, exported)| used.saturating_sub(exported));
+            state.unseen.set(unseen);
+            state.limits.set(limits);
+        }
+        if let Some(entitlements) = asking
+            .part(
+                1,
+                Endpoint::OrgEntitlements,
+                "/org/entitlements",
+                Entitlements::read,
+            )
+            .await
+        {
+            self.state().entitlements.set(entitlements);
+        }
+        if let Some(expires) = asking.key_expiry().await {
+            self.state().key_expires.set(expires);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One round of questions.
+struct Asking<'a> {
+    org: &'a Org,
+    client: &'a Client,
+    account: Option<&'a str>,
+    deadline: &'a Deadline,
+}
+
+impl Asking<'_> {
+    /// The outer `None`: it could not be had now, and what was known still
+    /// holds. The inner one: the API does not tell.
+    async fn part<T>(
+        &self,
+        part: usize,
+        endpoint: Endpoint,
+        path: &str,
+        read: impl Fn(&[u8]) -> Result<T, DecodeError>,
+    ) -> Option<Option<T>> {
+        let answer = self.send(part, endpoint, path, read).await?;
+        Some(answer.map(|answer| answer.value))
+    }
+
+    /// When the key in use expires; its id stays in here.
+    async fn key_expiry(&self) -> Option<Option<Timestamp>> {
+        let Some(id) = self
+            .part(2, Endpoint::AuthContext, "/auth/context", credential_in_use)
+            .await?
+            .flatten()
+        else {
+            return Some(None);
+        };
+        let mut offset = 0;
+        for _ in 0..KEY_PAGES {
+            let path = format!("/org/api_keys?limit=100&offset={offset}");
+            let read = |body: &[u8]| KeyExpiry::of(&id, body);
+            let Some(answer) = self.send(3, Endpoint::ApiKeys, &path, read).await? else {
+                return Some(None);
+            };
+            match answer.value {
+                KeyExpiry::At(at) => return Some(Some(at)),
+                KeyExpiry::Never => return Some(None),
+                KeyExpiry::NotHere => {}
+            }
+            match next_page(offset, PageHeaders::read(&answer.headers)) {
+                Ok(Page::Next(next)) => offset = next,
+                Ok(Page::Last) | Err(_) => break,
+            }
+        }
+        Some(None)
+    }
+
+    async fn send<T>(
+        &self,
+        part: usize,
+        endpoint: Endpoint,
+        path: &str,
+        read: impl Fn(&[u8]) -> Result<T, DecodeError>,
+    ) -> Option<Option<Answer<T>>> {
+        if self.client.would_wait(1).is_some() {
+            return None;
+        }
+        let before = self.org.state().told[part];
+        let refused = |reason: &ErrorReason| {
+            matches!(
+                reason,
+                ErrorReason::Forbidden | ErrorReason::NotFound | ErrorReason::ProjectNotFound
+            )
+        };
+        // It is tried again every time, and comes back when it is permitted.
+        let manner = Manner {
+            retries: 0,
+            refusals_count: !before.as_ref().is_some_and(refused),
+        };
+        let query = Query {
+            endpoint,
+            path,
+            project: None,
+            max_body: MAX_BODY,
+        };
+        match self.client.ask(query, manner, self.deadline, read).await {
+            Ok(answer) => {
+                self.org.state().told[part] = None;
+                Some(Some(answer))
+            }
+            Err(error) => {
+                self.tell(part, &error);
+                if error.is_refusal() { Some(None) } else { None }
+            }
+        }
+    }
+
+    /// Logs a failure, unless it is the same as the last time.
+    fn tell(&self, part: usize, error: &Error) {
+        let reason = error.reason();
+        if self.org.state().told[part].replace(reason) == Some(reason) {
+            return;
+        }
+        tracing::warn!(
+            account = self.account,
+            endpoint = %error.endpoint(),
+            %reason,
+            %error,
+            "the organisation's data cannot be read; their metrics are left out"
+        );
+    }
+}

@@ -1,0 +1,232 @@
+//! Asking for timelines: after a collection, with what it has left of its time
+//! and of the quota. Nothing that goes wrong here is the collection's fault.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::time::Instant;
+
+use super::account::Shared;
+use super::gather::segment;
+use super::history::{Ended, Timelines, Wanted};
+use crate::kernel::{
+    Answer, Deadline, Error, Manner, Page, PageHeaders, Problem, Query, Timeline, next_page,
+};
+use crate::model::{Connection, Endpoint, ErrorCode, ErrorReason, EventOutcome, History, Scope};
+
+/// Requests at once, so that the next collection finds the way free.
+const AT_ONCE: usize = 4;
+
+/// After so many failures the API has a bad hour, and nothing more is asked.
+const FAILURES: usize = 3;
+
+/// The largest page that is accepted.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// The timelines of one scope.
+#[derive(Default)]
+pub(super) struct TimelineReader {
+    timelines: Mutex<Timelines>,
+    /// Held while the API is asked.
+    reading: Arc<AsyncMutex<()>>,
+    /// The last time it did not work, which has been logged.
+    failing: AtomicBool,
+}
+
+impl TimelineReader {
+    /// Takes note of a whole collection, and gives each connection what is
+    /// known of it.
+    pub(super) fn listed(&self, connections: &mut [Connection]) {
+        self.timelines().listed(connections);
+    }
+
+    /// Begins to read, until the guard is dropped. `None`: somebody does, and
+    /// goes on with what has come to wait.
+    pub(super) fn begin(&self) -> Option<OwnedMutexGuard<()>> {
+        Arc::clone(&self.reading).try_lock_owned().ok()
+    }
+
+    /// Waits until nobody reads.
+    pub(super) async fn settled(&self) {
+        drop(self.reading.lock().await);
+    }
+
+    /// Connections whose timeline is still to be read.
+    pub(super) fn pending(&self) -> usize {
+        self.timelines().waiting()
+    }
+
+    fn timelines(&self) -> MutexGuard<'_, Timelines> {
+        self.timelines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a pass has learnt, by id.
+pub(super) type Changed = BTreeMap<Box<str>, Arc<History>>;
+
+/// One pass over the connections that wait.
+pub(super) struct Pass<'a> {
+    pub(super) reader: &'a TimelineReader,
+    pub(super) shared: &'a Shared,
+    pub(super) scope: &'a Scope,
+    pub(super) deadline: &'a Deadline,
+    /// Requests that are left to the next collection.
+    pub(super) reserve: u64,
+}
+
+impl Pass<'_> {
+    /// Sends at most `requests`.
+    pub(super) async fn run(&self, requests: usize) -> Changed {
+        let mut waiting: VecDeque<Wanted> = self.reader.timelines().wanted(requests).into();
+        let mut changed = Changed::new();
+        let mut sent = 0;
+        let mut failure: Option<Error> = None;
+        let mut failures = 0;
+        let at_once = self.shared.settings.concurrency.clamp(1, AT_ONCE);
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            while failures < FAILURES
+                && sent < requests
+                && under_way.len() < at_once
+                && self.may_send(sent)
+                && let Some(wanted) = waiting.pop_front()
+            {
+                sent += 1;
+                under_way.push(self.fetch(wanted));
+            }
+            let Some((wanted, answer)) = under_way.next().await else {
+                break;
+            };
+            match answer {
+                Ok(answer) => match self.take(&wanted, &answer, &mut changed) {
+                    Ok(next) => next.into_iter().for_each(|next| waiting.push_front(next)),
+                    Err(error) => {
+                        failures += 1;
+                        failure = Some(error);
+                    }
+                },
+                Err(error) if error.reason() == ErrorReason::NotFound => {
+                    self.reader.timelines().absent(&wanted.id);
+                }
+                Err(error) => {
+                    // Nothing was sent: it keeps its place.
+                    let unsent = matches!(error.problem(), Problem::OverQuota | Problem::Blocked);
+                    if !unsent {
+                        self.reader.timelines().failed(&wanted.id);
+                    }
+                    failures += if unsent || error.is_denied() {
+                        FAILURES
+                    } else {
+                        1
+                    };
+                    failure = Some(error);
+                }
+            }
+        }
+        self.tell(failure.as_ref(), sent);
+        changed
+    }
+
+    /// Whether there is time and quota. The first request may take what there
+    /// is, or a small quota would never let one through; the others leave
+    /// enough for the next collection.
+    fn may_send(&self, sent: usize) -> bool {
+        let cost = if sent == 0 { 1 } else { 1 + self.reserve };
+        Instant::now() < self.deadline.at() && self.shared.client.would_wait(cost).is_none()
+    }
+
+    async fn fetch(&self, wanted: Wanted) -> (Wanted, Result<Answer<Timeline>, Error>) {
+        let path = format!(
+            "/auth/connections/{}/timeline?limit={}&offset={}",
+            segment(&wanted.id),
+            wanted.limit,
+            wanted.offset
+        );
+        let query = Query {
+            endpoint: Endpoint::Timeline,
+            path: &path,
+            project: self.scope.project(),
+            max_body: MAX_BODY,
+        };
+        // The next collection is the second try.
+        let manner = Manner {
+            retries: 0,
+            ..Manner::default()
+        };
+        let client = &self.shared.client;
+        let answer = client
+            .ask(query, manner, self.deadline, Timeline::read)
+            .await;
+        (wanted, answer)
+    }
+
+    /// Takes in a page; returns what to ask for next of the same connection.
+    fn take(
+        &self,
+        wanted: &Wanted,
+        answer: &Answer<Timeline>,
+        changed: &mut Changed,
+    ) -> Result<Option<Wanted>, Error> {
+        let observer = self.shared.client.observer();
+        let next = match next_page(wanted.offset, PageHeaders::read(&answer.headers)) {
+            Ok(Page::Next(next)) => Some(next),
+            Ok(Page::Last) => None,
+            Err(problem) => {
+                let error = Error::new(Endpoint::Timeline, Problem::Paging(problem));
+                observer.error(error.reason());
+                self.reader.timelines().failed(&wanted.id);
+                return Err(error);
+            }
+        };
+        let timeline = &answer.value;
+        for _ in 0..timeline.malformed {
+            observer.error(ErrorReason::MalformedRow);
+        }
+        self.shared.tell_unknown(&timeline.unknown);
+        let ended = |ended: Ended<'_>| {
+            let event = ended.event;
+            let took = event.completed_at.and_then(|end| {
+                let micros = end.as_micros().saturating_sub(event.at.as_micros());
+                u64::try_from(micros).ok().map(Duration::from_micros)
+            });
+            let error = (ended.outcome == EventOutcome::Failed)
+                .then(|| event.error_code.unwrap_or(ErrorCode::Other));
+            observer.flow_ended(ended.kind, ended.outcome, error, took);
+        };
+        let mut timelines = self.reader.timelines();
+        let next = timelines.read(wanted, &timeline.events, next, ended);
+        if let Some(history) = timelines.history(&wanted.id) {
+            changed.insert(wanted.id.clone(), history);
+        }
+        Ok(next)
+    }
+
+    /// Logs when it begins to fail, and when it is over.
+    fn tell(&self, failure: Option<&Error>, sent: usize) {
+        let failing = &self.reader.failing;
+        let (account, project) = (self.scope.account(), self.scope.project());
+        match failure {
+            None if sent > 0 && failing.swap(false, Ordering::Relaxed) => {
+                tracing::info!(account, project, "timelines can be read again");
+            }
+            Some(error) if !failing.swap(true, Ordering::Relaxed) => {
+                tracing::warn!(
+                    account,
+                    project,
+                    endpoint = %error.endpoint(),
+                    reason = %error.reason(),
+                    %error,
+                    "timelines cannot be read; tried again after the next collection"
+                );
+            }
+            _ => {}
+        }
+    }
+}

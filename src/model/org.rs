@@ -1,0 +1,55 @@
+//! The organisation around the connections, as the collector `org` shows it.
+
+use super::Timestamp;
+
+/// `plan` of `GET /org/entitlements`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Plan {
+    /// `FREE`.
+    Free,
+    /// `HOBBYIST`.
+    Hobbyist,
+    /// `START_UP`.
+    StartUp,
+    /// `ENTERPRISE`.
+    Enterprise,
+    /// A plan that this build does not know.
+    Other,
+}
+
+impl Plan {
+    /// The label value of each, indexed by `self as usize`.
+    pub const LABELS: &'static [&'static str] =
+        &["FREE", "HOBBYIST", "START_UP", "ENTERPRISE", "other"];
+
+    /// Reads what the API sent, without regard to ASCII case.
+    pub fn from_wire(text: &str) -> Self {
+        let known = [Self::Free, Self::Hobbyist, Self::StartUp, Self::Enterprise];
+        let named = |plan: &Self| text.eq_ignore_ascii_case(Self::LABELS[*plan as usize]);
+        known.into_iter().find(named).unwrap_or(Self::Other)
+    }
+}
+
+/// Limits, plan and key of an account's organisation; what the API does not
+/// tell is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrgView {
+    /// `auth_connections_used`.
+    pub connections_used: Option<u64>,
+    /// `max_auth_connections`.
+    pub connections_limit: Option<u64>,
+    /// `concurrent_sessions_used`.
+    pub sessions_used: Option<u64>,
+    /// `max_concurrent_sessions`.
+    pub sessions_limit: Option<u64>,
+    /// `min_health_check_interval_seconds`.
+    pub min_health_check_interval: Option<u64>,
+    /// `plan.effective_id`, else `plan.id`.
+    pub plan: Option<Plan>,
+    /// Connections that the organisation has and no project shows; known only
+    /// where every connection of every project is to be shown.
+    pub connections_unseen: Option<u64>,
+    /// `expires_at` of the API key in use.
+    pub key_expires: Option<Timestamp>,
+}
