@@ -292,20 +292,16 @@ impl Entry {
         let gone = |mark: &Mark| look.reached.is_some_and(|reached| mark.at > reached);
         let settled = |mark: &Mark| look.still_unfinished.contains(&mark.id) || gone(mark);
         let over = look.met_known && self.unfinished.iter().all(settled);
-        match next.filter(|_| !over) {
-            Some(next) => {
-                look.offset = next;
-                self.look = Some(look);
-                false
-            }
-            None => {
-                self.unfinished
-                    .retain(|mark| look.still_unfinished.contains(&mark.id));
-                self.looked = Some(look.listed);
-                self.remember(look.top);
-                true
-            }
+        if let Some(next) = next.filter(|_| !over) {
+            look.offset = next;
+            self.look = Some(look);
+            return false;
         }
+        self.unfinished
+            .retain(|mark| look.still_unfinished.contains(&mark.id));
+        self.looked = Some(look.listed);
+        self.remember(look.top);
+        true
     }
 
     fn knows(&self, mark: Mark) -> bool {

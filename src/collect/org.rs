@@ -14,10 +14,10 @@ use crate::kernel::{
 use crate::model::{Endpoint, ErrorReason, OrgView, Timestamp};
 
 /// At most this often, whether or not it worked.
-const PERIOD: Duration = Duration::from_secs(5 * 60);
+const PERIOD: Duration = Duration::from_mins(5);
 
 /// What could not be renewed is shown for this long.
-const KEPT: Duration = Duration::from_secs(16 * 60);
+const KEPT: Duration = Duration::from_mins(16);
 
 /// Pages of API keys, of 100 each, among which the one in use is looked for.
 const KEY_PAGES: usize = 5;

@@ -102,6 +102,34 @@ pub(crate) fn scope_of(scope: Scope, connections: Vec<Connection>) -> ScopeView 
     }
 }
 
+/// What the timeline of a healthy connection told.
+fn past(ago: impl Fn(i64) -> Option<Timestamp>) -> History {
+    let mut history = History::default();
+    for (kind, outcome) in [
+        (EventType::Reauth, EventOutcome::Success),
+        (EventType::HealthCheck, EventOutcome::Authenticated),
+        (EventType::HealthCheck, EventOutcome::Authenticated),
+    ] {
+        history.add(EventSlot::of(kind, outcome).unwrap());
+    }
+    history.last_success = ago(193_700);
+    history.last_confirmed = ago(1188);
+    history
+}
+
+fn organisation(key_expires: Option<Timestamp>) -> OrgView {
+    OrgView {
+        connections_used: Some(4),
+        connections_limit: Some(250),
+        sessions_used: Some(2),
+        sessions_limit: Some(50),
+        min_health_check_interval: Some(300),
+        plan: Some(Plan::StartUp),
+        connections_unseen: Some(1),
+        key_expires,
+    }
+}
+
 /// A small fleet that has every family, for people to read.
 pub(crate) fn story() -> Fleet {
     let scope = Scope::new(Some("production"), Some("proj_a"));
@@ -115,16 +143,6 @@ pub(crate) fn story() -> Fleet {
         health_check_unavailable: None,
         credential,
     };
-    let mut history = History::default();
-    for (kind, outcome) in [
-        (EventType::Reauth, EventOutcome::Success),
-        (EventType::HealthCheck, EventOutcome::Authenticated),
-        (EventType::HealthCheck, EventOutcome::Authenticated),
-    ] {
-        history.add(EventSlot::of(kind, outcome).unwrap());
-    }
-    history.last_success = ago(193_700);
-    history.last_confirmed = ago(1188);
     let healthy = Connection {
         status: AuthStatus::Authenticated,
         last_auth_at: ago(1188),
@@ -140,7 +158,7 @@ pub(crate) fn story() -> Fleet {
         can_reauth: Some(true),
         can_reauth_reason: Some(ReauthReason::TotpReauthAllowed),
         settings: settings(CredentialKind::Kernel),
-        history: Some(Arc::new(history)),
+        history: Some(Arc::new(past(ago))),
         ..sparse(&scope, "q7f2m9", "portal.acme.example", Some("billing-bot"))
     };
     let mut pending = PendingInputs::default();
@@ -183,16 +201,7 @@ pub(crate) fn story() -> Fleet {
             ratelimit_remaining: Some(231),
             blocked_until: None,
             clock: Some(ClockOffset::between(NOW.plus(Duration::from_secs(60)), NOW)),
-            org: OrgView {
-                connections_used: Some(4),
-                connections_limit: Some(250),
-                sessions_used: Some(2),
-                sessions_limit: Some(50),
-                min_health_check_interval: Some(300),
-                plan: Some(Plan::StartUp),
-                connections_unseen: Some(1),
-                key_expires: ago(-864_000),
-            },
+            org: organisation(ago(-864_000)),
         }],
         scopes: vec![
             ScopeView {

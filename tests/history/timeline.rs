@@ -11,7 +11,7 @@ use crate::harness::{Bench, Shown, world};
 
 const ON: &str = "--collector.timeline";
 const EVENTS: &str = "kernel_auth_connection_events_total";
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 type Counts = BTreeMap<Vec<String>, f64>;
 
@@ -239,9 +239,8 @@ async fn a_restart_counts_nothing_old_and_a_reload_loses_nothing() {
     assert!(
         bench
             .shown()
-            .by("kernel_auth_connection_last_success_age_seconds", &[])
-            .len()
-            == 1
+            .0
+            .contains("kernel_auth_connection_last_success_age_seconds{")
     );
     bench.api.advance(6 * 60 * MINUTE);
     bench.collect().await;
@@ -258,11 +257,13 @@ async fn a_restart_counts_nothing_old_and_a_reload_loses_nothing() {
 
 #[tokio::test]
 async fn ten_thousand_of_which_fifty_change_catch_up_in_three_collections() {
-    let mut bench = Bench::new(world(10_000), &[ON, "--kernel.timeline-requests=1000"]).await;
+    let few = "--metrics.states=active";
+    let many = [ON, few, "--kernel.timeline-requests=1000"];
+    let mut bench = Bench::new(world(10_000), &many).await;
     for _ in 0..11 {
         bench.collect().await;
     }
-    bench.reload(&[ON]);
+    bench.reload(&[ON, few]);
     // Whoever had something under way is looked at until it ends.
     for _ in 0..3 {
         bench.collect().await;
@@ -288,7 +289,6 @@ async fn ten_thousand_of_which_fifty_change_catch_up_in_three_collections() {
         quiet = usize::from(bench.requests(Route::Timeline).0 == 0);
     }
     let before = counted(&bench.shown());
-    bench.api.advance(Duration::ZERO);
     let known = ledger(&bench);
     let changed: Vec<String> = bench
         .api

@@ -97,7 +97,7 @@ fn counted(timelines: &Timelines) -> usize {
     let slots = EventOutcome::ALL
         .iter()
         .filter_map(|outcome| EventSlot::of(EventType::Login, *outcome));
-    slots.map(|slot| history.count(slot)).sum::<u64>() as usize
+    usize::try_from(slots.map(|slot| history.count(slot)).sum::<u64>()).unwrap()
 }
 
 #[derive(Clone, Debug)]
