@@ -17,7 +17,7 @@ use crate::model::{AccountView, Endpoint, Scope, ScopeView, ScrapeOutcome, Times
 
 /// How long a list of projects is good for. A project that answers that it is
 /// gone has it read again at once.
-const PROJECTS_AGE: Duration = Duration::from_secs(60);
+const PROJECTS_AGE: Duration = Duration::from_mins(1);
 
 /// Projects that are followed, and pages of their list.
 const MAX_PROJECTS: usize = 10_000;
@@ -59,9 +59,13 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    fn told(&self) -> MutexGuard<'_, HashSet<Unknown>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts values that this build does not know, and logs each once.
     pub(super) fn tell_unknown(&self, unknown: &[Unknown]) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told();
         for value in unknown {
             self.client.observer().unknown_value(value.field);
             if told.len() < MAX_TOLD && told.insert(value.clone()) {
@@ -165,15 +169,8 @@ impl Account {
 
     /// Takes over what `old` knows, where it is the same that this would know.
     pub(super) fn adopt(&self, old: &Self) {
-        let told = |account: &Self| {
-            let told = account.shared.told.lock();
-            told.unwrap_or_else(PoisonError::into_inner).clone()
-        };
-        *self
-            .shared
-            .told
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = told(old);
+        let before = old.shared.told().clone();
+        self.shared.told().extend(before);
         let same = self.settings.selection == old.settings.selection
             && self.shared.settings.profile_names == old.shared.settings.profile_names;
         if !same {
