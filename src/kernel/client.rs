@@ -31,7 +31,7 @@ const MIN_TRY: Duration = Duration::from_secs(5);
 const ERROR_BODY: usize = 64 * 1024;
 
 /// How long a collection may be stretched by waiting for its quota.
-const MAX_STRETCH: Duration = Duration::from_secs(15 * 60);
+const MAX_STRETCH: Duration = Duration::from_mins(15);
 
 /// `X-Kernel-Project-Id`: takes the id of a project, not its name.
 static PROJECT_HEADER: HeaderName = HeaderName::from_static("x-kernel-project-id");
