@@ -21,7 +21,7 @@ const DEFAULT_LISTEN: &str = ":10077";
 
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
-const WEEK: Duration = Duration::from_hours(168);
+const WEEK: Duration = Duration::from_hours(7 * 24);
 
 /// Environment variables, so that tests bring their own.
 pub trait Env {
