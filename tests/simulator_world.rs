@@ -1,12 +1,14 @@
 //! The simulated world: that it is the same for the same seed, that it visits
 //! every state there is, and that its ledger tells the truth.
 
+#![allow(clippy::unwrap_used, reason = "a test that unwraps in vain has failed")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kernel_auth_exporter::simulator::{
     Auth, CheckOutcome, Control, Credential, ErrorCode, EventKind, EventStatus, EventStep,
-    FlowKind, FlowStatus, FlowStep, Happening, Options, Reason, Simulator, Truth,
+    FlowKind, FlowStatus, FlowStep, Happening, Options, Reason, SENSITIVE_MARK, Simulator, Truth,
 };
 use serde_json::{Value, json};
 
@@ -441,4 +443,48 @@ async fn history_is_bounded_and_the_ledger_is_not() {
         ledger.count(&id, EventKind::HealthCheck, EventStatus::Authenticated),
         1500
     );
+}
+
+#[tokio::test]
+async fn what_must_not_be_exported_is_marked() {
+    let control = fleet(60).await;
+    let mut marked = BTreeSet::new();
+    for truth in control.truth() {
+        let mut check = |name: &'static str, value: &Value| {
+            if let Some(text) = value.as_str() {
+                assert!(text.contains(SENSITIVE_MARK), "{name}: {text}");
+                marked.insert(name);
+            }
+        };
+        for name in [
+            "hosted_url",
+            "live_view_url",
+            "browser_session_id",
+            "interaction_id",
+            "login_url",
+            "post_login_url",
+            "error_message",
+            "website_error",
+            "external_action_message",
+            "proxy_id",
+        ] {
+            check(name, &truth.object[name]);
+        }
+        for name in ["name", "path", "provider"] {
+            check(name, &truth.object["credential"][name]);
+        }
+        for name in [
+            "fields",
+            "choices",
+            "discovered_fields",
+            "mfa_options",
+            "sign_in_options",
+            "pending_sso_buttons",
+        ] {
+            for item in truth.object[name].as_array().into_iter().flatten() {
+                check(name, &item["label"]);
+            }
+        }
+    }
+    assert_eq!(marked.len(), 10 + 3 + 6, "{marked:?}");
 }

@@ -67,11 +67,22 @@ impl Shared {
             if told.len() < MAX_TOLD && told.insert(value.clone()) {
                 tracing::warn!(
                     field = %value.field,
-                    value = ?value.value,
+                    value = shown(&value.value),
                     "the API sent a value that this version does not know; is there a newer one?"
                 );
             }
         }
+    }
+}
+
+/// A value that may be logged: an enum's, a code, a time. Anything else, such
+/// as a sentence or a URL, may be what nobody should read.
+fn shown(value: &str) -> &str {
+    let of_a_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:+".contains(&byte);
+    if value.bytes().all(of_a_word) {
+        value
+    } else {
+        "(not shown: not a word)"
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::account::Shared;
-use super::assemble::{self, Assembled, Before, Kept, LastSeen};
+use super::assemble::{self, Assembled, Before, Kept};
 use super::gather::{Gathered, Gathering};
 use super::plan::{Knowledge, choose};
 use super::{MISSING_PER_COLLECTION, Selection};
@@ -291,13 +291,9 @@ impl ScopeCollector {
             Err(error) => return self.failed(known, &error),
         };
         assemble::sort_and_deduplicate(&mut gathered.connections);
-        let seen = before.as_ref().map(|held| {
-            let wall = held.snapshot.fetched_at;
-            (held, LastSeen { at: held.at, wall })
-        });
-        let before = seen.as_ref().map(|(held, seen)| Before {
+        let before = before.as_ref().map(|held| Before {
             snapshot: &held.snapshot,
-            seen: *seen,
+            at: held.at,
             kept: &kept,
         });
         let unasked = self
@@ -420,10 +416,8 @@ impl ScopeCollector {
         }
         self.shared.tell_unknown(&gathered.unknown);
         let whole = gathered.malformed.is_empty() && gathered.failed.is_empty();
-        let oldest = assembled.kept.values().map(|seen| seen.wall).min();
-        let now = Timestamp::from(SystemTime::now());
         let snapshot = Snapshot {
-            fetched_at: oldest.unwrap_or(now),
+            fetched_at: Timestamp::from(SystemTime::now()),
             clock: self.shared.client.clock().unwrap_or_default(),
             connections: assembled.connections,
             found: assembled.found,

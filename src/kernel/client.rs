@@ -295,12 +295,7 @@ impl Client {
         decode: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<Answer<T>, Error> {
         let result = self.try_until(query, deadline, decode).await;
-        let error = |problem| Error::new(query.endpoint, problem);
-        result.map_err(error).inspect_err(|error| {
-            if error.was_tried() && !error.is_not_found() {
-                self.http.observer.error(error.reason());
-            }
-        })
+        result.map_err(|problem| Error::new(query.endpoint, problem))
     }
 
     async fn try_until<T>(
@@ -321,6 +316,7 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
+            self.count(query.endpoint, &failure.problem);
             if is_denied(&failure.problem) {
                 if key_tried_again || !self.key_changed_since(generation).await {
                     return Err(failure.problem);
@@ -474,6 +470,15 @@ impl Client {
             problem: Problem::Status { status, code },
             headers: Some(headers),
         })
+    }
+
+    /// Counts a try that did not work, whether or not the next one does. That a
+    /// connection does not exist is an answer.
+    fn count(&self, endpoint: Endpoint, problem: &Problem) {
+        let error = Error::new(endpoint, problem.clone());
+        if !error.is_not_found() {
+            self.http.observer.error(error.reason());
+        }
     }
 
     /// Keeps what an answer says beside its body.

@@ -72,6 +72,9 @@ pub(crate) fn system_time(time: Micros) -> SystemTime {
     UNIX_EPOCH + Duration::from_micros(u64::try_from(time).unwrap_or(0))
 }
 
+/// Beyond this, dates leave the range that HTTP can write.
+const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
+
 /// Reads `300ms`, `1.5s`, `2m`, `1h30m`, `1d`; a bare number is seconds.
 ///
 /// # Errors
@@ -104,6 +107,9 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
             };
         rest = &rest[letters..];
     }
+    if seconds > LONGEST.as_secs_f64() {
+        return Err(format!("`{text}` is longer than ten years"));
+    }
     Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
 }
 
@@ -126,7 +132,7 @@ mod tests {
                 "{text}"
             );
         }
-        for text in ["", "s", "1x", "-1s", "1s2", "1..2s", "1e400d"] {
+        for text in ["", "s", "1x", "-1s", "1s2", "1..2s", "1e400d", "3651d"] {
             assert!(
                 parse_duration(text).is_err_and(|error| error.contains(text)),
                 "{text}"

@@ -59,21 +59,28 @@ pub(crate) async fn serve(
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            accepted = listener.accept() => if let Ok((stream, _)) = accepted {
+            stream = accept(Some(&listener)) => {
                 connections.spawn(converse(stream, Arc::clone(&shared), false));
-            },
-            accepted = accept(control.as_ref()) => if let Ok((stream, _)) = accepted {
+            }
+            stream = accept(control.as_ref()) => {
                 connections.spawn(converse(stream, Arc::clone(&shared), true));
-            },
+            }
             Some(_) = connections.join_next() => {}
         }
     }
 }
 
-async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, std::net::SocketAddr)> {
-    match listener {
-        Some(listener) => listener.accept().await,
-        None => std::future::pending().await,
+/// The next connection; none ever comes where there is no listener.
+async fn accept(listener: Option<&TcpListener>) -> TcpStream {
+    let Some(listener) = listener else {
+        return std::future::pending().await;
+    };
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            // Out of file descriptors, as a rule: trying at once would spin.
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
     }
 }
 

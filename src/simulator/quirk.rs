@@ -52,8 +52,8 @@ impl Page {
                     let again = (*again).min(limit.saturating_sub(1));
                     let start = offset - (offset / limit.max(1)) * again;
                     page.start = start.min(total);
-                    page.length = (start + limit).min(total) - page.start;
-                    page.has_more = start + limit < total;
+                    page.length = start.saturating_add(limit).min(total) - page.start;
+                    page.has_more = start.saturating_add(limit) < total;
                 }
                 _ => {}
             }

@@ -166,3 +166,82 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Counters and sets whose every state is a valid one.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    /// One user, alice, with the password alice123.
+    fn config() -> WebConfig {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("web.yml");
+        let text = "basic_auth_users: {alice: \
+            $2y$04$GqxjnbW/gkVSEThWY6otKO1SjX2WpCuKdDosRETY8djNyI.H9itiS}";
+        std::fs::write(&path, text).expect("written");
+        WebConfig::load(&path).expect("right")
+    }
+
+    fn headers(user: &str, password: &str) -> HeaderMap {
+        let credentials = STANDARD.encode(format!("{user}:{password}"));
+        let mut headers = HeaderMap::new();
+        let value = format!("Basic {credentials}").parse().expect("a value");
+        headers.insert(header::AUTHORIZATION, value);
+        headers
+    }
+
+    async fn status(gate: &Gate, headers: &HeaderMap, config: &WebConfig) -> Option<u16> {
+        let refusal = gate.admit(headers, config).await;
+        refusal.map(|response| response.status().as_u16())
+    }
+
+    #[tokio::test]
+    async fn guessing_neither_displaces_nor_delays_who_was_let_in() {
+        let (gate, config) = (Gate::new(), config());
+        let alice = headers("alice", "alice123");
+        assert_eq!(status(&gate, &alice, &config).await, None);
+        for number in 0..=REMEMBERED {
+            let guess = headers("alice", &number.to_string());
+            assert_eq!(status(&gate, &guess, &config).await, Some(401));
+        }
+        // No check can run from here on, so only memory can answer.
+        let _checking = gate.checking.acquire().await.expect("open");
+        assert_eq!(status(&gate, &alice, &config).await, None);
+        let last = headers("alice", &REMEMBERED.to_string());
+        assert_eq!(status(&gate, &last, &config).await, Some(401));
+    }
+
+    #[tokio::test]
+    async fn a_bounded_number_waits_for_its_check() {
+        let (gate, config) = (Gate::new(), config());
+        let checking = gate.checking.acquire().await.expect("open");
+        let guesses: Vec<_> = (0..=WAITING)
+            .map(|number| headers("mallory", &number.to_string()))
+            .collect();
+        let mut asked = guesses.iter().map(|guess| {
+            let mut asked = Box::pin(status(&gate, guess, &config));
+            let first = futures_util::FutureExt::now_or_never(&mut asked);
+            (first, asked)
+        });
+        let waiting: Vec<_> = asked.by_ref().take(WAITING).collect();
+        assert!(waiting.iter().all(|(answer, _)| answer.is_none()));
+        let (answer, _) = asked.next().expect("one more");
+        assert_eq!(answer, Some(Some(503)));
+        drop(checking);
+        for (_, answer) in waiting {
+            assert_eq!(answer.await, Some(401));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stranger_costs_a_check_too() {
+        let (gate, config) = (Gate::new(), config());
+        let _checking = gate.checking.acquire().await.expect("open");
+        let stranger = headers("stranger", "alice123");
+        let asked = status(&gate, &stranger, &config);
+        assert!(futures_util::FutureExt::now_or_never(asked).is_none());
+        let nothing = HeaderMap::new();
+        assert_eq!(status(&gate, &nothing, &config).await, Some(401));
+    }
+}

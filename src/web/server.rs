@@ -11,11 +11,13 @@
 //! # Floods
 //! A connection that has not yet sent a whole request head is *fresh*, and
 //! fresh connections have places of their own: when those are taken, the
-//! oldest of them goes. So ten thousand clients that send a byte a second push
-//! out each other, while a scraper, whose head arrives at once, is fresh for
-//! one round trip only. Among the others, idle ones give way first and the
-//! longest idle before the rest; a connection that is answering is never taken
-//! away for a newcomer.
+//! oldest goes of those that have sent a part, or else the oldest. So ten
+//! thousand clients that send a byte a second push out each other, while a
+//! scraper, whose head arrives at once, is fresh for one round trip only. The
+//! silent are given a moment before they may be chosen, and newcomers wait in
+//! the kernel's queue meanwhile, or else a storm would sweep the scraper along.
+//! Among the others, idle ones give way first and the longest idle before the
+//! rest; a connection that is answering is never taken away for a newcomer.
 
 mod admission;
 mod service;
@@ -41,7 +43,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::admission::{Admission, Connection};
+use self::admission::{Admission, Admitted, Connection};
 use self::watched::Watched;
 use super::auth::Gate;
 use super::listener::Listener;
@@ -246,6 +248,9 @@ async fn drain<H>(server: &Server<H>) -> Drained {
 
 /// Pause after an accept that failed for want of files or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How often a connection that waits for a place looks again: another may have
+/// become free.
+const ADMIT_PAUSE: Duration = Duration::from_millis(5);
 /// At most one log line about failing accepts in this time.
 const ACCEPT_LOG_PAUSE: Duration = Duration::from_secs(30);
 
@@ -270,14 +275,25 @@ async fn accept<H: Handler>(server: Arc<Server<H>>, listener: Listener) {
                     logged = Some(now);
                     tracing::warn!(%error, "accepting a connection failed, trying on");
                 }
-                // Out of files, most likely: one that nobody waits for is ours.
-                server.admission.make_room();
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                // Out of files, most likely: one that nobody waits for is ours,
+                // and free as soon as its task has run.
+                let made = server.admission.make_room(Instant::now());
+                tokio::time::sleep(if made { ADMIT_PAUSE } else { ACCEPT_PAUSE }).await;
                 continue;
             }
         };
+        let connection = loop {
+            match server.admission.admit(Instant::now()) {
+                Admitted::Placed(connection) => break Some(connection),
+                Admitted::Refused => break None,
+                Admitted::Later(wait) => tokio::select! {
+                    () = server.shutdown.cancelled() => return,
+                    () = tokio::time::sleep(wait.min(ADMIT_PAUSE)) => {}
+                },
+            }
+        };
         // Every place is answering: this one is closed by dropping it.
-        let Some(connection) = server.admission.admit(Instant::now()) else {
+        let Some(connection) = connection else {
             tracing::debug!(peer = %address, "connection refused: all are busy");
             continue;
         };
@@ -321,6 +337,7 @@ async fn serve_connection<H: Handler>(
     stream: TcpStream,
     address: SocketAddr,
 ) {
+    connection.listening(Instant::now());
     // Nagle's delay would hold back the tail of every response. Where it
     // cannot be set the connection is gone, which the next read tells.
     let _ = stream.set_nodelay(true);
@@ -334,11 +351,9 @@ async fn serve_connection<H: Handler>(
         return serve_http(server, connection, stream, peer, config.http2()).await;
     }
     peer.tls = true;
-    match tls::accept(stream, &server.web_config, |stream| {
-        Watched::new(stream, Arc::clone(connection))
-    })
-    .await
-    {
+    let wrap = |stream| Watched::new(stream, Arc::clone(connection));
+    let progressed = || connection.progressed();
+    match tls::accept(stream, &server.web_config, wrap, progressed).await {
         Ok(Accepted { stream, http2 }) => {
             serve_http(server, connection, stream, peer, http2).await;
         }

@@ -37,12 +37,13 @@ const PLAIN_HTTP: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\
     Connection: close\r\n\r\n\
     this server speaks HTTPS\n";
 
-/// Does a handshake. `wrap` puts the caller's instruments around the socket.
-/// The caller bounds the time.
+/// Does a handshake. `wrap` puts the caller's instruments around the socket,
+/// `progressed` is called after each step. The caller bounds the time.
 pub(crate) async fn accept<S>(
     stream: TcpStream,
     web_config: &WebConfigHandle,
     wrap: impl FnOnce(TcpStream) -> S,
+    progressed: impl Fn(),
 ) -> Result<Accepted<S>, HandshakeError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -53,13 +54,16 @@ where
         return Err(HandshakeError::PlainHttp);
     }
     let hello = LazyConfigAcceptor::new(Acceptor::default(), wrap(stream)).await?;
+    progressed();
     // Only now: a connection may have been waiting since before a rotation.
     let config = web_config.current().await;
     let Some(tls) = config.tls() else {
         return Err(HandshakeError::SwitchedOff);
     };
+    let stream = hello.into_stream(Arc::clone(tls)).await?;
+    progressed();
     Ok(Accepted {
-        stream: hello.into_stream(Arc::clone(tls)).await?,
+        stream,
         http2: config.http2(),
     })
 }

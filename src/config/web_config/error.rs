@@ -53,6 +53,10 @@ impl Problem {
         self
     }
 
+    pub(super) fn has_key(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// With the place in the file.
     pub(super) fn at(mut self, location: Location) -> Self {
         // A location that is not known reads as line 0.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_saphyr::{Error, Spanned};
+use serde_saphyr::{Error, Location, Spanned};
 
 use super::error::Problem;
 
@@ -68,11 +68,11 @@ pub(super) fn parse(text: &str) -> Result<File, Problem> {
     };
     serde_saphyr::from_str_with_options::<Option<File>>(text, options)
         .map(Option::unwrap_or_default)
-        .map_err(|error| problem(&error))
+        .map_err(|error| problem(&error, text))
 }
 
 /// Says it without any value of the file.
-fn problem(error: &Error) -> Problem {
+fn problem(error: &Error, text: &str) -> Problem {
     let problem = match error {
         Error::SerdeUnknownField {
             field, expected, ..
@@ -88,31 +88,64 @@ fn problem(error: &Error) -> Problem {
                 None => problem,
             }
         }
-        Error::SerdeInvalidType { expected, .. } => Problem::new(format_args!(
-            "expected {}",
-            match expected.as_str() {
-                "struct File" | "struct Tls" | "struct Http" | "struct RateLimit" | "a map" =>
-                    "keys and values",
-                "a sequence" => "a list",
-                "a string" => "a text",
-                other => other,
-            }
-        )),
-        Error::InvalidScalar { ty, .. } => Problem::new(format_args!(
-            "expected {}",
-            if *ty == "bool" { "true or false" } else { ty }
-        )),
+        Error::InvalidScalar { ty, .. } if *ty == "boolean" => {
+            Problem::new("expected true or false")
+        }
+        Error::Unexpected { expected, .. } => Problem::new(match *expected {
+            "mapping start" => "expected keys with values",
+            "sequence start" => "expected a list",
+            "string scalar" => "expected a text",
+            _ => "a value of another kind is expected here",
+        }),
+        Error::SerdeInvalidType { .. } => Problem::new("a value of another kind is expected here"),
         Error::Budget { .. } => Problem::new("the file is too large or too complex"),
         Error::MultipleDocuments { .. } => {
             Problem::new("the file holds more than one YAML document")
         }
-        Error::Unexpected { .. } => Problem::new("a value of another kind is expected here"),
         _ => Problem::new("the file is not valid YAML here"),
     };
-    match error.location() {
-        Some(location) => problem.at(location),
-        None => problem,
-    }
+    let Some(location) = error.location() else {
+        return problem;
+    };
+    let problem = match key_before(text, location) {
+        Some(key) if !problem.has_key() => problem.with_key(key),
+        _ => problem,
+    };
+    problem.at(location)
+}
+
+/// The key to whose value a place belongs, when both are on one line. Known
+/// keys only: anything else might be a value.
+fn key_before(text: &str, location: Location) -> Option<&'static str> {
+    const KEYS: [&str; 21] = [
+        "tls_server_config",
+        "http_server_config",
+        "basic_auth_users",
+        "rate_limit",
+        "cert",
+        "key",
+        "client_ca",
+        "cert_file",
+        "key_file",
+        "client_ca_file",
+        "client_auth_type",
+        "client_allowed_sans",
+        "cipher_suites",
+        "curve_preferences",
+        "min_version",
+        "max_version",
+        "prefer_server_cipher_suites",
+        "http2",
+        "headers",
+        "interval",
+        "burst",
+    ];
+    let line = usize::try_from(location.line().checked_sub(1)?).ok()?;
+    let column = usize::try_from(location.column().checked_sub(1)?).ok()?;
+    let before: String = text.lines().nth(line)?.chars().take(column).collect();
+    let before = before.trim_end().strip_suffix(':')?;
+    let key = before.rsplit([' ', '{', ',']).next()?;
+    KEYS.into_iter().find(|known| *known == key)
 }
 
 /// A key for a message, however strange it is.

@@ -11,6 +11,10 @@ use super::Limits;
 /// When draining, a connection without a request gets this long to say goodbye.
 const GOODBYE: Duration = Duration::from_millis(500);
 
+/// What every connection gets to begin its first head, before it may have to
+/// go for another one. A scraper's comes within a round trip.
+const GRACE: Duration = Duration::from_millis(200);
+
 /// The places of one server.
 pub(super) struct Admission {
     limits: Limits,
@@ -21,24 +25,37 @@ pub(super) struct Admission {
 #[derive(Default)]
 struct Places {
     last_id: u64,
-    /// Without a whole request head so far.
-    fresh: BTreeMap<u64, Arc<Connection>>,
-    /// Have sent at least one.
+    /// Fresh, and has sent nothing since its last step, if any.
+    silent: BTreeMap<u64, Arc<Connection>>,
+    /// Fresh, and has sent something that was not enough.
+    dripping: BTreeMap<u64, Arc<Connection>>,
+    /// Has sent at least one whole request head.
     proven: BTreeMap<u64, Arc<Connection>>,
     draining: Option<Instant>,
+}
+
+/// How far a connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Silent,
+    Dripping,
+    Proven,
 }
 
 /// One connection as the places see it.
 pub(super) struct Connection {
     id: u64,
+    admission: Arc<Admission>,
     evict: CancellationToken,
     state: Mutex<State>,
 }
 
 struct State {
-    proven: bool,
+    stage: Stage,
     /// HTTP/2: bytes between requests are no beginning of a head.
     multiplexed: bool,
+    /// Since when we listen to it: on a busy machine its task may begin late.
+    heard_since: Option<Instant>,
     /// Since when there is no request: accepting, or the end of the last one.
     waiting_since: Instant,
     /// First byte of a head that is not whole yet.
@@ -61,6 +78,15 @@ struct Exchange {
     /// When the protocol must have come back for more of the body. `None`
     /// while it is waiting for us.
     expected: Option<Instant>,
+}
+
+/// What becomes of a new connection.
+pub(super) enum Admitted {
+    Placed(Arc<Connection>),
+    /// All are answering.
+    Refused,
+    /// To be asked again after this time.
+    Later(Duration),
 }
 
 /// Why a connection is closed.
@@ -86,26 +112,31 @@ impl Admission {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a new connection, for which another may have to go; `None`
-    /// when all are answering.
-    pub(super) fn admit(&self, now: Instant) -> Option<Arc<Connection>> {
+    /// A place for a new connection, for which another may have to go.
+    pub(super) fn admit(self: &Arc<Self>, now: Instant) -> Admitted {
         let mut places = self.places();
-        if places.fresh.len() >= self.limits.fresh_connections {
-            places.evict_oldest_fresh();
-        }
-        if places.fresh.len() + places.proven.len() >= self.limits.connections
-            && !places.make_room()
+        if places.fresh() >= self.limits.fresh_connections
+            && let Err(wait) = places.evict_fresh(now)
         {
-            return None;
+            return Admitted::Later(wait);
+        }
+        if places.fresh() + places.proven.len() >= self.limits.connections {
+            match places.make_room(now) {
+                Ok(true) => {}
+                Ok(false) => return Admitted::Refused,
+                Err(wait) => return Admitted::Later(wait),
+            }
         }
         places.last_id += 1;
         let id = places.last_id;
         let connection = Arc::new(Connection {
             id,
+            admission: Arc::clone(self),
             evict: CancellationToken::new(),
             state: Mutex::new(State {
-                proven: false,
+                stage: Stage::Silent,
                 multiplexed: false,
+                heard_since: None,
                 waiting_since: now,
                 head_since: None,
                 blocked: None,
@@ -113,29 +144,26 @@ impl Admission {
                 exchanges: Vec::new(),
             }),
         });
-        places.fresh.insert(id, Arc::clone(&connection));
-        Some(connection)
+        places.silent.insert(id, Arc::clone(&connection));
+        Admitted::Placed(connection)
     }
 
     /// Closes the connection that will be missed least, if there is one.
-    pub(super) fn make_room(&self) {
-        self.places().make_room();
+    /// Whether there was one.
+    pub(super) fn make_room(&self, now: Instant) -> bool {
+        self.places().make_room(now).unwrap_or(false)
     }
 
-    /// The connection has sent a whole head.
-    fn prove(&self, id: u64) {
+    fn move_to(&self, stage: Stage, id: u64) {
         let mut places = self.places();
         // Absent when it was told to go a moment ago.
-        if let Some(connection) = places.fresh.remove(&id) {
-            places.proven.insert(id, connection);
+        if let Some(connection) = places.take(id) {
+            places.of(stage).insert(id, connection);
         }
     }
 
     pub(super) fn release(&self, id: u64) {
-        let mut places = self.places();
-        if places.fresh.remove(&id).is_none() {
-            places.proven.remove(&id);
-        }
+        self.places().take(id);
     }
 
     /// From `now` on nobody may idle.
@@ -146,7 +174,8 @@ impl Admission {
     /// Tells everyone to go; how many there were.
     pub(super) fn evict_all(&self) -> usize {
         let places = self.places();
-        let all = places.fresh.values().chain(places.proven.values());
+        let fresh = places.silent.values().chain(places.dripping.values());
+        let all = fresh.chain(places.proven.values());
         all.map(|connection| connection.evict.cancel()).count()
     }
 
@@ -181,34 +210,70 @@ impl Admission {
             }
             verdict.is_none()
         };
-        places.fresh.retain(&mut close);
+        places.silent.retain(&mut close);
+        places.dripping.retain(&mut close);
         places.proven.retain(&mut close);
     }
 }
 
 impl Places {
-    fn evict_oldest_fresh(&mut self) -> bool {
-        let oldest = self.fresh.pop_first();
-        oldest.is_some_and(|(_, connection)| {
-            connection.evict.cancel();
-            true
-        })
+    fn of(&mut self, stage: Stage) -> &mut BTreeMap<u64, Arc<Connection>> {
+        match stage {
+            Stage::Silent => &mut self.silent,
+            Stage::Dripping => &mut self.dripping,
+            Stage::Proven => &mut self.proven,
+        }
     }
 
-    /// The longest idle goes, or else the oldest fresh one.
-    fn make_room(&mut self) -> bool {
+    fn take(&mut self, id: u64) -> Option<Arc<Connection>> {
+        [Stage::Silent, Stage::Dripping, Stage::Proven]
+            .into_iter()
+            .find_map(|stage| self.of(stage).remove(&id))
+    }
+
+    fn fresh(&self) -> usize {
+        self.silent.len() + self.dripping.len()
+    }
+
+    /// The oldest that drips goes, or else the oldest that is silent and has
+    /// had its grace; or says when that will be. `Ok(false)` without any.
+    ///
+    /// A scraper's head comes in one piece: it never drips for long, and while
+    /// it is on its way the drippers go first.
+    fn evict_fresh(&mut self, now: Instant) -> Result<bool, Duration> {
+        let oldest = match self.dripping.pop_first() {
+            Some((_, connection)) => connection,
+            None => match self.silent.first_entry() {
+                None => return Ok(false),
+                Some(oldest) => {
+                    let since = oldest.get().state().heard_since;
+                    let age =
+                        since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+                    match GRACE.checked_sub(age) {
+                        None | Some(Duration::ZERO) => oldest.remove(),
+                        Some(wait) => return Err(wait),
+                    }
+                }
+            },
+        };
+        oldest.evict.cancel();
+        Ok(true)
+    }
+
+    /// The longest idle goes, or else a fresh one.
+    fn make_room(&mut self, now: Instant) -> Result<bool, Duration> {
         let idle = self
             .proven
             .iter()
             .filter_map(|(id, connection)| Some((connection.state().idle_since()?, *id)))
             .min();
         let Some((_, id)) = idle else {
-            return self.evict_oldest_fresh();
+            return self.evict_fresh(now);
         };
         if let Some(connection) = self.proven.remove(&id) {
             connection.evict.cancel();
         }
-        true
+        Ok(true)
     }
 }
 
@@ -227,11 +292,32 @@ impl Connection {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Its task has begun to listen.
+    pub(super) fn listening(&self, now: Instant) {
+        self.state().heard_since.get_or_insert(now);
+    }
+
     /// Bytes came.
     pub(super) fn read(&self, now: Instant) {
         let mut state = self.state();
         if state.exchanges.is_empty() && !state.multiplexed {
             state.head_since.get_or_insert(now);
+        }
+        if state.stage == Stage::Silent {
+            state.stage = Stage::Dripping;
+            drop(state);
+            self.admission.move_to(Stage::Dripping, self.id);
+        }
+    }
+
+    /// A step towards the first head is done, such as a message of a TLS
+    /// handshake: what came until now was no dripping.
+    pub(super) fn progressed(&self) {
+        let mut state = self.state();
+        if state.stage == Stage::Dripping {
+            state.stage = Stage::Silent;
+            drop(state);
+            self.admission.move_to(Stage::Silent, self.id);
         }
     }
 
@@ -260,8 +346,8 @@ impl Connection {
     }
 
     /// A request head is whole. Returns the exchange's id.
-    pub(super) fn begin(&self, admission: &Admission, multiplexed: bool, now: Instant) -> u64 {
-        let (id, proven) = {
+    pub(super) fn begin(&self, multiplexed: bool, now: Instant) -> u64 {
+        let (id, stage) = {
             let mut state = self.state();
             state.multiplexed = multiplexed;
             state.head_since = None;
@@ -272,10 +358,10 @@ impl Connection {
                 started: now,
                 expected: None,
             });
-            (id, std::mem::replace(&mut state.proven, true))
+            (id, std::mem::replace(&mut state.stage, Stage::Proven))
         };
-        if !proven {
-            admission.prove(self.id);
+        if stage != Stage::Proven {
+            self.admission.move_to(Stage::Proven, self.id);
         }
         id
     }
@@ -320,11 +406,12 @@ impl State {
 
     fn verdict(&self, now: Instant, limits: &Limits, draining: Option<Instant>) -> Option<Verdict> {
         let over = |since: Instant, limit| now.saturating_duration_since(since) >= limit;
-        if let Some(blocked) = &self.blocked {
-            return over(blocked.since, limits.write_stall).then_some(Verdict::Stalled);
+        let blocked = self.blocked.as_ref();
+        if blocked.is_some_and(|blocked| over(blocked.since, limits.write_stall)) {
+            return Some(Verdict::Stalled);
         }
-        if self.exchanges.is_empty() {
-            let head_since = if self.proven {
+        if self.exchanges.is_empty() && blocked.is_none() {
+            let head_since = if self.stage == Stage::Proven {
                 self.head_since
             } else {
                 Some(self.waiting_since)
@@ -352,139 +439,4 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn admission(connections: usize, fresh_connections: usize) -> Admission {
-        Admission::new(Limits {
-            connections,
-            fresh_connections,
-            ..Limits::default()
-        })
-    }
-
-    fn gone(connection: &Connection) -> bool {
-        connection.evict.is_cancelled()
-    }
-
-    #[test]
-    fn slow_heads_push_out_each_other_and_nobody_else() {
-        let places = admission(10, 3);
-        let start = Instant::now();
-        let scraper = places.admit(start).expect("room");
-        let exchange = scraper.begin(&places, false, start);
-        scraper.finish(exchange, start);
-        let slow: Vec<_> = (0..1000)
-            .map(|_| places.admit(start).expect("room"))
-            .collect();
-        assert!(!gone(&scraper));
-        assert_eq!(slow.iter().filter(|each| !gone(each)).count(), 3);
-        assert!(slow[997..].iter().all(|each| !gone(each)));
-    }
-
-    #[test]
-    fn the_longest_idle_goes_before_fresh_ones_and_busy_ones_stay() {
-        let places = admission(4, 4);
-        let start = Instant::now();
-        let at = |seconds| start + Duration::from_secs(seconds);
-        let connections: Vec<_> = (0..4).map(|_| places.admit(start).expect("room")).collect();
-        let [busy, late, early, fresh] = &connections[..] else {
-            unreachable!("four were admitted")
-        };
-        busy.begin(&places, false, start);
-        late.finish(late.begin(&places, false, start), at(20));
-        early.finish(early.begin(&places, false, start), at(10));
-        for (expected, name) in [(early, "early"), (late, "late"), (fresh, "fresh")] {
-            assert!(!gone(expected), "{name}");
-            let newcomer = places.admit(at(30)).expect("room");
-            assert!(gone(expected), "{name}");
-            newcomer.begin(&places, false, at(30));
-        }
-        assert!(!gone(busy));
-        assert!(places.admit(at(30)).is_none(), "all are busy");
-    }
-
-    #[test]
-    fn a_released_place_is_free() {
-        let places = admission(1, 1);
-        let start = Instant::now();
-        let first = places.admit(start).expect("room");
-        first.begin(&places, false, start);
-        assert!(places.admit(start).is_none());
-        places.release(first.id());
-        assert!(places.admit(start).is_some());
-    }
-
-    #[test]
-    fn each_phase_has_its_own_time() {
-        let limits = Limits {
-            header_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(100),
-            write_stall: Duration::from_secs(30),
-            response: Duration::from_secs(300),
-            ..Limits::default()
-        };
-        let places = Admission::new(limits.clone());
-        let start = Instant::now();
-        let at = |seconds| start + Duration::from_secs(seconds);
-        let connection = places.admit(start).expect("room");
-        let verdict = |now| connection.state().verdict(now, &limits, None);
-
-        // A first head, however busy its sender, counts from accepting.
-        connection.read(at(9));
-        assert_eq!(verdict(at(9)), None);
-        assert_eq!(verdict(at(10)), Some(Verdict::SlowHead));
-
-        // A handler may take its time, up to the bound of a response.
-        let exchange = connection.begin(&places, false, at(10));
-        assert_eq!(verdict(at(309)), None);
-        assert_eq!(verdict(at(310)), Some(Verdict::Overdue));
-
-        // A body that is not fetched: one portion and a part of the next.
-        let bytes = Limits::STALL_PROGRESS + 1;
-        connection.took(exchange, bytes, limits.write_stall, at(20));
-        assert_eq!(verdict(at(79)), None);
-        assert_eq!(verdict(at(80)), Some(Verdict::Stalled));
-        connection.asked(exchange);
-        assert_eq!(verdict(at(80)), None);
-
-        // A full window, with and without progress.
-        connection.write_blocked(at(90));
-        connection.wrote(Limits::STALL_PROGRESS - 1);
-        assert_eq!(verdict(at(119)), None);
-        assert_eq!(verdict(at(120)), Some(Verdict::Stalled));
-        connection.wrote(1);
-        assert_eq!(verdict(at(120)), None);
-
-        // Also after the handler is done with it.
-        connection.write_blocked(at(130));
-        connection.finish(exchange, at(131));
-        assert_eq!(connection.state().idle_since(), None);
-        assert_eq!(verdict(at(160)), Some(Verdict::Stalled));
-        connection.flushed();
-
-        // Idle, then a second head that is slow.
-        assert_eq!(connection.state().idle_since(), Some(at(131)));
-        assert_eq!(verdict(at(230)), None);
-        assert_eq!(verdict(at(231)), Some(Verdict::Idle));
-        connection.read(at(200));
-        connection.read(at(205));
-        assert_eq!(verdict(at(209)), None);
-        assert_eq!(verdict(at(210)), Some(Verdict::SlowHead));
-    }
-
-    #[test]
-    fn draining_ends_the_idle_and_spares_the_busy() {
-        let places = admission(4, 4);
-        let start = Instant::now();
-        let fresh = places.admit(start).expect("room");
-        let busy = places.admit(start).expect("room");
-        busy.begin(&places, false, start);
-        places.drain(start);
-        places.sweep_once(start);
-        assert!(!gone(&fresh));
-        places.sweep_once(start + GOODBYE);
-        assert!(gone(&fresh));
-        assert!(!gone(&busy));
-    }
-}
+mod tests;

@@ -29,7 +29,7 @@ pub(super) async fn respond<H: Handler>(
     let begun = Instant::now();
     let multiplexed = request.version() == Version::HTTP_2;
     let exchange = Exchange {
-        id: connection.begin(&server.admission, multiplexed, begun),
+        id: connection.begin(multiplexed, begun),
         connection,
         patience: multiplexed.then_some(server.limits.write_stall),
     };

@@ -1,0 +1,14 @@
+//! What a scraper sees, and what the API sees, when the API misbehaves: the
+//! collector over real sockets against the simulator's faults.
+//!
+//! The table of faults in `docs/reliability.md` names the tests in here.
+
+mod budget;
+mod cost;
+mod faults;
+mod harness;
+mod hold;
+mod hour;
+mod keys;
+mod projects;
+mod rows;
