@@ -5,13 +5,11 @@
 
 import os
 import pathlib
-import re
 import urllib.parse
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from surface import exporter, get, order, simulator
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = [
@@ -35,26 +33,41 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def api():
-    with simulator("--connections=430", "--projects=2") as api:
-        member = {
-            "status": "NEEDS_AUTH",
-            "can_reauth": False,
-            "can_reauth_reason": "no_credential",
-            "flow_status": "FAILED",
-            "error_code": "captcha_blocked",
-        }
-        made = {"id": "ma_hostile", "domain": "hostile.example", "profile_name": HOSTILE}
-        order(api, "POST", "/connections", made | member)
-        yield api
+@pytest.fixture
+def api(simulator):
+    api = simulator(connections=430, projects=2, speed=0)
+    api.create_connection(
+        id="ma_hostile",
+        domain="hostile.example",
+        profile_name=HOSTILE,
+        status="NEEDS_AUTH",
+        can_reauth=False,
+        can_reauth_reason="no_credential",
+        flow_status="FAILED",
+        error_code="captcha_blocked",
+    )
+    return api
 
 
-@pytest.fixture(scope="module")
-def front(api):
-    with exporter(api, "--kernel.project=all") as front:
-        assert get(front.url + "/metrics")[0] == 200
-        yield front
+@pytest.fixture
+def expose(start, api):
+    """Starts an exporter of all projects that nobody has scraped yet."""
+
+    def expose():
+        return start(
+            "--web.listen-address=127.0.0.1:0",
+            "--kernel.project=all",
+            env={"KERNEL_API_KEY": api.key, "KERNEL_BASE_URL": api.url},
+        )
+
+    return expose
+
+
+@pytest.fixture
+def front(expose):
+    front = expose()
+    front.get("/metrics")
+    return front
 
 
 @pytest.fixture
@@ -150,8 +163,7 @@ def test_hostile_names_are_text(open_page):
 def test_a_row_leads_to_its_probe(open_page, front):
     page = open_page("/?q=ma_hostile")
     link = page.get_by_role("link", name="ma_hostile")
-    status, text = get(urllib.parse.urljoin(page.url, link.get_attribute("href")))
-    assert status == 200
+    text = front.get("/" + link.get_attribute("href"))
     assert "probe_success{} 1" in text or "probe_success 1" in text
 
 
@@ -222,13 +234,13 @@ def test_it_is_readable(open_page, scheme, width):
         page.screenshot(path=pathlib.Path(shots) / f"status-page{suffix}.png")
 
 
-def test_no_scrape_yet(browser, api):
-    with exporter(api) as fresh:
-        page = browser.new_page()
-        page.goto(fresh.url)
-        expect(page.get_by_text("No scrape yet.")).to_be_visible()
-        page.get_by_role("link", name="/metrics", exact=True).click()
-        expect(page.locator("body")).to_contain_text("kernel_auth_up")
-        page.goto(fresh.url)
-        expect(page.get_by_text(re.compile("The API answers"))).to_be_visible()
-        page.close()
+def test_no_scrape_yet(browser, expose):
+    fresh = expose()
+    page = browser.new_page()
+    page.goto(fresh.url)
+    expect(page.get_by_text("No scrape yet.")).to_be_visible()
+    link = page.get_by_role("link", name="/metrics", exact=True)
+    assert "kernel_auth_up" in fresh.get("/" + link.get_attribute("href"))
+    page.reload()
+    expect(page.get_by_text("The API answers")).to_be_visible()
+    page.close()
