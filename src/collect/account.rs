@@ -59,9 +59,13 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    fn told(&self) -> MutexGuard<'_, HashSet<Unknown>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts values that this build does not know, and logs each once.
     pub(super) fn tell_unknown(&self, unknown: &[Unknown]) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told();
         for value in unknown {
             self.client.observer().unknown_value(value.field);
             if told.len() < MAX_TOLD && told.insert(value.clone()) {
@@ -165,15 +169,8 @@ impl Account {
 
     /// Takes over what `old` knows, where it is the same that this would know.
     pub(super) fn adopt(&self, old: &Self) {
-        let told = |account: &Self| {
-            let told = account.shared.told.lock();
-            told.unwrap_or_else(PoisonError::into_inner).clone()
-        };
-        *self
-            .shared
-            .told
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = told(old);
+        let told = old.shared.told().clone();
+        *self.shared.told() = told;
         let same = self.settings.selection == old.settings.selection
             && self.shared.settings.profile_names == old.shared.settings.profile_names;
         if !same {
