@@ -10,6 +10,7 @@ mod assemble;
 mod gather;
 mod plan;
 mod probe;
+mod projects;
 mod scope;
 mod walk;
 

@@ -175,7 +175,14 @@ impl ScopeCollector {
         *flight = Some(running.clone());
         let this = Arc::clone(self);
         tokio::spawn(async move {
-            this.run(epoch, span).await;
+            let collection = Arc::clone(&this);
+            let ended = tokio::spawn(async move { collection.run(epoch, span).await }).await;
+            if ended.is_err() {
+                // The panic itself is on stderr. What was seen before is all
+                // that there is, and it must not look as if it were fresh.
+                this.state().up = Some(false);
+                tracing::error!("a collection broke off; this is a defect, please report it");
+            }
             drop(over);
         });
         running
