@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::time::{Instant, timeout_at};
 
+use super::probe::Probes;
 use super::scope::{Part, ScopeCollector};
 use super::{Selection, Settings};
 use crate::kernel::{
@@ -16,7 +17,7 @@ use crate::model::{AccountView, Endpoint, Scope, ScopeView, ScrapeOutcome, Times
 
 /// How long a list of projects is good for. A project that answers that it is
 /// gone has it read again at once.
-const PROJECTS_AGE: Duration = Duration::from_secs(60);
+const PROJECTS_AGE: Duration = Duration::from_mins(1);
 
 /// Projects that are followed, and pages of their list.
 const MAX_PROJECTS: usize = 10_000;
@@ -58,9 +59,13 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    fn told(&self) -> MutexGuard<'_, HashSet<Unknown>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts values that this build does not know, and logs each once.
     pub(super) fn tell_unknown(&self, unknown: &[Unknown]) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told();
         for value in unknown {
             self.client.observer().unknown_value(value.field);
             if told.len() < MAX_TOLD && told.insert(value.clone()) {
@@ -92,6 +97,7 @@ pub(super) struct Account {
     state: Mutex<State>,
     /// Held while the list of projects is read: once for all scrapes.
     listing: AsyncMutex<()>,
+    probes: Probes,
 }
 
 #[derive(Default)]
@@ -121,6 +127,7 @@ impl Account {
             shared,
             state: Mutex::default(),
             listing: AsyncMutex::default(),
+            probes: Probes::default(),
         };
         let fixed: Vec<Option<Box<str>>> = match &account.settings.projects {
             Projects::Unscoped => vec![None],
@@ -133,6 +140,77 @@ impl Account {
 
     pub(super) fn name(&self) -> Option<&str> {
         self.settings.name.as_deref()
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.shared.client
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    pub(super) fn probes(&self) -> &Probes {
+        &self.probes
+    }
+
+    pub(super) fn tell_unknown(&self, unknown: &[Unknown]) {
+        self.shared.tell_unknown(unknown);
+    }
+
+    /// Whether no collection has ended yet.
+    pub(super) fn is_untouched(&self) -> bool {
+        let state = self.state();
+        let mut scopes = state.scopes.values();
+        scopes.all(|scope| scope.is_untouched())
+            && state.listed_at.is_none()
+            && !state.listing_failed
+    }
+
+    /// Takes over what `old` knows, where it is the same that this would know.
+    pub(super) fn adopt(&self, old: &Self) {
+        let before = old.shared.told().clone();
+        self.shared.told().extend(before);
+        let same = self.settings.selection == old.settings.selection
+            && self.shared.settings.profile_names == old.shared.settings.profile_names;
+        if !same {
+            return;
+        }
+        if self.lists_projects() && old.lists_projects() {
+            let (projects, listed_at, listing_failed) = {
+                let old = old.state();
+                let projects = old.scopes.keys().cloned().collect();
+                (projects, old.listed_at, old.listing_failed)
+            };
+            self.follow(projects);
+            let mut state = self.state();
+            state.listed_at = listed_at;
+            state.listing_failed = listing_failed;
+        }
+        let before: BTreeMap<_, _> = old.state().scopes.clone();
+        for (project, scope) in &self.state().scopes {
+            if let Some(before) = before.get(project) {
+                scope.adopt(before);
+            }
+        }
+    }
+
+    /// Its scopes, as far as they are known.
+    pub(super) fn scopes(&self) -> Vec<Arc<ScopeCollector>> {
+        self.state().scopes.values().cloned().collect()
+    }
+
+    /// Whether its projects are those that the API names.
+    pub(super) fn lists_projects(&self) -> bool {
+        self.settings.projects == Projects::All
+    }
+
+    /// Has the projects that the API names, by `deadline` if at all.
+    pub(super) async fn follow_projects(&self, deadline: Instant) {
+        let span = deadline
+            .saturating_duration_since(Instant::now())
+            .max(self.shared.settings.timeout);
+        self.list_projects(span, &mut None).await;
     }
 
     /// What a scrape shows of this account, by `deadline` at the latest.

@@ -12,8 +12,11 @@ use super::assemble::{self, Assembled, Before, Kept};
 use super::gather::{Gathered, Gathering};
 use super::plan::{Knowledge, choose};
 use super::{MISSING_PER_COLLECTION, Selection};
-use crate::kernel::{Error, Filter};
-use crate::model::{ErrorReason, Scope, ScopeView, ScrapeOutcome, Snapshot, Timestamp, WaitReason};
+use crate::kernel::{Deadline, Error, Filter};
+use crate::model::{
+    ErrorReason, Scope, ScopeView, ScrapeOutcome, Snapshot, Timestamp, WaitReason, bound_label,
+    escape_label_into,
+};
 
 /// How many collections go on one page after the other once the pages were not
 /// where they should be.
@@ -21,7 +24,7 @@ const DISTRUST: u64 = 20;
 
 /// How long beyond `--kernel.hold` a snapshot is served that is old only
 /// because the quota had nothing left: the quota is per minute.
-const QUOTA_PATIENCE: Duration = Duration::from_secs(60);
+const QUOTA_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Collects one scope.
 pub(super) struct ScopeCollector {
@@ -34,7 +37,7 @@ pub(super) struct ScopeCollector {
     flight: Mutex<Option<watch::Receiver<()>>>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     held: Option<Held>,
     /// Whether the last collection came whole; `None` before the first one.
@@ -90,6 +93,50 @@ impl ScopeCollector {
 
     pub(super) fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    pub(super) fn shared_scope(&self) -> Arc<Scope> {
+        Arc::clone(&self.scope)
+    }
+
+    pub(super) fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// Whether the last snapshot has this connection.
+    pub(super) fn knows(&self, id: &str) -> bool {
+        let view = self.last();
+        let mut escaped = String::with_capacity(id.len());
+        escape_label_into(&mut escaped, &bound_label(id));
+        view.snapshot.is_some_and(|snapshot| {
+            let rows = &snapshot.connections;
+            rows.binary_search_by(|row| row.labels.escaped_id().cmp(&escaped))
+                .is_ok()
+        })
+    }
+
+    /// Whether no collection has ended yet.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.state().up.is_none()
+    }
+
+    /// Goes on with what `old`, the same scope, has seen.
+    pub(super) fn adopt(&self, old: &Self) {
+        let before = old.state().clone();
+        *self.state() = before;
+    }
+
+    /// What fetches a part of this scope.
+    pub(super) fn gathering<'a>(&'a self, deadline: &'a Deadline) -> Gathering<'a> {
+        Gathering {
+            client: &self.shared.client,
+            settings: &self.shared.settings,
+            scope: &self.scope,
+            selection: &self.selection,
+            filter: &self.filter,
+            deadline,
+            one_by_one: true,
+        }
     }
 
     /// Decides what a scrape does here, without waiting.
@@ -287,8 +334,9 @@ impl ScopeCollector {
                 .flat_map(|before| {
                     assemble::missing(&before.snapshot.connections, &gathered.connections)
                 })
-                .map(|row| row.labels.id().into())
-                .filter(|id: &Box<str>| !unread.contains(&**id))
+                .map(|row| row.labels.id().into_owned())
+                .filter(|id: &String| !unread.contains(id.as_str()))
+                .map(Into::into)
                 .collect(),
             Selection::Ids(ids) => {
                 let here: HashSet<_> = gathered
@@ -316,8 +364,9 @@ impl ScopeCollector {
         // Going around, so that those that the list forgets again and again do
         // not keep the others from their turn.
         let start = cursor % missing.len();
-        let turn: Vec<_> = missing
+        let turn: Vec<&str> = missing
             .iter()
+            .map(|id| &**id)
             .cycle()
             .skip(start)
             .take(missing.len())
@@ -330,12 +379,12 @@ impl ScopeCollector {
         );
         if let Err(error) = gathering.by_id(now, gathered).await {
             // The list came whole; these rows alone are not known.
-            gathered.failed.extend(now.iter().map(|id| (**id).clone()));
+            gathered.failed.extend(now.iter().map(|id| Box::from(*id)));
             gathered.failure.get_or_insert(error);
         }
         assemble::sort_and_deduplicate(&mut gathered.connections);
         self.state().missing_cursor = start + now.len();
-        later.iter().map(|id| (**id).clone()).collect()
+        later.iter().map(|id| Box::from(*id)).collect()
     }
 
     fn failed(&self, known: Knowledge, error: &Error) {

@@ -93,7 +93,7 @@ impl Bench {
     pub(crate) async fn scrape_within(&self, budget: Duration) -> Scrape {
         let begun = Instant::now();
         let collected = self.collector.collect(Request::everything(budget)).await;
-        Scrape::new(collected, &self.telemetry, begun.elapsed())
+        Scrape::new(&collected, &self.telemetry, begun.elapsed())
     }
 
     /// One scrape while time flies: waits of the collector and of the
@@ -143,7 +143,9 @@ pub(crate) fn exporter(url: &str, flags: &[&str], env: &[(&str, &str)]) -> (Coll
     };
     let config = config::load(&cli.flags, &env).unwrap();
     let telemetry = app::telemetry(&config);
-    (app::collector(&config, &telemetry).unwrap(), telemetry)
+    let upstream = &mut app::Upstream::default();
+    let collector = app::collector(&config, &telemetry, upstream, None).unwrap();
+    (collector, telemetry)
 }
 
 /// What a scrape brought.
@@ -154,7 +156,7 @@ pub(crate) struct Scrape {
 }
 
 impl Scrape {
-    pub(crate) fn new(collected: Collected, telemetry: &Telemetry, took: Duration) -> Self {
+    pub(crate) fn new(collected: &Collected, telemetry: &Telemetry, took: Duration) -> Self {
         let now = Timestamp::from(SystemTime::now());
         let own = telemetry.gather();
         let text = exposition::render(&collected.fleet, &own, now, Options::default());

@@ -67,7 +67,8 @@ async fn a_key_file_replaced_in_any_way_is_used_from_the_next_collection_on() {
     fs::write(&path, "sk_demo\n").unwrap();
     let bench = with_key_file(&path, world(150), &[]).await;
     assert!(bench.scrape().await.up());
-    let replace: [(&str, &dyn Fn(&str)); 3] = [
+    type Replace<'a> = &'a dyn Fn(&str);
+    let replace: [(&str, Replace<'_>); 3] = [
         ("in place", &|key| fs::write(&path, key).unwrap()),
         ("by rename", &|key| {
             let new = directory.path().join("new");
