@@ -1,6 +1,9 @@
 //! What the exporter answers beside `/metrics`: `/probe`, `/sd`, `/-/reload`
 //! and the status page, through its sockets.
 
+// What is not there is what the test is about.
+#![allow(clippy::unwrap_used)]
+
 #[path = "web_surface/discovery.rs"]
 mod discovery;
 #[path = "web_surface/probe.rs"]

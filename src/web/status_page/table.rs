@@ -112,7 +112,7 @@ fn row(html: &mut Html, now: Timestamp, row: &Row<'_>, columns: Columns) {
         html.raw("</th>");
     }
     html.raw("<td class=\"domain\">");
-    html.name(&connection.labels.domain());
+    html.domain(&connection.labels.domain());
     html.raw("</td><td class=\"words\">");
     html.text(&flow(&connection.flow, now));
     html.raw("</td><td class=\"t\">");
