@@ -22,11 +22,10 @@ async fn fails_with(exporter: Program, reason: &str) -> (Scrape, String) {
         series.starts_with("kernel_auth_api_errors_total{") && *value != "0"
     });
     let errors: Vec<_> = errors.collect();
-    let tries = scrape.samples().filter_map(|(series, value)| {
-        series
-            .starts_with("kernel_auth_api_requests_total{")
-            .then(|| value.parse::<u64>().unwrap())
-    });
+    let tries = scrape
+        .samples()
+        .filter(|(series, _)| series.starts_with("kernel_auth_api_requests_total{"));
+    let tries = tries.map(|(_, value)| value.parse::<u64>().unwrap());
     let tries = tries.sum::<u64>().to_string();
     let counted = format!("kernel_auth_api_errors_total{{reason=\"{reason}\"}}");
     assert_eq!(errors, [(counted.as_str(), tries.as_str())]);
