@@ -17,7 +17,7 @@ use crate::model::{AccountView, Endpoint, Scope, ScopeView, ScrapeOutcome, Times
 
 /// How long a list of projects is good for. A project that answers that it is
 /// gone has it read again at once.
-const PROJECTS_AGE: Duration = Duration::from_secs(60);
+const PROJECTS_AGE: Duration = Duration::from_mins(1);
 
 /// Projects that are followed, and pages of their list.
 const MAX_PROJECTS: usize = 10_000;
@@ -169,8 +169,8 @@ impl Account {
 
     /// Takes over what `old` knows, where it is the same that this would know.
     pub(super) fn adopt(&self, old: &Self) {
-        let told = old.shared.told().clone();
-        *self.shared.told() = told;
+        let before = old.shared.told().clone();
+        self.shared.told().extend(before);
         let same = self.settings.selection == old.settings.selection
             && self.shared.settings.profile_names == old.shared.settings.profile_names;
         if !same {

@@ -24,7 +24,7 @@ const DISTRUST: u64 = 20;
 
 /// How long beyond `--kernel.hold` a snapshot is served that is old only
 /// because the quota had nothing left: the quota is per minute.
-const QUOTA_PATIENCE: Duration = Duration::from_secs(60);
+const QUOTA_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Collects one scope.
 pub(super) struct ScopeCollector {
@@ -334,8 +334,9 @@ impl ScopeCollector {
                 .flat_map(|before| {
                     assemble::missing(&before.snapshot.connections, &gathered.connections)
                 })
-                .map(|row| row.labels.id().into())
-                .filter(|id: &Box<str>| !unread.contains(&**id))
+                .map(|row| row.labels.id().into_owned())
+                .filter(|id: &String| !unread.contains(id.as_str()))
+                .map(Into::into)
                 .collect(),
             Selection::Ids(ids) => {
                 let here: HashSet<_> = gathered
@@ -363,8 +364,9 @@ impl ScopeCollector {
         // Going around, so that those that the list forgets again and again do
         // not keep the others from their turn.
         let start = cursor % missing.len();
-        let turn: Vec<_> = missing
+        let turn: Vec<&str> = missing
             .iter()
+            .map(|id| &**id)
             .cycle()
             .skip(start)
             .take(missing.len())
@@ -377,12 +379,12 @@ impl ScopeCollector {
         );
         if let Err(error) = gathering.by_id(now, gathered).await {
             // The list came whole; these rows alone are not known.
-            gathered.failed.extend(now.iter().map(|id| (**id).clone()));
+            gathered.failed.extend(now.iter().map(|id| Box::from(*id)));
             gathered.failure.get_or_insert(error);
         }
         assemble::sort_and_deduplicate(&mut gathered.connections);
         self.state().missing_cursor = start + now.len();
-        later.iter().map(|id| (**id).clone()).collect()
+        later.iter().map(|id| Box::from(*id)).collect()
     }
 
     fn failed(&self, known: Knowledge, error: &Error) {
