@@ -1,8 +1,7 @@
 //! What the exporter answers beside `/metrics`: `/probe`, `/sd`, `/-/reload`
 //! and the status page, through its sockets.
 
-// What is not there is what the test is about.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)] // Here a panic is the failure of a test.
 
 #[path = "web_surface/discovery.rs"]
 mod discovery;
