@@ -12,6 +12,7 @@ mod history;
 mod org;
 mod plan;
 mod probe;
+mod projects;
 mod scope;
 mod timeline;
 mod walk;

@@ -1,6 +1,8 @@
 //! What the exporter answers beside `/metrics`: `/probe`, `/sd`, `/-/reload`
 //! and the status page, through its sockets.
 
+#![allow(clippy::unwrap_used)] // Here a panic is the failure of a test.
+
 #[path = "web_surface/discovery.rs"]
 mod discovery;
 #[path = "web_surface/probe.rs"]

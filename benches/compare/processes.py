@@ -169,3 +169,12 @@ def text_of(address):
     )
     with urllib.request.urlopen(request) as answer:
         return answer.read().decode()
+
+
+def row(*cells):
+    print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
+
+
+def head(*cells):
+    row(*cells)
+    row("---", *(["---:"] * (len(cells) - 1)))

@@ -24,7 +24,9 @@ from processes import (
     build,
     build_venv,
     exporter,
+    head,
     python_exporter,
+    row,
     text_of,
 )
 
@@ -61,24 +63,13 @@ def in_turns(simulator, contestants, rounds):
             contestant.turn(simulator, counts=number > 0)
 
 
-def row(*cells):
-    print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
-
-
-def head(*cells):
-    row(*cells)
-    row("---", *(["---:"] * (len(cells) - 1)))
-
-
 def check(process, connections):
-    """A contestant that shows less than the fleet has won nothing."""
-    text = text_of(process.address)
-    seen = text.count('\nkernel_auth_connection_can_reauth{')
-    status = len({line.split('"')[1] for line in text.splitlines() if line.startswith("kernel_auth_connection_status{")})
-    if status != connections:
-        raise SystemExit(f"{process.child.args[0]} shows {status} of {connections} connections")
-    series = sum(line.startswith("kernel_auth_connection_") for line in text.splitlines())
-    return series / connections if seen else 0
+    """Series per connection. A contestant that shows less than the fleet has won nothing."""
+    samples = [line for line in text_of(process.address).splitlines() if line.startswith("kernel_auth_connection_")]
+    shown = {line.split('"')[1] for line in samples if line.startswith("kernel_auth_connection_status{")}
+    if len(shown) != connections:
+        raise SystemExit(f"{process.child.args[0]} shows {len(shown)} of {connections} connections")
+    return len(samples) / connections
 
 
 def scrapes(sizes, rounds):

@@ -62,9 +62,9 @@ impl Reloader {
     async fn reload(&mut self) -> Result<String, String> {
         let config = match self.loader.clone() {
             Some(loader) => {
-                let loaded = tokio::task::spawn_blocking(move || loader()).await;
-                let loaded = loaded.map_err(|_| "reading was interrupted".to_owned())?;
-                Some(loaded.map_err(|error| error.to_string())?)
+                let read = tokio::task::spawn_blocking(move || loader()).await;
+                let read = read.map_err(|_| "reading was interrupted".to_owned())?;
+                Some(read.map_err(|error| error.to_string())?)
             }
             None => None,
         };

@@ -128,16 +128,16 @@ fn found(
         .flat_map(|before| &before.snapshot.found)
         .map(|entry| (&*entry.id, entry.found))
         .collect();
-    let state = |id: &Box<str>| {
-        if gone.contains(&**id) {
+    let state = |id: &str| {
+        if gone.contains(id) {
             Some(false)
-        } else if unread.contains(&**id) || unasked.contains(id) {
-            known.get(&**id).copied()
-        } else if here.contains(&**id) {
+        } else if unread.contains(id) || unasked.contains(id) {
+            known.get(id).copied()
+        } else if here.contains(id) {
             Some(true)
         } else {
             // Absent from the list, and known to be gone from before.
-            known.get(&**id).copied().filter(|found| !found)
+            known.get(id).copied().filter(|found| !found)
         }
     };
     ids.iter()

@@ -28,7 +28,7 @@ use crate::model::{AccountView, ErrorReason, Fleet, Found, ScopeView, Snapshot, 
 const EPOCH_AGE: Duration = Duration::from_secs(10);
 
 /// At most one log line about failing probes in this time and account.
-const LOG_PAUSE: Duration = Duration::from_secs(60);
+const LOG_PAUSE: Duration = Duration::from_mins(1);
 
 /// What a probe found.
 #[derive(Clone, Debug)]

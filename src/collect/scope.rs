@@ -25,7 +25,7 @@ const DISTRUST: u64 = 20;
 
 /// How long beyond `--kernel.hold` a snapshot is served that is old only
 /// because the quota had nothing left: the quota is per minute.
-const QUOTA_PATIENCE: Duration = Duration::from_secs(60);
+const QUOTA_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Collects one scope.
 pub(super) struct ScopeCollector {
@@ -185,7 +185,14 @@ impl ScopeCollector {
         let this = Arc::clone(self);
         tokio::spawn(async move {
             let begun = Instant::now();
-            this.run(epoch, span).await;
+            let collection = Arc::clone(&this);
+            let ended = tokio::spawn(async move { collection.run(epoch, span).await }).await;
+            if ended.is_err() {
+                // The panic itself is on stderr. What was seen before is all
+                // that there is, and it must not look as if it were fresh.
+                this.state().up = Some(false);
+                tracing::error!("a collection broke off; this is a defect, please report it");
+            }
             // Before the scrape goes on, so that what follows can be waited for.
             let reading = this.timelines().begin();
             drop(over);
@@ -351,8 +358,9 @@ impl ScopeCollector {
                 .flat_map(|before| {
                     assemble::missing(&before.snapshot.connections, &gathered.connections)
                 })
-                .map(|row| row.labels.id().into())
-                .filter(|id: &Box<str>| !unread.contains(&**id))
+                .map(|row| row.labels.id().into_owned())
+                .filter(|id: &String| !unread.contains(id.as_str()))
+                .map(Into::into)
                 .collect(),
             Selection::Ids(ids) => {
                 let here: HashSet<_> = gathered
@@ -380,8 +388,9 @@ impl ScopeCollector {
         // Going around, so that those that the list forgets again and again do
         // not keep the others from their turn.
         let start = cursor % missing.len();
-        let turn: Vec<_> = missing
+        let turn: Vec<&str> = missing
             .iter()
+            .map(|id| &**id)
             .cycle()
             .skip(start)
             .take(missing.len())
@@ -394,12 +403,12 @@ impl ScopeCollector {
         );
         if let Err(error) = gathering.by_id(now, gathered).await {
             // The list came whole; these rows alone are not known.
-            gathered.failed.extend(now.iter().map(|id| (**id).clone()));
+            gathered.failed.extend(now.iter().map(|id| Box::from(*id)));
             gathered.failure.get_or_insert(error);
         }
         assemble::sort_and_deduplicate(&mut gathered.connections);
         self.state().missing_cursor = start + now.len();
-        later.iter().map(|id| (**id).clone()).collect()
+        later.iter().map(|id| Box::from(*id)).collect()
     }
 
     fn failed(&self, known: Knowledge, error: &Error) {
@@ -536,7 +545,7 @@ impl ScopeCollector {
         self.timelines().pending()
     }
 
-    fn flight(&self) -> Option<watch::Receiver<()>> {
+    pub(super) fn flight(&self) -> Option<watch::Receiver<()>> {
         let flight = self.flight.lock().unwrap_or_else(PoisonError::into_inner);
         flight
             .clone()

@@ -124,6 +124,19 @@ impl Error {
         matches!(status, 403 | 404)
     }
 
+    /// Whether it may be the fault of the one thing that was asked for: an
+    /// answer came, and it was not about the key or the limit.
+    pub fn is_about_one(&self) -> bool {
+        matches!(
+            self.reason(),
+            ErrorReason::ServerError
+                | ErrorReason::ClientError
+                | ErrorReason::Decode
+                | ErrorReason::BodyTooLarge
+                | ErrorReason::Redirect
+        )
+    }
+
     /// Whether it says that the key is refused.
     pub fn is_denied(&self) -> bool {
         matches!(

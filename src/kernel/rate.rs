@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::model::WaitReason;
 
 /// The limit is published "per minute".
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 
 /// Sent requests that are remembered while no limit is known.
 const REMEMBERED: usize = 4096;

@@ -60,7 +60,7 @@ impl Gate {
                 right: Memory::new(REMEMBERED),
                 wrong: Memory::new(REMEMBERED),
             }),
-            mixer: Mixer::new(),
+            mixer: Mixer::default(),
             waiting: Arc::new(Semaphore::new(WAITING)),
             checking: Arc::new(Semaphore::new(1)),
         }

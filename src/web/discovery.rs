@@ -17,7 +17,7 @@ use super::server::{Body, plain};
 use crate::model::{Connection, Fleet, Scope, Timestamp};
 
 /// Up to this age a snapshot is good enough: Prometheus asks once a minute.
-const FRESH: Duration = Duration::from_secs(60);
+const FRESH: Duration = Duration::from_mins(1);
 
 /// How much is written before it is handed on, in bytes.
 const CHUNK_BYTES: usize = 64 * 1024;

@@ -324,7 +324,7 @@ impl Live {
         while offset >= timeout && !offset.is_zero() {
             offset /= 2;
         }
-        timeout - offset
+        timeout.saturating_sub(offset)
     }
 
     fn options(&self, narrowed: &Narrowed, headers: &HeaderMap) -> Options {

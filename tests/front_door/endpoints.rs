@@ -15,6 +15,13 @@ async fn every_path_has_its_answer() {
         ("/", 200, "text/html; charset=utf-8"),
         ("/-/healthy", 200, "text/plain; charset=utf-8"),
         ("/-/ready", 200, "text/plain; charset=utf-8"),
+        ("/sd", 200, "application/json"),
+        (
+            "/probe?target=ma_nobody",
+            200,
+            "text/plain; version=0.0.4; charset=utf-8",
+        ),
+        ("/probe?target=ma/nobody", 400, "text/plain; charset=utf-8"),
         ("/nowhere", 404, "text/plain; charset=utf-8"),
         ("/metrics/", 404, "text/plain; charset=utf-8"),
         ("//metrics", 404, "text/plain; charset=utf-8"),
@@ -26,7 +33,7 @@ async fn every_path_has_its_answer() {
     }
     let scrape = exporter.scrape().await;
     assert_eq!(scrape.written("kernel_auth_up"), "1");
-    assert!(exporter.get("/").await.contains("href=\"/metrics\""));
+    assert!(exporter.get("/").await.contains("href=\"metrics\""));
 }
 
 #[tokio::test]
@@ -34,7 +41,7 @@ async fn another_method_is_told_which_are_allowed() {
     let api = Api::small().await;
     let exporter = api.exporter(&[]);
     let url = exporter.address().await;
-    for path in ["/metrics", "/", "/-/healthy", "/-/ready"] {
+    for path in ["/metrics", "/", "/sd", "/-/healthy", "/-/ready"] {
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
             let response = request(method.clone(), &format!("{url}{path}"))
                 .send()
@@ -99,7 +106,7 @@ async fn another_path_for_the_metrics() {
     let exporter = api.exporter(&["--web.telemetry-path=/fleet"]);
     let url = exporter.address().await;
     assert!(exporter.get("/fleet").await.contains("kernel_auth_up 1"));
-    assert!(exporter.get("/").await.contains("href=\"/fleet\""));
+    assert!(exporter.get("/").await.contains("href=\"fleet\""));
     assert_eq!(get(&format!("{url}/metrics")).await.status(), 404);
 }
 

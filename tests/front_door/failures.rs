@@ -6,8 +6,8 @@ use reqwest::Method;
 use super::support::{Api, KEY, PATIENCE, Program, Scrape, request};
 
 /// Scrapes as Prometheus does, with a timeout of its own, and holds what every
-/// failure has in common: an answer, `kernel_auth_up 0`, one reason counted
-/// once, one line in the log, and no series of any connection.
+/// failure has in common: an answer, `kernel_auth_up 0`, one reason counted for
+/// each try, one line in the log, and no series of any connection.
 async fn fails_with(exporter: Program, reason: &str) -> (Scrape, String) {
     let url = format!("{}/metrics", exporter.address().await);
     let response = request(Method::GET, &url)
@@ -22,8 +22,13 @@ async fn fails_with(exporter: Program, reason: &str) -> (Scrape, String) {
         series.starts_with("kernel_auth_api_errors_total{") && *value != "0"
     });
     let errors: Vec<_> = errors.collect();
+    let tries = scrape
+        .samples()
+        .filter(|(series, _)| series.starts_with("kernel_auth_api_requests_total{"));
+    let tries = tries.map(|(_, value)| value.parse::<u64>().unwrap());
+    let tries = tries.sum::<u64>().to_string();
     let counted = format!("kernel_auth_api_errors_total{{reason=\"{reason}\"}}");
-    assert_eq!(errors, [(counted.as_str(), "1")]);
+    assert_eq!(errors, [(counted.as_str(), tries.as_str())]);
     assert!(!scrape.text.contains("connection_id="), "{}", scrape.text);
     let log = exporter.logged(&format!("reason={reason}")).await;
     assert_eq!(log.len(), 1, "{log:?}");

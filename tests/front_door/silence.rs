@@ -60,6 +60,10 @@ async fn everything(exporter: Program) -> String {
         "/metrics",
         "/metrics?collect[]=flow",
         "/",
+        "/?q=b5n0",
+        "/sd",
+        "/probe?target=b5n0v7s2ah94mc6qiy8ef1dz",
+        "/probe?target=a",
         "/-/healthy",
         "/-/ready",
         "/nowhere",
@@ -100,7 +104,7 @@ async fn no_secret_of_the_documented_objects_comes_out() {
     let mut all: Vec<String> = objects.iter().flat_map(secrets).collect();
     assert_eq!(all.len(), 18, "{all:?}");
     // What they are made of, should somebody take them apart.
-    all.extend(["SECRET", "0041", "ending 41", "j.doe", "hosted.kernel"].map(str::to_owned));
+    all.extend(["SECRET", "***", "ending 41", "j.doe", "hosted.kernel"].map(str::to_owned));
     all.push(KEY.to_owned());
     let api = Api::of(&OBJECTS, moment()).await;
     let mut said = everything(api.exporter(&["--log.level=debug"])).await;

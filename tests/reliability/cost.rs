@@ -119,7 +119,7 @@ async fn the_api_narrows_by_domain_and_profile() {
 async fn pages_are_fetched_side_by_side_from_the_second_walk_on() {
     let _clock = StoppedClock::new();
     let bench = Bench::new(world(10_000), &[]).await;
-    bench.scrape_within(Duration::from_secs(60)).await;
+    bench.scrape_within(Duration::from_mins(1)).await;
     bench.requests();
     let latency = Duration::from_millis(100);
     bench.api.set_latency(latency);
@@ -172,7 +172,7 @@ async fn pages_are_fetched_side_by_side_from_the_second_walk_on() {
 async fn a_long_list_of_unknown_length_is_searched_for_its_end() {
     let _clock = StoppedClock::new();
     let bench = Bench::new(world(10_000), &[]).await;
-    let scrape = bench.scrape_within(Duration::from_secs(60)).await;
+    let scrape = bench.scrape_within(Duration::from_mins(1)).await;
     assert_eq!(scrape.statuses().len(), 10_000);
     let first = bench.cost();
     assert!(

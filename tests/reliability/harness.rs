@@ -93,7 +93,7 @@ impl Bench {
     pub(crate) async fn scrape_within(&self, budget: Duration) -> Scrape {
         let begun = Instant::now();
         let collected = self.collector.collect(Request::everything(budget)).await;
-        Scrape::new(collected, &self.telemetry, begun.elapsed())
+        Scrape::new(&collected, &self.telemetry, begun.elapsed())
     }
 
     /// One scrape while time flies: waits of the collector and of the
@@ -156,7 +156,7 @@ pub(crate) struct Scrape {
 }
 
 impl Scrape {
-    pub(crate) fn new(collected: Collected, telemetry: &Telemetry, took: Duration) -> Self {
+    pub(crate) fn new(collected: &Collected, telemetry: &Telemetry, took: Duration) -> Self {
         let now = Timestamp::from(SystemTime::now());
         let own = telemetry.gather();
         let text = exposition::render(&collected.fleet, &own, now, Options::default());

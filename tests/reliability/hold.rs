@@ -7,7 +7,7 @@ use tokio::time::advance;
 
 use crate::harness::{Bench, Scrape, StoppedClock, until, world};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn the_last_known_state_is_held_and_then_gone() {

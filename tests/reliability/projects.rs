@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kernel_auth_exporter::simulator::{self, Fault, Route};
+use kernel_auth_exporter::simulator::{self, Fault, FaultKind, Route};
 use tokio::time::advance;
 
 use crate::harness::{Bench, StoppedClock, world};
@@ -109,4 +109,26 @@ async fn an_unknown_project_is_an_error_that_says_so() {
     );
     assert_eq!(scrape.errors("project_not_found"), 1.0);
     assert_eq!(bench.cost(), 1);
+}
+
+#[tokio::test]
+async fn a_list_of_projects_that_hangs_keeps_nobody_waiting_who_is_known() {
+    let _clock = StoppedClock::new();
+    let bench = bench(2, 20).await;
+    bench.scrape().await;
+    advance(Duration::from_secs(61)).await;
+    bench
+        .api
+        .add_fault(Fault::new(FaultKind::Silent).at(Route::Projects));
+    let id = bench.ids().remove(0);
+    let fresh = match bench.truth()[&id].as_str() {
+        "NEEDS_AUTH" => "AUTHENTICATED",
+        _ => "NEEDS_AUTH",
+    };
+    bench
+        .api
+        .set_connection(&id, serde_json::json!({"status": fresh}));
+    let scrape = bench.fast_scrape().await;
+    assert_eq!(scrape.statuses(), bench.truth(), "fresh all the same");
+    assert_eq!(scrape.outcome, "fresh");
 }

@@ -106,7 +106,7 @@ async fn one_project_that_is_not_known_is_enough_to_say_nothing() {
         .control
         .truth()
         .into_iter()
-        .map(|connection| connection.project.to_string())
+        .map(|connection| connection.project.clone())
         .collect();
     let project = projects.first().unwrap();
     let fault = Fault::new(FaultKind::HangUp).at(Route::Connections);

@@ -12,7 +12,7 @@ use reqwest::{Client, RequestBuilder, Response};
 use tokio_util::sync::CancellationToken;
 
 /// Longer than anything here takes on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) struct Api {
     pub(crate) control: Control,

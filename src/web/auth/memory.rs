@@ -1,6 +1,7 @@
 //! What is remembered of earlier password checks.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::OnceLock;
 
 use sha2::{Digest as _, Sha256};
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -10,22 +11,28 @@ pub(super) type Key = [u8; 32];
 
 /// Makes keys with a secret of its own, so that neither passwords nor anything
 /// they could be guessed from stay in memory.
+#[derive(Default)]
 pub(super) struct Mixer {
-    secret: [u8; 32],
+    /// Drawn when it is first needed: the first random number of the process
+    /// takes 25 ms of measuring the processor's jitter, which a server without
+    /// passwords should not start with.
+    secret: OnceLock<[u8; 32]>,
 }
 
 impl Mixer {
-    pub(super) fn new() -> Self {
-        let mut secret = [0; 32];
-        aws_lc_rs::default_provider()
-            .secure_random
-            .fill(&mut secret)
-            .expect("the system's random numbers, without which TLS would not work either");
-        Self { secret }
+    fn secret(&self) -> &[u8; 32] {
+        self.secret.get_or_init(|| {
+            let mut secret = [0; 32];
+            aws_lc_rs::default_provider()
+                .secure_random
+                .fill(&mut secret)
+                .expect("the system's random numbers, without which TLS would not work either");
+            secret
+        })
     }
 
     fn mix(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mixed = Sha256::new_with_prefix(self.secret);
+        let mut mixed = Sha256::new_with_prefix(self.secret());
         for part in parts {
             // With the length in front no two lists of parts read alike
             // (CVE-2022-46146 was a cache that joined them with nothing).
@@ -108,7 +115,7 @@ mod tests {
         /// crafted name or password moves the borders.
         #[test]
         fn keys_cannot_be_confused(text in "[a:]{0,12}", first in 0..=12usize, second in 0..=12usize) {
-            let mixer = Mixer::new();
+            let mixer = Mixer::default();
             let split = |at: usize| {
                 text.as_bytes().split_at(at.min(text.len()))
             };

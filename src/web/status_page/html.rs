@@ -37,6 +37,18 @@ impl Html {
         self.raw("</bdi>");
     }
 
+    /// A domain, that rather breaks at a dot than within a word.
+    pub(super) fn domain(&mut self, domain: &str) {
+        self.raw("<bdi>");
+        for (at, part) in domain.split('.').enumerate() {
+            if at > 0 {
+                self.raw(".<wbr>");
+            }
+            self.text(part);
+        }
+        self.raw("</bdi>");
+    }
+
     /// A number with its thousands set apart.
     pub(super) fn count(&mut self, number: usize) {
         self.text(&counted(number));

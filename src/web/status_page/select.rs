@@ -76,7 +76,27 @@ impl<'a> Selected<'a> {
 
 /// Leaves those rows that would be at `start` and the `count - 1` places after
 /// it if all were sorted.
-fn keep_sorted(rows: &mut Vec<Row<'_>>, start: usize, count: usize) {
+fn keep_sorted(rows: &mut Vec<Row<'_>>, mut start: usize, count: usize) {
+    // Most of a large fleet is fine, and most pages show nothing of that: what
+    // cannot be on the page is not compared.
+    let mut sizes = [0; Attention::ALL.len()];
+    for row in &*rows {
+        sizes[row.level as usize] += 1;
+    }
+    let mut before = 0;
+    let shown = sizes.map(|size| {
+        let first = before;
+        before += size;
+        first < start.saturating_add(count) && before > start
+    });
+    let skipped: usize = sizes
+        .iter()
+        .zip(shown)
+        .take_while(|(_, shown)| !shown)
+        .map(|(size, _)| size)
+        .sum();
+    start = start.saturating_sub(skipped);
+    rows.retain(|row| shown[row.level as usize]);
     if start > 0 && start < rows.len() {
         rows.select_nth_unstable_by(start, Row::order);
     }

@@ -112,7 +112,7 @@ fn row(html: &mut Html, now: Timestamp, row: &Row<'_>, columns: Columns) {
         html.raw("</th>");
     }
     html.raw("<td class=\"domain\">");
-    html.name(&connection.labels.domain());
+    html.domain(&connection.labels.domain());
     html.raw("</td><td class=\"words\">");
     html.text(&flow(&connection.flow, now));
     html.raw("</td><td class=\"t\">");
@@ -185,8 +185,9 @@ fn flow(flow: &Flow, now: Timestamp) -> String {
 
 /// The probe of a connection; `None` for an id that `/probe` does not take.
 fn probe_link(id: &str, view: &ScopeView) -> Option<String> {
+    const PAGE: &str = "probe?";
     ConnectionId::parse(id).ok()?;
-    let mut query = form_urlencoded::Serializer::new(String::from("probe?"));
+    let mut query = form_urlencoded::Serializer::for_suffix(PAGE.to_owned(), PAGE.len());
     query.append_pair("target", id);
     for (name, value) in [
         ("account", view.scope.account()),
