@@ -116,9 +116,9 @@ fn collector(base_url: String) -> Collector {
         },
     };
     let settings = collect::Settings {
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         cache: Duration::ZERO,
-        hold: Duration::from_secs(300),
+        hold: Duration::from_mins(5),
         concurrency: 8,
         max_connections: 250_000,
         profile_names: ProfileNameMode::Keep,
@@ -156,7 +156,7 @@ fn benchmarks(criterion: &mut Criterion) {
     let collector = collector(base);
     group.bench_function("snapshot of 10,000 over loopback", |bencher| {
         bencher.iter(|| {
-            let request = collect::Request::everything(Duration::from_secs(60));
+            let request = collect::Request::everything(Duration::from_mins(1));
             let collected = runtime.block_on(collector.collect(request));
             assert!(collected.is_whole(), "the API answers");
             collected

@@ -1,22 +1,27 @@
 //! Puts the rooms together, and owns the order of start and shutdown.
 
+mod reload;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use thiserror::Error;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub use self::reload::Loader;
+use self::reload::Reloader;
 use crate::collect::{self, AccountSettings, Collector};
 use crate::config::web_config::{WebConfig, WebConfigError, WebConfigHandle};
 use crate::config::{Account, Config, ConnectionId, KeySource, ProjectId, Projects, Selection};
 use crate::kernel::{Client, ClientSettings, Http, HttpError, Key, KeyError, Observer, Reread};
-use crate::model::{self, Endpoint, ErrorReason, Field, RetryReason, Timestamp, WaitReason};
+use crate::model::{self, Endpoint, ErrorReason, Field, RetryReason, WaitReason};
 use crate::telemetry::{Build, Telemetry};
 use crate::web::listener::{self, ListenError, Listener};
-use crate::web::routes::{Fixed, Live, Routes};
+use crate::web::routes::{Fixed, Live, Order, Reload, Routes};
 use crate::web::server::{self, Limits};
 
 /// Why the exporter cannot start.
@@ -47,11 +52,13 @@ pub enum StartError {
     System(#[from] io::Error),
 }
 
-/// Serves metrics until SIGTERM or SIGINT.
-pub async fn serve(config: &Config) -> Result<(), StartError> {
+/// Serves metrics until SIGTERM or SIGINT. `loader` reads the configuration
+/// again when there is to be a reload.
+pub async fn serve(config: &Config, loader: Loader) -> Result<(), StartError> {
     let shutdown = CancellationToken::new();
     end_on_signal(shutdown.clone())?;
-    Exporter::start(config).await?.run(shutdown).await;
+    let exporter = Exporter::start(config).await?.reloading(loader);
+    exporter.run(shutdown).await;
     Ok(())
 }
 
@@ -60,26 +67,46 @@ pub struct Exporter {
     listeners: Vec<Listener>,
     routes: Arc<Routes>,
     web_config: WebConfigHandle,
+    upstream: Upstream,
+    hangup: Signal,
+    orders: Option<mpsc::Receiver<Order>>,
+    loader: Option<Loader>,
 }
 
 impl Exporter {
     /// Reads everything and binds, so that whatever is wrong shows here.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let hangup = reload::hangup()?;
         let telemetry = telemetry(config);
         let web_config = WebConfigHandle::new(config.web.config_file.clone())?;
-        let live = live(config, &telemetry)?;
+        let mut upstream = Upstream::default();
+        let live = live(config, &telemetry, &mut upstream, None)?;
         let listeners = listeners(config).await?;
         let fixed = Fixed {
             telemetry_path: config.web.telemetry_path.clone(),
             max_requests: config.web.max_requests,
         };
-        telemetry.config_reloaded(true, Timestamp::from(SystemTime::now()));
-        let routes = Arc::new(Routes::new(live, fixed, telemetry));
+        let (reload, orders) = Reload::new(web_config.clone(), config.web.enable_lifecycle);
+        let routes = Arc::new(Routes::new(live, fixed, telemetry, reload));
         Ok(Self {
             listeners,
             routes,
             web_config,
+            upstream,
+            hangup,
+            orders,
+            loader: None,
         })
+    }
+
+    /// Reads the configuration again with `loader` on SIGHUP and `/-/reload`.
+    /// Without one only the web configuration is read again.
+    #[must_use]
+    pub fn reloading(self, loader: Loader) -> Self {
+        Self {
+            loader: Some(loader),
+            ..self
+        }
     }
 
     /// Where it listens.
@@ -91,6 +118,15 @@ impl Exporter {
     pub async fn run(self, shutdown: CancellationToken) {
         let limits = Limits::default();
         let drain = limits.drain;
+        let reloader = Reloader {
+            loader: self.loader,
+            routes: Arc::clone(&self.routes),
+            web_config: self.web_config.clone(),
+            upstream: self.upstream,
+            hangup: self.hangup,
+            orders: self.orders,
+        };
+        let reloading = tokio::spawn(reloader.run(shutdown.clone()));
         let drained = server::serve(
             self.listeners,
             self.routes,
@@ -99,6 +135,7 @@ impl Exporter {
             shutdown,
         )
         .await;
+        reloading.abort();
         if drained.aborted > 0 {
             tracing::warn!(
                 connections = drained.aborted,
@@ -114,7 +151,8 @@ impl Exporter {
 /// `check-config`: reads everything that serving would read, sends nothing, and
 /// says in one line what was understood.
 pub fn check(config: &Config) -> Result<String, StartError> {
-    collector(config, &telemetry(config))?;
+    let telemetry = telemetry(config);
+    collector(config, &telemetry, &mut Upstream::default(), None)?;
     if let Some(path) = &config.web.config_file {
         WebConfig::load(path)?;
     }
@@ -123,6 +161,10 @@ pub fn check(config: &Config) -> Result<String, StartError> {
 
 /// The exporter's own metrics, for the endpoints that `config` uses.
 pub fn telemetry(config: &Config) -> Telemetry {
+    Telemetry::new(Build::current(), &endpoints(config))
+}
+
+fn endpoints(config: &Config) -> Vec<Endpoint> {
     let mut endpoints = vec![Endpoint::Connections, Endpoint::Connection];
     if config
         .accounts
@@ -142,31 +184,67 @@ pub fn telemetry(config: &Config) -> Telemetry {
             Endpoint::ApiKeys,
         ]);
     }
-    Telemetry::new(Build::current(), &endpoints)
+    endpoints
 }
 
-/// What answers scrapes, as `config` wants it.
-pub fn live(config: &Config, telemetry: &Telemetry) -> Result<Live, StartError> {
+/// The way to the API: kept over a reload that does not change it, so that
+/// open connections and the bound on requests in flight last.
+#[derive(Clone, Default)]
+pub struct Upstream(Option<(ClientSettings, Arc<Http>)>);
+
+impl Upstream {
+    fn http(
+        &mut self,
+        settings: ClientSettings,
+        telemetry: &Telemetry,
+    ) -> Result<Arc<Http>, HttpError> {
+        // What `ca_file` holds may have changed though its path has not.
+        if let Some((before, http)) = &self.0
+            && *before == settings
+            && settings.ca_file.is_none()
+        {
+            return Ok(Arc::clone(http));
+        }
+        let observer = Arc::new(Counting(telemetry.clone()));
+        let http = Arc::new(Http::new(&settings, observer)?);
+        self.0 = Some((settings, Arc::clone(&http)));
+        Ok(http)
+    }
+}
+
+/// What answers scrapes, as `config` wants it; `previous` is what did before.
+pub fn live(
+    config: &Config,
+    telemetry: &Telemetry,
+    upstream: &mut Upstream,
+    previous: Option<&Collector>,
+) -> Result<Live, StartError> {
     Ok(Live {
-        collector: collector(config, telemetry)?,
+        collector: collector(config, telemetry, upstream, previous)?,
         collectors: config.collectors,
         states: config.metrics.states,
         timeout: config.api.timeout,
         timeout_offset: config.web.timeout_offset,
+        cache: config.api.cache,
     })
 }
 
-/// The collector that `config` describes.
-pub fn collector(config: &Config, telemetry: &Telemetry) -> Result<Collector, StartError> {
+/// The collector that `config` describes, in the place of `previous`.
+pub fn collector(
+    config: &Config,
+    telemetry: &Telemetry,
+    upstream: &mut Upstream,
+    previous: Option<&Collector>,
+) -> Result<Collector, StartError> {
     let api = &config.api;
-    let http = Arc::new(Http::new(
-        &ClientSettings {
+    let http = upstream.http(
+        ClientSettings {
             base_url: api.url.as_str().to_owned(),
             concurrency: api.concurrency.get(),
             ca_file: api.ca_file.clone(),
         },
-        Arc::new(Counting(telemetry.clone())),
-    )?);
+        telemetry,
+    )?;
     let settings = Arc::new(collect::Settings {
         timeout: api.timeout,
         cache: api.cache,
@@ -180,7 +258,7 @@ pub fn collector(config: &Config, telemetry: &Telemetry) -> Result<Collector, St
         let client = Client::new(Arc::clone(&http), key(account)?, api.quota_share.get());
         accounts.push((account_settings(account), client));
     }
-    Ok(Collector::new(&settings, accounts))
+    Ok(Collector::succeeding(&settings, accounts, previous))
 }
 
 fn key(account: &Account) -> Result<Key, StartError> {

@@ -9,6 +9,8 @@ mod account;
 mod assemble;
 mod gather;
 mod plan;
+mod probe;
+mod projects;
 mod scope;
 mod walk;
 
@@ -19,6 +21,7 @@ use tokio::time::Instant;
 
 use self::account::Account;
 pub use self::account::{AccountSettings, Projects};
+pub use self::probe::{ProbeError, Probed};
 use crate::kernel::Client;
 use crate::model::{Fleet, ProfileNameMode, ScrapeOutcome, Timestamp};
 
@@ -105,11 +108,42 @@ pub struct Collector {
 impl Collector {
     /// A collector of these accounts. Sends nothing yet.
     pub fn new(settings: &Arc<Settings>, accounts: Vec<(AccountSettings, Client)>) -> Self {
-        let accounts = accounts
-            .into_iter()
-            .map(|(account, client)| Arc::new(Account::new(account, client, Arc::clone(settings))))
-            .collect();
-        Self { accounts }
+        Self::succeeding(settings, accounts, None)
+    }
+
+    /// The same, taking the place of `previous`: an account of the same name
+    /// at the same API goes on with its rate limit, and where its selection
+    /// and what becomes of names are the same too, with what was last seen.
+    /// So a reload while the API fails loses nothing.
+    pub fn succeeding(
+        settings: &Arc<Settings>,
+        accounts: Vec<(AccountSettings, Client)>,
+        previous: Option<&Self>,
+    ) -> Self {
+        let make = |(account, client): (AccountSettings, Client)| {
+            let old = previous
+                .iter()
+                .flat_map(|previous| &previous.accounts)
+                .find(|old| old.name() == account.name.as_deref())
+                .filter(|old| client.is_of_same_api(old.client()));
+            let Some(old) = old else {
+                return Arc::new(Account::new(account, client, Arc::clone(settings)));
+            };
+            let client = client.succeeding(old.client());
+            let account = Account::new(account, client, Arc::clone(settings));
+            account.adopt(old);
+            Arc::new(account)
+        };
+        Self {
+            accounts: accounts.into_iter().map(make).collect(),
+        }
+    }
+
+    fn wanted(&self, request: &Request<'_>) -> impl Iterator<Item = &Arc<Account>> {
+        let named = request.account;
+        self.accounts
+            .iter()
+            .filter(move |account| named.is_none_or(|name| account.name() == Some(name)))
     }
 
     /// The names of the accounts, where the configuration gives them.
@@ -119,11 +153,7 @@ impl Collector {
 
     /// What `request` asks for, by its deadline at the latest.
     pub async fn collect(&self, request: Request<'_>) -> Collected {
-        let wanted = self.accounts.iter().filter(|account| {
-            request
-                .account
-                .is_none_or(|name| account.name() == Some(name))
-        });
+        let wanted = self.wanted(&request);
         let parts = wanted.map(|account| account.collect(request.deadline, request.project));
         let parts = futures_util::future::join_all(parts).await;
         let mut fleet = Fleet::default();
@@ -140,6 +170,11 @@ impl Collector {
             fleet: Arc::new(fleet),
             outcome: overall(&outcomes),
         }
+    }
+
+    /// Whether nobody has asked for anything yet.
+    pub fn is_untouched(&self) -> bool {
+        self.accounts.iter().all(|account| account.is_untouched())
     }
 
     /// What is known without asking: the last snapshots, however old. Never

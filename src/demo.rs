@@ -2,12 +2,13 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use secrecy::SecretString;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{self, Exporter, StartError};
+use crate::app::{self, Exporter, Loader, StartError};
 use crate::cli::{DemoArgs, Flags, SimulateArgs};
 use crate::config::{ConfigError, Simulated, load_demo};
 use crate::simulator::{self, DEFAULT_API_KEY, Options, Simulator};
@@ -41,12 +42,18 @@ pub async fn demo(args: &DemoArgs, flags: &Flags) -> Result<(), DemoError> {
     };
     let simulator = Simulator::bind(&args.listen_address, options).await?;
     let url = simulator.base_url();
-    let simulated = Simulated {
-        url: url.clone(),
-        key: SecretString::from(DEFAULT_API_KEY),
+    let loader: Loader = {
+        let (flags, url) = (flags.clone(), url.clone());
+        Arc::new(move || {
+            let simulated = Simulated {
+                url: url.clone(),
+                key: SecretString::from(DEFAULT_API_KEY),
+            };
+            load_demo(&flags, simulated)
+        })
     };
-    let config = load_demo(flags, simulated)?;
-    let exporter = Exporter::start(&config).await?;
+    let config = loader()?;
+    let exporter = Exporter::start(&config).await?.reloading(loader);
     let shutdown = CancellationToken::new();
     app::end_on_signal(shutdown.clone())?;
     let world = tokio::spawn(simulator.run(shutdown.clone()));

@@ -13,6 +13,7 @@ mod registry;
 mod render;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus::proto::MetricFamily;
 
@@ -49,6 +50,19 @@ pub fn stream(
     options: Options,
 ) -> ExpositionBody {
     ExpositionBody::new(fleet, own, now, options)
+}
+
+/// The answer to a probe: what [`stream`] would say of the one connection in
+/// `fleet`, and `probe_success` and `probe_duration_seconds`, without what is
+/// about scopes, accounts and the exporter.
+pub fn stream_probe(
+    fleet: Arc<Fleet>,
+    success: bool,
+    took: Duration,
+    now: Timestamp,
+    options: Options,
+) -> ExpositionBody {
+    ExpositionBody::of_probe(fleet, probe_families(success, took), now, options)
 }
 
 /// The same bytes as [`stream`], at once.

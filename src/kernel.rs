@@ -5,7 +5,9 @@
 //! [`Observer`]. Nothing but `GET` can be sent from here.
 
 mod client;
+mod deadline;
 mod error;
+mod http;
 mod key;
 mod observer;
 mod paging;
@@ -13,8 +15,10 @@ mod rate;
 mod retry;
 mod wire;
 
-pub use client::{Answer, Client, ClientSettings, Deadline, Http, HttpError, Query};
+pub use client::{Answer, Client, Query};
+pub use deadline::Deadline;
 pub use error::{Error, Problem};
+pub use http::{ClientSettings, Http, HttpError};
 pub use key::{Key, KeyError, Reread};
 pub use observer::{NoObserver, Observer};
 pub use paging::{Page, PageError, PageHeaders, next_page};

@@ -16,6 +16,7 @@
 //! - [`web`]: the bounded server and what it answers; never imports [`kernel`].
 //! - [`config`], [`cli`], [`logging`]: what the user said.
 //! - [`simulator`]: a second reading of the same API; never imports [`kernel`].
+//! - [`assets`]: dashboards, rules and runbooks, carried by the binary.
 //! - [`app`], [`once`], [`demo`]: the commands, put together.
 //!
 //! # Invariants
@@ -27,6 +28,7 @@
 //! - What could log somebody in is never read into the [`model`].
 
 pub mod app;
+pub mod assets;
 pub mod cli;
 pub mod collect;
 pub mod config;

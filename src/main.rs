@@ -3,10 +3,11 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use kernel_auth_exporter::cli::{self, Command, Stop};
+use kernel_auth_exporter::cli::{self, AssetsArgs, Command, Stop};
 use kernel_auth_exporter::config::{self, ConfigError, process_env};
-use kernel_auth_exporter::{app, demo, logging, once};
+use kernel_auth_exporter::{app, assets, demo, logging, once};
 
 fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
@@ -25,7 +26,10 @@ fn main() -> ExitCode {
     let flags = cli.flags;
     let code = match cli.command {
         None => match config::load(&flags, &process_env) {
-            Ok(config) => finish(runtime.block_on(app::serve(&config))),
+            Ok(config) => {
+                let loader = Arc::new(move || config::load(&flags, &process_env));
+                finish(runtime.block_on(app::serve(&config, loader)))
+            }
             Err(error) => refuse(&error),
         },
         Some(Command::CheckConfig(_)) => match config::load(&flags, &process_env) {
@@ -47,11 +51,20 @@ fn main() -> ExitCode {
         },
         Some(Command::Demo(args)) => finish(runtime.block_on(demo::demo(&args, &flags))),
         Some(Command::Simulate(args)) => finish(runtime.block_on(demo::simulate(&args))),
-        Some(Command::Assets(_)) => complain("not wired", 1),
+        Some(Command::Assets(args)) => write_assets(&args),
     };
     // A task that is stuck in a system call does not keep the program.
     runtime.shutdown_background();
     code
+}
+
+fn write_assets(args: &AssetsArgs) -> ExitCode {
+    let (mut out, mut hints) = (io::stdout().lock(), io::stderr().lock());
+    match assets::run(&args.dir, &args.options(), &mut out, &mut hints) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error @ assets::Error::Options(_)) => complain(&format!("error: {error}"), 2),
+        Err(error) => complain(&format!("error: {error}"), 1),
+    }
 }
 
 fn finish(result: Result<(), impl Display>) -> ExitCode {

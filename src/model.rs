@@ -11,6 +11,7 @@ mod labels;
 mod snapshot;
 mod time;
 mod values;
+mod words;
 
 pub use api::{
     Collector, CollectorSet, Endpoint, ErrorReason, Field, ProfileNameMode, RetryReason,
@@ -25,3 +26,4 @@ pub use values::{
     AuthStatus, CredentialKind, ErrorCode, FlowStatus, FlowStep, FlowType, HealthCheckUnavailable,
     ReauthReason,
 };
+pub use words::{plain_words, relogin_words, span_words};

@@ -41,7 +41,7 @@ pub async fn run(
     output: Option<&Path>,
 ) -> Result<bool, OnceError> {
     let telemetry = app::telemetry(config);
-    let live = app::live(config, &telemetry)?;
+    let live = app::live(config, &telemetry, &mut app::Upstream::default(), None)?;
     let begun = tokio::time::Instant::now();
     let collected = live
         .collector

@@ -99,18 +99,23 @@ impl Telemetry {
         build_info
             .with_label_values(&[build.version, build.revision, build.rustversion])
             .set(1.0);
-        telemetry.start_at_zero(endpoints);
+        telemetry.start_at_zero();
+        telemetry.expect_endpoints(endpoints);
         telemetry.register(build_info);
         telemetry
     }
 
-    fn start_at_zero(&self, endpoints: &[Endpoint]) {
+    /// Has the series of these endpoints, at 0 where they are new.
+    pub fn expect_endpoints(&self, endpoints: &[Endpoint]) {
         for endpoint in endpoints {
             self.durations.with_label_values(&[endpoint.as_str()]);
             for code in codes() {
                 self.requests.with_label_values(&[endpoint.as_str(), code]);
             }
         }
+    }
+
+    fn start_at_zero(&self) {
         touch(&self.errors, ErrorReason::LABELS);
         touch(&self.retries, RetryReason::LABELS);
         touch(&self.waits, WaitReason::LABELS);

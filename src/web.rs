@@ -4,8 +4,10 @@
 //! keeps strangers from costing more than a bounded amount.
 
 pub mod auth;
-mod landing;
+mod discovery;
 pub mod listener;
+mod probe;
 pub mod routes;
 pub mod server;
+mod status_page;
 pub mod tls;

@@ -12,7 +12,7 @@ use kernel_auth_exporter::simulator::{
 };
 use serde_json::{Value, json};
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 fn start() -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(1_763_800_000_250)
@@ -178,7 +178,7 @@ async fn the_same_seed_makes_the_same_world_however_time_is_cut() {
 async fn a_stale_flow_is_swept_later() {
     let control = fleet(60).await;
     let stale = control.truth().into_iter().find(is_stale).unwrap();
-    control.advance(Duration::from_secs(360));
+    control.advance(Duration::from_mins(6));
     let swept = control.connection(&stale.id).unwrap();
     assert_eq!(swept.flow_expires_at, stale.flow_expires_at);
     assert_eq!(swept.flow_status.as_deref(), Some("EXPIRED"));
@@ -197,7 +197,7 @@ async fn life_goes_on_and_every_value_is_met_again() {
     // Past the first day nothing is left of how it began.
     control.advance(48 * HOUR);
     for _ in 0..2 * 24 * 4 {
-        control.advance(Duration::from_secs(900));
+        control.advance(Duration::from_mins(15));
         let fleet = control.truth();
         for member in [
             "status",

@@ -4,26 +4,18 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use super::probe::Probes;
 use super::scope::{Part, ScopeCollector};
-use super::{Selection, Settings};
-use crate::kernel::{
-    Client, Error, Page, PageHeaders, Problem, Project, Query, Unknown, next_page,
-};
-use crate::model::{AccountView, Endpoint, Scope, ScopeView, ScrapeOutcome, Timestamp};
+use super::{Selection, Settings, projects};
+use crate::kernel::{Client, Unknown};
+use crate::model::{AccountView, Scope, ScopeView, ScrapeOutcome, Timestamp};
 
 /// How long a list of projects is good for. A project that answers that it is
 /// gone has it read again at once.
-const PROJECTS_AGE: Duration = Duration::from_secs(60);
-
-/// Projects that are followed, and pages of their list.
-const MAX_PROJECTS: usize = 10_000;
-const MAX_PROJECT_PAGES: usize = 200;
-
-/// The largest page of projects that is accepted.
-const MAX_BODY: usize = 4 * 1024 * 1024;
+const PROJECTS_AGE: Duration = Duration::from_mins(1);
 
 /// Unknown values that are logged, once each.
 const MAX_TOLD: usize = 256;
@@ -58,19 +50,34 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    fn told(&self) -> MutexGuard<'_, HashSet<Unknown>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts values that this build does not know, and logs each once.
     pub(super) fn tell_unknown(&self, unknown: &[Unknown]) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told();
         for value in unknown {
             self.client.observer().unknown_value(value.field);
             if told.len() < MAX_TOLD && told.insert(value.clone()) {
                 tracing::warn!(
                     field = %value.field,
-                    value = ?value.value,
+                    value = shown(&value.value),
                     "the API sent a value that this version does not know; is there a newer one?"
                 );
             }
         }
+    }
+}
+
+/// A value that may be logged: an enum's, a code, a time. Anything else, such
+/// as a sentence or a URL, may be what nobody should read.
+fn shown(value: &str) -> &str {
+    let of_a_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:+".contains(&byte);
+    if value.bytes().all(of_a_word) {
+        value
+    } else {
+        "(not shown: not a word)"
     }
 }
 
@@ -79,8 +86,7 @@ pub(super) struct Account {
     settings: AccountSettings,
     shared: Arc<Shared>,
     state: Mutex<State>,
-    /// Held while the list of projects is read: once for all scrapes.
-    listing: AsyncMutex<()>,
+    probes: Probes,
 }
 
 #[derive(Default)]
@@ -90,11 +96,33 @@ struct State {
     listed_at: Option<Instant>,
     /// The last try failed.
     listing_failed: bool,
+    /// Closed once the list was read, or could not be.
+    listing: Option<watch::Receiver<()>>,
+}
+
+/// What one scrape goes by.
+struct Scrape {
+    arrived: Instant,
+    deadline: Instant,
+    /// What a collection may take that it starts.
+    span: Duration,
+    /// Begun with the first request.
+    epoch: Option<u64>,
+}
+
+fn is_running(flight: &watch::Receiver<()>) -> bool {
+    flight.has_changed().is_ok()
+}
+
+/// Waits until it is over, but not beyond `deadline`.
+async fn over(mut flight: watch::Receiver<()>, deadline: Instant) {
+    // Nothing is ever sent: the channel closes at the end.
+    let _ = timeout_at(deadline, flight.changed()).await;
 }
 
 /// What an account adds to a scrape.
-pub(super) struct Contribution<'a> {
-    pub(super) account: &'a Account,
+pub(super) struct Contribution {
+    pub(super) account: Arc<Account>,
     pub(super) scopes: Vec<(ScopeView, ScrapeOutcome)>,
 }
 
@@ -109,7 +137,7 @@ impl Account {
             settings,
             shared,
             state: Mutex::default(),
-            listing: AsyncMutex::default(),
+            probes: Probes::default(),
         };
         let fixed: Vec<Option<Box<str>>> = match &account.settings.projects {
             Projects::Unscoped => vec![None],
@@ -124,51 +152,160 @@ impl Account {
         self.settings.name.as_deref()
     }
 
+    pub(super) fn client(&self) -> &Client {
+        &self.shared.client
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    pub(super) fn probes(&self) -> &Probes {
+        &self.probes
+    }
+
+    pub(super) fn tell_unknown(&self, unknown: &[Unknown]) {
+        self.shared.tell_unknown(unknown);
+    }
+
+    /// Whether no collection has ended yet.
+    pub(super) fn is_untouched(&self) -> bool {
+        let state = self.state();
+        let mut scopes = state.scopes.values();
+        scopes.all(|scope| scope.is_untouched())
+            && state.listed_at.is_none()
+            && !state.listing_failed
+    }
+
+    /// Takes over what `old` knows, where it is the same that this would know.
+    pub(super) fn adopt(&self, old: &Self) {
+        let before = old.shared.told().clone();
+        self.shared.told().extend(before);
+        let same = self.settings.selection == old.settings.selection
+            && self.shared.settings.profile_names == old.shared.settings.profile_names;
+        if !same {
+            return;
+        }
+        if self.lists_projects() && old.lists_projects() {
+            let (projects, listed_at, listing_failed) = {
+                let old = old.state();
+                let projects = old.scopes.keys().cloned().collect();
+                (projects, old.listed_at, old.listing_failed)
+            };
+            self.follow(projects);
+            let mut state = self.state();
+            state.listed_at = listed_at;
+            state.listing_failed = listing_failed;
+        }
+        let before: BTreeMap<_, _> = old.state().scopes.clone();
+        for (project, scope) in &self.state().scopes {
+            if let Some(before) = before.get(project) {
+                scope.adopt(before);
+            }
+        }
+    }
+
+    /// Its scopes, as far as they are known.
+    pub(super) fn scopes(&self) -> Vec<Arc<ScopeCollector>> {
+        self.state().scopes.values().cloned().collect()
+    }
+
+    /// Whether its projects are those that the API names.
+    pub(super) fn lists_projects(&self) -> bool {
+        self.settings.projects == Projects::All
+    }
+
+    /// Has the projects that the API names, by `deadline` if at all.
+    pub(super) async fn follow_projects(self: &Arc<Self>, deadline: Instant) {
+        let span = self.span(Instant::now(), deadline);
+        if let Some(listing) = self.listing(span, &mut None, deadline).await {
+            over(listing, deadline).await;
+        }
+    }
+
     /// What a scrape shows of this account, by `deadline` at the latest.
     pub(super) async fn collect(
-        &self,
+        self: &Arc<Self>,
         deadline: Instant,
         project: Option<&str>,
-    ) -> Contribution<'_> {
+    ) -> Contribution {
         let arrived = Instant::now();
-        let span = deadline
-            .saturating_duration_since(arrived)
-            .max(self.shared.settings.timeout);
-        let mut epoch = None;
-        // A list that is not there in time is failure enough to show.
-        let _ = timeout_at(deadline, self.list_projects(span, &mut epoch)).await;
-        let wanted: Vec<_> = self
-            .state()
-            .scopes
-            .values()
-            .filter(|scope| project.is_none_or(|id| scope.scope().project() == Some(id)))
-            .cloned()
+        let span = self.span(arrived, deadline);
+        let mut scrape = Scrape {
+            arrived,
+            deadline,
+            span,
+            epoch: None,
+        };
+        // The projects that are known do not wait for the list of them.
+        let listing = self.listing(span, &mut scrape.epoch, deadline).await;
+        let wanted = |scope: &Arc<ScopeCollector>| {
+            project.is_none_or(|id| scope.scope().project() == Some(id))
+        };
+        let known: Vec<_> = self
+            .scopes()
+            .into_iter()
+            .filter(|scope| wanted(scope) && (listing.is_none() || !scope.is_gone()))
             .collect();
-        let parts: Vec<_> = wanted.iter().map(|scope| scope.part()).collect();
-        if epoch.is_none() && parts.iter().any(|part| matches!(part, Part::Start)) {
-            epoch = timeout_at(deadline, self.shared.client.begin_epoch())
-                .await
-                .ok();
-        }
-        let under_way = wanted.into_iter().zip(parts).map(|(scope, part)| {
-            let (flight, outcome) = match (part, epoch) {
-                (Part::Ready(outcome), _) => (None, outcome),
-                (Part::Join(flight), _) => (Some(flight), ScrapeOutcome::Shared),
-                (Part::Start, Some(epoch)) => {
-                    (Some(scope.start(epoch, span)), ScrapeOutcome::Fresh)
-                }
-                (Part::Start, None) => (None, ScrapeOutcome::Held),
-            };
-            Self::finish(scope, flight, outcome, arrived, deadline)
-        });
-        let mut scopes = futures_util::future::join_all(under_way).await;
+        let mut scopes = match listing {
+            None => self.collect_scopes(known, &mut scrape).await,
+            Some(listing) => {
+                let (mut scopes, ()) = tokio::join!(
+                    self.collect_scopes(known.clone(), &mut scrape),
+                    over(listing, deadline)
+                );
+                let now = self.scopes();
+                let is_there = |scope: &Scope| now.iter().any(|other| other.scope() == scope);
+                scopes.retain(|(view, _)| is_there(&view.scope));
+                let is_new = |scope: &Arc<ScopeCollector>| {
+                    !known.iter().any(|other| Arc::ptr_eq(other, scope))
+                };
+                let new = now
+                    .iter()
+                    .filter(|scope| wanted(scope) && is_new(scope))
+                    .cloned();
+                scopes.extend(self.collect_scopes(new.collect(), &mut scrape).await);
+                scopes
+            }
+        };
+        scopes.sort_by(|(a, _), (b, _)| a.scope.project().cmp(&b.scope.project()));
         if project.is_none() && self.projects_are_unknown() {
             scopes.push((self.unknown_projects(), ScrapeOutcome::Empty));
         }
         Contribution {
-            account: self,
+            account: Arc::clone(self),
             scopes,
         }
+    }
+
+    /// What a collection may take that is started for a scrape until `deadline`.
+    fn span(&self, now: Instant, deadline: Instant) -> Duration {
+        let left = deadline.saturating_duration_since(now);
+        left.max(self.shared.settings.timeout)
+    }
+
+    async fn collect_scopes(
+        &self,
+        scopes: Vec<Arc<ScopeCollector>>,
+        scrape: &mut Scrape,
+    ) -> Vec<(ScopeView, ScrapeOutcome)> {
+        let parts: Vec<_> = scopes.iter().map(|scope| scope.part()).collect();
+        if scrape.epoch.is_none() && parts.iter().any(|part| matches!(part, Part::Start)) {
+            let begun = timeout_at(scrape.deadline, self.shared.client.begin_epoch()).await;
+            scrape.epoch = begun.ok();
+        }
+        let under_way = scopes.into_iter().zip(parts).map(|(scope, part)| {
+            let (flight, outcome) = match (part, scrape.epoch) {
+                (Part::Ready(outcome), _) => (None, outcome),
+                (Part::Join(flight), _) => (Some(flight), ScrapeOutcome::Shared),
+                (Part::Start, Some(epoch)) => {
+                    (Some(scope.start(epoch, scrape.span)), ScrapeOutcome::Fresh)
+                }
+                (Part::Start, None) => (None, ScrapeOutcome::Held),
+            };
+            Self::finish(scope, flight, outcome, scrape.arrived, scrape.deadline)
+        });
+        futures_util::future::join_all(under_way).await
     }
 
     async fn finish(
@@ -227,18 +364,44 @@ impl Account {
         }
     }
 
-    /// Reads the list of projects where it is followed and not fresh.
-    async fn list_projects(&self, span: Duration, epoch: &mut Option<u64>) {
-        if self.settings.projects != Projects::All || self.projects_are_fresh() {
-            return;
+    /// The reading of the list of projects that is under way, or is started
+    /// because the list is followed and not fresh. It goes on when the scrape
+    /// that started it does not wait any longer.
+    async fn listing(
+        self: &Arc<Self>,
+        span: Duration,
+        epoch: &mut Option<u64>,
+        deadline: Instant,
+    ) -> Option<watch::Receiver<()>> {
+        if !self.lists_projects() || self.projects_are_fresh() {
+            return None;
         }
-        let _only_one = self.listing.lock().await;
-        if self.projects_are_fresh() {
-            return;
+        if let Some(running) = self.running_listing() {
+            return Some(running);
         }
-        let begun = self.shared.client.begin_epoch().await;
+        let begun = timeout_at(deadline, self.shared.client.begin_epoch()).await;
+        let begun = begun.ok()?;
         *epoch = Some(begun);
-        match self.fetch_projects(begun, span).await {
+        let mut state = self.state();
+        if let Some(running) = state.listing.clone().filter(is_running) {
+            return Some(running);
+        }
+        let (done, running) = watch::channel(());
+        state.listing = Some(running.clone());
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            this.list_projects(begun, span).await;
+            drop(done);
+        });
+        Some(running)
+    }
+
+    fn running_listing(&self) -> Option<watch::Receiver<()>> {
+        self.state().listing.clone().filter(is_running)
+    }
+
+    async fn list_projects(&self, epoch: u64, span: Duration) {
+        match projects::fetch(&self.shared.client, epoch, span).await {
             Ok(projects) => {
                 let active = projects.into_iter().filter(|project| project.active);
                 self.follow(active.map(|project| Some(project.id)).collect());
@@ -266,38 +429,6 @@ impl Account {
             && state
                 .listed_at
                 .is_some_and(|at| at.elapsed() < PROJECTS_AGE)
-    }
-
-    async fn fetch_projects(&self, epoch: u64, span: Duration) -> Result<Vec<Project>, Error> {
-        let client = &self.shared.client;
-        let deadline = client.deadline(epoch, span, false);
-        let mut projects: Vec<Project> = Vec::new();
-        let mut offset = 0;
-        let fail = |problem| {
-            let error = Error::new(Endpoint::Projects, problem);
-            client.observer().error(error.reason());
-            error
-        };
-        for _ in 0..MAX_PROJECT_PAGES {
-            let path = format!("/org/projects?limit=100&offset={offset}");
-            let query = Query {
-                endpoint: Endpoint::Projects,
-                path: &path,
-                project: None,
-                max_body: MAX_BODY,
-            };
-            let answer = client.get(query, &deadline, Project::list).await?;
-            projects.extend(answer.value);
-            match next_page(offset, PageHeaders::read(&answer.headers)) {
-                Ok(Page::Last) => return Ok(projects),
-                Ok(Page::Next(next)) if projects.len() < MAX_PROJECTS => offset = next,
-                Ok(Page::Next(_)) => break,
-                Err(error) => return Err(fail(Problem::Paging(error))),
-            }
-        }
-        Err(fail(Problem::TooManyPages {
-            limit: MAX_PROJECT_PAGES,
-        }))
     }
 
     /// Has a collector for each of these projects and for no other.

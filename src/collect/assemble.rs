@@ -7,18 +7,11 @@ use tokio::time::Instant;
 
 use super::Selection;
 use super::gather::Gathered;
-use crate::model::{Connection, Found, Snapshot, Timestamp};
+use crate::model::{Connection, Found, Snapshot};
 
-/// When a row that is shown without being fresh was last seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct LastSeen {
-    pub(super) at: Instant,
-    pub(super) wall: Timestamp,
-}
-
-/// Rows kept from before because their own answer could not be read or had,
-/// by escaped id.
-pub(super) type Kept = HashMap<Box<str>, LastSeen>;
+/// Rows kept from before because their own answer could not be read or had: by
+/// escaped id, when they were last seen.
+pub(super) type Kept = HashMap<Box<str>, Instant>;
 
 /// A snapshot in the making.
 #[derive(Debug)]
@@ -32,7 +25,8 @@ pub(super) struct Assembled {
 /// What the last collection left, while it may still be shown.
 pub(super) struct Before<'a> {
     pub(super) snapshot: &'a Snapshot,
-    pub(super) seen: LastSeen,
+    /// When it was taken.
+    pub(super) at: Instant,
     pub(super) kept: &'a Kept,
 }
 
@@ -93,8 +87,8 @@ pub(super) fn assemble(
             let id = row.labels.id();
             let escaped = row.labels.escaped_id();
             if unread.contains(&*id) {
-                let seen = before.kept.get(escaped).copied().unwrap_or(before.seen);
-                if may_keep(seen.at) {
+                let seen = before.kept.get(escaped).copied().unwrap_or(before.at);
+                if may_keep(seen) {
                     kept.insert(escaped.into(), seen);
                     old.push(row.clone());
                 }
@@ -134,16 +128,16 @@ fn found(
         .flat_map(|before| &before.snapshot.found)
         .map(|entry| (&*entry.id, entry.found))
         .collect();
-    let state = |id: &Box<str>| {
-        if gone.contains(&**id) {
+    let state = |id: &str| {
+        if gone.contains(id) {
             Some(false)
-        } else if unread.contains(&**id) || unasked.contains(id) {
-            known.get(&**id).copied()
-        } else if here.contains(&**id) {
+        } else if unread.contains(id) || unasked.contains(id) {
+            known.get(id).copied()
+        } else if here.contains(id) {
             Some(true)
         } else {
             // Absent from the list, and known to be gone from before.
-            known.get(&**id).copied().filter(|found| !found)
+            known.get(id).copied().filter(|found| !found)
         }
     };
     ids.iter()

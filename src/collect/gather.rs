@@ -19,6 +19,10 @@ const MAX_BODY: usize = 1024 * 1024;
 /// has a bad hour, and each failure has cost three tries.
 const FAILURES: usize = 3;
 
+/// So many ids are tried before the first answer, where what is wrong may be
+/// theirs alone.
+const DOUBTS: usize = 2;
+
 /// Everything in a path segment but RFC 3986's unreserved characters. The dot
 /// too: `..` would be taken for the parent.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -112,7 +116,11 @@ impl Gathering<'_> {
                     .iter()
                     .map(|row| row.labels.id().into_owned())
                     .collect();
-                let rest: Vec<_> = ids.iter().filter(|id| !have.contains(&***id)).collect();
+                let rest: Vec<&str> = ids
+                    .iter()
+                    .map(|id| &**id)
+                    .filter(|id| !have.contains(*id))
+                    .collect();
                 self.by_id(&rest, gathered).await
             }
         }
@@ -223,64 +231,48 @@ impl Gathering<'_> {
 
     /// Asks for each of `ids` by itself. A refused key fails the collection; a
     /// single connection that cannot be had does not.
-    pub(super) async fn by_id(
-        &self,
-        ids: &[&Box<str>],
-        gathered: &mut Gathered,
-    ) -> Result<(), Error> {
-        let Some((first, rest)) = ids.split_first() else {
-            return Ok(());
-        };
-        let answer = self.fetch(first).await;
-        if let (_, Err(error)) = &answer
-            && !error.is_not_found()
-        {
-            return Err(error.clone());
-        }
-        self.take(answer, gathered)?;
-        let mut waiting = rest.iter();
-        let mut under_way = FuturesUnordered::new();
+    pub(super) async fn by_id(&self, ids: &[&str], gathered: &mut Gathered) -> Result<(), Error> {
+        let mut waiting = ids.iter();
         let mut answered = HashSet::new();
+        // One after the other until the first answer: whatever is wrong with
+        // the key or the API then costs little.
+        let mut doubt = None;
+        for id in waiting.by_ref() {
+            let (_, answer) = self.fetch(id).await;
+            let failed = match &answer {
+                Err(error) if !error.is_not_found() => Some(error.clone()),
+                _ => None,
+            };
+            take(id, answer, gathered)?;
+            answered.insert(*id);
+            doubt = failed;
+            match &doubt {
+                Some(error) if error.is_about_one() && answered.len() < DOUBTS => {}
+                _ => break,
+            }
+        }
+        if let Some(error) = doubt {
+            return Err(error);
+        }
+        let mut under_way = FuturesUnordered::new();
         loop {
             while under_way.len() < self.settings.concurrency
                 && let Some(id) = waiting.next()
             {
                 under_way.push(self.fetch(id));
             }
-            let Some(answer) = under_way.next().await else {
+            let Some((id, answer)) = under_way.next().await else {
                 break;
             };
-            answered.insert(answer.0);
-            self.take(answer, gathered)?;
+            answered.insert(id);
+            take(id, answer, gathered)?;
             if gathered.failed.len() >= FAILURES {
                 break;
             }
         }
         drop(under_way);
-        let unasked = rest.iter().filter(|id| !answered.contains(&****id));
-        gathered.failed.extend(unasked.map(|id| (**id).clone()));
-        Ok(())
-    }
-
-    fn take(
-        &self,
-        (id, answer): (&str, Result<Listing, Error>),
-        gathered: &mut Gathered,
-    ) -> Result<(), Error> {
-        match answer {
-            Ok(listing) => {
-                // An answer about another connection says nothing of this one.
-                let other = |row: &Connection| row.labels.id() != id;
-                if listing.connections.iter().any(other) {
-                    gathered.malformed.push(Some(id.into()));
-                } else {
-                    gathered.add(listing);
-                }
-            }
-            Err(error) if error.is_not_found() => gathered.gone.push(id.into()),
-            Err(error) if error.is_denied() => return Err(error),
-            Err(error) => gathered.fail(id, error),
-        }
+        let unasked = ids.iter().filter(|id| !answered.contains(*id));
+        gathered.failed.extend(unasked.map(|id| Box::from(*id)));
         Ok(())
     }
 
@@ -306,6 +298,25 @@ impl Gathering<'_> {
             filter: self.filter,
         }
     }
+}
+
+/// Sorts one answer into what was gathered.
+fn take(id: &str, answer: Result<Listing, Error>, gathered: &mut Gathered) -> Result<(), Error> {
+    match answer {
+        Ok(listing) => {
+            // An answer about another connection says nothing of this one.
+            let other = |row: &Connection| row.labels.id() != id;
+            if listing.connections.iter().any(other) {
+                gathered.malformed.push(Some(id.into()));
+            } else {
+                gathered.add(listing);
+            }
+        }
+        Err(error) if error.is_not_found() => gathered.gone.push(id.into()),
+        Err(error) if error.is_denied() => return Err(error),
+        Err(error) => gathered.fail(id, error),
+    }
+    Ok(())
 }
 
 /// `id` as one segment of a path. No encoding keeps `.` and `..` from being

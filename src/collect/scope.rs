@@ -8,12 +8,15 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::account::Shared;
-use super::assemble::{self, Assembled, Before, Kept, LastSeen};
+use super::assemble::{self, Assembled, Before, Kept};
 use super::gather::{Gathered, Gathering};
 use super::plan::{Knowledge, choose};
 use super::{MISSING_PER_COLLECTION, Selection};
-use crate::kernel::{Error, Filter};
-use crate::model::{ErrorReason, Scope, ScopeView, ScrapeOutcome, Snapshot, Timestamp, WaitReason};
+use crate::kernel::{Deadline, Error, Filter};
+use crate::model::{
+    ErrorReason, Scope, ScopeView, ScrapeOutcome, Snapshot, Timestamp, WaitReason, bound_label,
+    escape_label_into,
+};
 
 /// How many collections go on one page after the other once the pages were not
 /// where they should be.
@@ -21,7 +24,7 @@ const DISTRUST: u64 = 20;
 
 /// How long beyond `--kernel.hold` a snapshot is served that is old only
 /// because the quota had nothing left: the quota is per minute.
-const QUOTA_PATIENCE: Duration = Duration::from_secs(60);
+const QUOTA_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Collects one scope.
 pub(super) struct ScopeCollector {
@@ -34,7 +37,7 @@ pub(super) struct ScopeCollector {
     flight: Mutex<Option<watch::Receiver<()>>>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     held: Option<Held>,
     /// Whether the last collection came whole; `None` before the first one.
@@ -92,6 +95,50 @@ impl ScopeCollector {
         &self.scope
     }
 
+    pub(super) fn shared_scope(&self) -> Arc<Scope> {
+        Arc::clone(&self.scope)
+    }
+
+    pub(super) fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// Whether the last snapshot has this connection.
+    pub(super) fn knows(&self, id: &str) -> bool {
+        let view = self.last();
+        let mut escaped = String::with_capacity(id.len());
+        escape_label_into(&mut escaped, &bound_label(id));
+        view.snapshot.is_some_and(|snapshot| {
+            let rows = &snapshot.connections;
+            rows.binary_search_by(|row| row.labels.escaped_id().cmp(&escaped))
+                .is_ok()
+        })
+    }
+
+    /// Whether no collection has ended yet.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.state().up.is_none()
+    }
+
+    /// Goes on with what `old`, the same scope, has seen.
+    pub(super) fn adopt(&self, old: &Self) {
+        let before = old.state().clone();
+        *self.state() = before;
+    }
+
+    /// What fetches a part of this scope.
+    pub(super) fn gathering<'a>(&'a self, deadline: &'a Deadline) -> Gathering<'a> {
+        Gathering {
+            client: &self.shared.client,
+            settings: &self.shared.settings,
+            scope: &self.scope,
+            selection: &self.selection,
+            filter: &self.filter,
+            deadline,
+            one_by_one: true,
+        }
+    }
+
     /// Decides what a scrape does here, without waiting.
     pub(super) fn part(&self) -> Part {
         if let Some(flight) = self.flight() {
@@ -128,7 +175,14 @@ impl ScopeCollector {
         *flight = Some(running.clone());
         let this = Arc::clone(self);
         tokio::spawn(async move {
-            this.run(epoch, span).await;
+            let collection = Arc::clone(&this);
+            let ended = tokio::spawn(async move { collection.run(epoch, span).await }).await;
+            if ended.is_err() {
+                // The panic itself is on stderr. What was seen before is all
+                // that there is, and it must not look as if it were fresh.
+                this.state().up = Some(false);
+                tracing::error!("a collection broke off; this is a defect, please report it");
+            }
             drop(over);
         });
         running
@@ -244,13 +298,9 @@ impl ScopeCollector {
             Err(error) => return self.failed(known, &error),
         };
         assemble::sort_and_deduplicate(&mut gathered.connections);
-        let seen = before.as_ref().map(|held| {
-            let wall = held.snapshot.fetched_at;
-            (held, LastSeen { at: held.at, wall })
-        });
-        let before = seen.as_ref().map(|(held, seen)| Before {
+        let before = before.as_ref().map(|held| Before {
             snapshot: &held.snapshot,
-            seen: *seen,
+            at: held.at,
             kept: &kept,
         });
         let unasked = self
@@ -291,8 +341,9 @@ impl ScopeCollector {
                 .flat_map(|before| {
                     assemble::missing(&before.snapshot.connections, &gathered.connections)
                 })
-                .map(|row| row.labels.id().into())
-                .filter(|id: &Box<str>| !unread.contains(&**id))
+                .map(|row| row.labels.id().into_owned())
+                .filter(|id: &String| !unread.contains(id.as_str()))
+                .map(Into::into)
                 .collect(),
             Selection::Ids(ids) => {
                 let here: HashSet<_> = gathered
@@ -320,8 +371,9 @@ impl ScopeCollector {
         // Going around, so that those that the list forgets again and again do
         // not keep the others from their turn.
         let start = cursor % missing.len();
-        let turn: Vec<_> = missing
+        let turn: Vec<&str> = missing
             .iter()
+            .map(|id| &**id)
             .cycle()
             .skip(start)
             .take(missing.len())
@@ -334,12 +386,12 @@ impl ScopeCollector {
         );
         if let Err(error) = gathering.by_id(now, gathered).await {
             // The list came whole; these rows alone are not known.
-            gathered.failed.extend(now.iter().map(|id| (**id).clone()));
+            gathered.failed.extend(now.iter().map(|id| Box::from(*id)));
             gathered.failure.get_or_insert(error);
         }
         assemble::sort_and_deduplicate(&mut gathered.connections);
         self.state().missing_cursor = start + now.len();
-        later.iter().map(|id| (**id).clone()).collect()
+        later.iter().map(|id| Box::from(*id)).collect()
     }
 
     fn failed(&self, known: Knowledge, error: &Error) {
@@ -373,10 +425,8 @@ impl ScopeCollector {
         }
         self.shared.tell_unknown(&gathered.unknown);
         let whole = gathered.malformed.is_empty() && gathered.failed.is_empty();
-        let oldest = assembled.kept.values().map(|seen| seen.wall).min();
-        let now = Timestamp::from(SystemTime::now());
         let snapshot = Snapshot {
-            fetched_at: oldest.unwrap_or(now),
+            fetched_at: Timestamp::from(SystemTime::now()),
             clock: self.shared.client.clock().unwrap_or_default(),
             connections: assembled.connections,
             found: assembled.found,

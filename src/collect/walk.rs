@@ -169,16 +169,15 @@ impl Progress<'_> {
         if self.walk.one_by_one || rows == 0 || second > MAX_STRIDE {
             return Ok((self.follow(second).await?, rows == 0));
         }
-        match self.in_parallel().await? {
-            Ok(gave_up) => Ok((gave_up, false)),
-            Err(Disagreement) => {
-                tracing::debug!(
-                    stride = self.stride,
-                    "the pages are not where they should be; following the headers one by one"
-                );
-                let next = self.contiguous().1;
-                Ok((self.follow(next).await?, true))
-            }
+        if let Ok(gave_up) = self.in_parallel().await? {
+            Ok((gave_up, false))
+        } else {
+            tracing::debug!(
+                stride = self.stride,
+                "the pages are not where they should be; following the headers one by one"
+            );
+            let next = self.contiguous().1;
+            Ok((self.follow(next).await?, true))
         }
     }
 

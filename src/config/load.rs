@@ -19,9 +19,9 @@ use crate::model::{Collector, CollectorSet, ProfileNameMode, States};
 const DEFAULT_URL: &str = "https://api.onkernel.com";
 const DEFAULT_LISTEN: &str = ":10077";
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
-const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+const WEEK: Duration = Duration::from_hours(7 * 24);
 
 /// Environment variables, so that tests bring their own.
 pub trait Env {

@@ -67,10 +67,23 @@ impl ExpositionBody {
         now: Timestamp,
         options: Options,
     ) -> Self {
+        Self::of(fleet, own, Renderer::new(now, options), options)
+    }
+
+    pub(super) fn of_probe(
+        fleet: Arc<Fleet>,
+        own: Vec<MetricFamily>,
+        now: Timestamp,
+        options: Options,
+    ) -> Self {
+        Self::of(fleet, own, Renderer::of_probe(now, options), options)
+    }
+
+    fn of(fleet: Arc<Fleet>, own: Vec<MetricFamily>, renderer: Renderer, options: Options) -> Self {
         Self {
             fleet,
             own,
-            renderer: Renderer::new(now, options),
+            renderer,
             gzip: (options.encoding == Encoding::Gzip).then(Gzip::new),
             complete: false,
             in_turn: 0,

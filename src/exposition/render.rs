@@ -30,6 +30,8 @@ pub(super) struct Renderer {
     /// Index within the scope.
     inner: usize,
     scratch: String,
+    /// Only what is about the connection and the probe.
+    probe: bool,
 }
 
 impl Renderer {
@@ -42,7 +44,26 @@ impl Renderer {
             outer: 0,
             inner: 0,
             scratch: String::new(),
+            probe: false,
         }
+    }
+
+    pub(super) fn of_probe(now: Timestamp, options: Options) -> Self {
+        Self {
+            probe: true,
+            ..Self::new(now, options)
+        }
+    }
+
+    fn wants(&self, family: &Family) -> bool {
+        let subject = match family.subject {
+            Subject::Connection | Subject::ConfiguredConnection | Subject::Probe => true,
+            Subject::Scope | Subject::Account | Subject::Exporter => !self.probe,
+        };
+        subject
+            && family
+                .collector
+                .is_none_or(|collector| self.options.collectors.has(collector))
     }
 
     /// Appends to `out` until it holds `limit` bytes or the text is complete,
@@ -58,10 +79,7 @@ impl Renderer {
         limit: usize,
     ) -> bool {
         while let Some(family) = families().get(self.family) {
-            let wanted = family
-                .collector
-                .is_none_or(|collector| self.options.collectors.has(collector));
-            if wanted {
+            if self.wants(family) {
                 let mut lines = self
                     .begun
                     .take()

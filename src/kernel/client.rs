@@ -1,27 +1,23 @@
 //! One request at a time: admitted, sent, bounded, retried.
 
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use thiserror::Error as ThisError;
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, SemaphorePermit};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::deadline::Deadline;
 use super::error::{self, Error, Problem};
+use super::http::Http;
 use super::key::{Key, Refreshed};
 use super::observer::Observer;
 use super::rate::{Budget, RateView};
 use super::retry;
 use crate::model::{ClockOffset, Endpoint, ErrorReason, RetryReason, Timestamp, WaitReason};
-
-/// How long a connection may take to be made. Five seconds, as the official
-/// Python client has it.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A try may take half of what is left, but at least this long: one that
 /// stalls leaves time for another, and a slow API is not cut off.
@@ -30,92 +26,8 @@ const MIN_TRY: Duration = Duration::from_secs(5);
 /// The body of an answer that is not 200 is read this far, for its `code`.
 const ERROR_BODY: usize = 64 * 1024;
 
-/// How long a collection may be stretched by waiting for its quota.
-const MAX_STRETCH: Duration = Duration::from_secs(15 * 60);
-
 /// `X-Kernel-Project-Id`: takes the id of a project, not its name.
 static PROJECT_HEADER: HeaderName = HeaderName::from_static("x-kernel-project-id");
-
-/// What all accounts share: the connection pool and the bound on requests in
-/// flight.
-pub struct Http {
-    client: reqwest::Client,
-    base: Box<str>,
-    slots: Semaphore,
-    observer: Arc<dyn Observer>,
-}
-
-/// How to reach the API.
-#[derive(Clone, Debug)]
-pub struct ClientSettings {
-    /// Scheme and authority, and a path prefix if any; no trailing slash.
-    pub base_url: String,
-    /// Requests in flight, over all accounts.
-    pub concurrency: usize,
-    /// Trusted roots in PEM, instead of the system's.
-    pub ca_file: Option<PathBuf>,
-}
-
-/// Why no client could be made.
-#[derive(Debug, ThisError)]
-pub enum HttpError {
-    /// `ca_file` cannot be read.
-    #[error("ca_file {path}: {error}")]
-    CaFile {
-        /// Its path.
-        path: String,
-        /// What the system said.
-        error: std::io::Error,
-    },
-    /// `ca_file` holds no certificate.
-    #[error("ca_file {path}: not a PEM file of certificates")]
-    CaFormat {
-        /// Its path.
-        path: String,
-    },
-    /// The TLS stack or the proxy settings of the environment.
-    #[error(
-        "the HTTP client cannot be set up: {0}; check the proxy variables of the environment and the system's certificates"
-    )]
-    Setup(String),
-}
-
-impl Http {
-    /// Sets up the connection pool. Sends nothing.
-    pub fn new(settings: &ClientSettings, observer: Arc<dyn Observer>) -> Result<Self, HttpError> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("kernel-auth-exporter/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            // Sends each request once; what is tried again, and when, is decided here.
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_keepalive(Duration::from_secs(30))
-            .pool_idle_timeout(Duration::from_secs(90))
-            .http2_adaptive_window(true);
-        if let Some(path) = &settings.ca_file {
-            let shown = || path.display().to_string();
-            let pem = std::fs::read(path).map_err(|error| HttpError::CaFile {
-                path: shown(),
-                error,
-            })?;
-            let roots = reqwest::Certificate::from_pem_bundle(&pem)
-                .ok()
-                .filter(|roots| !roots.is_empty())
-                .ok_or_else(|| HttpError::CaFormat { path: shown() })?;
-            builder = builder.tls_certs_only(roots);
-        }
-        let client = builder
-            .build()
-            .map_err(|error| HttpError::Setup(error.to_string()))?;
-        Ok(Self {
-            client,
-            base: settings.base_url.as_str().into(),
-            slots: Semaphore::new(settings.concurrency),
-            observer,
-        })
-    }
-}
 
 /// The API as one account sees it.
 pub struct Client {
@@ -138,33 +50,6 @@ enum Standing {
     Good,
     /// Refused with 401 in this epoch.
     Refused { epoch: u64 },
-}
-
-/// The time that a group of requests may take together.
-#[derive(Debug)]
-pub struct Deadline {
-    epoch: u64,
-    span: Duration,
-    at: Mutex<Instant>,
-    latest: Instant,
-}
-
-impl Deadline {
-    /// When it is over.
-    pub fn at(&self) -> Instant {
-        *self.at.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Time spent waiting for the quota is not the API's fault, so it does not
-    /// count; whoever waits for the result has a deadline of their own.
-    fn stretch(&self, until: Instant) -> bool {
-        if until + self.span > self.latest {
-            return false;
-        }
-        let mut at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
-        *at = (*at).max(until + self.span);
-        true
-    }
 }
 
 /// A `GET`, described.
@@ -218,6 +103,20 @@ impl Client {
         }
     }
 
+    /// Whether both ask the same API.
+    pub fn is_of_same_api(&self, other: &Self) -> bool {
+        self.http.base == other.http.base
+    }
+
+    /// Goes on with the rate limit and the clock of `previous`, which may
+    /// still be in use: what one of them sends or is told holds for both.
+    #[must_use]
+    pub fn succeeding(mut self, previous: &Self) -> Self {
+        self.budget = self.budget.succeeding(&previous.budget);
+        self.clock = Mutex::new(previous.clock());
+        self
+    }
+
     /// Starts a collection of the account: the key is read again where it can
     /// change, and a key that was refused gets its next chance. Everything
     /// asked for within one epoch costs a refused key one request.
@@ -227,22 +126,10 @@ impl Client {
         epoch
     }
 
-    /// A deadline `span` from now, for requests of `epoch`.
+    /// A deadline `span` from now, for requests of `epoch`; whether waiting for
+    /// the quota may stretch it.
     pub fn deadline(&self, epoch: u64, span: Duration, may_stretch: bool) -> Deadline {
-        let now = Instant::now();
-        let latest = now
-            + span
-            + if may_stretch {
-                MAX_STRETCH
-            } else {
-                Duration::ZERO
-            };
-        Deadline {
-            epoch,
-            span,
-            at: Mutex::new(now + span),
-            latest,
-        }
+        Deadline::new(epoch, span, may_stretch)
     }
 
     /// The rate limit and what holds requests back.
@@ -281,12 +168,7 @@ impl Client {
         decode: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<Answer<T>, Error> {
         let result = self.try_until(query, deadline, decode).await;
-        let error = |problem| Error::new(query.endpoint, problem);
-        result.map_err(error).inspect_err(|error| {
-            if error.was_tried() && !error.is_not_found() {
-                self.http.observer.error(error.reason());
-            }
-        })
+        result.map_err(|problem| Error::new(query.endpoint, problem))
     }
 
     async fn try_until<T>(
@@ -302,11 +184,12 @@ impl Client {
             let (permit, key, generation) = self.admit(deadline).await?;
             let tried = self.attempt(query, key, deadline, &decode).await;
             drop(permit);
-            self.learn(&tried, deadline.epoch);
+            self.learn(&tried, deadline.epoch());
             let failure = match tried {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
+            self.count(query.endpoint, &failure.problem);
             if is_denied(&failure.problem) {
                 if key_tried_again || !self.key_changed_since(generation).await {
                     return Err(failure.problem);
@@ -345,7 +228,7 @@ impl Client {
     ) -> Result<Option<OwnedMutexGuard<()>>, Problem> {
         let ask = || match *self.standing.lock().unwrap_or_else(PoisonError::into_inner) {
             Standing::Good => Some(Ok(())),
-            Standing::Refused { epoch } if epoch >= deadline.epoch => {
+            Standing::Refused { epoch } if epoch >= deadline.epoch() => {
                 Some(Err(Problem::Refused(StatusCode::UNAUTHORIZED)))
             }
             Standing::Refused { .. } | Standing::Untested => None,
@@ -429,7 +312,7 @@ impl Client {
         let url = format!("{}{}", self.http.base, query.path);
         let mut request = self
             .http
-            .client
+            .pool
             .get(url)
             .header(ACCEPT, HeaderValue::from_static("application/json"))
             .header(AUTHORIZATION, key);
@@ -460,6 +343,15 @@ impl Client {
             problem: Problem::Status { status, code },
             headers: Some(headers),
         })
+    }
+
+    /// Counts a try that did not work, whether or not the next one does. That a
+    /// connection does not exist is an answer.
+    fn count(&self, endpoint: Endpoint, problem: &Problem) {
+        let error = Error::new(endpoint, problem.clone());
+        if !error.is_not_found() {
+            self.http.observer.error(error.reason());
+        }
     }
 
     /// Keeps what an answer says beside its body.

@@ -110,18 +110,22 @@ impl Error {
         }
     }
 
-    /// Whether a request was sent, or a walk was under way, for this error:
-    /// what was never tried is not counted as an error of the API.
-    pub fn was_tried(&self) -> bool {
-        !matches!(
-            self.problem,
-            Problem::Blocked | Problem::OverQuota | Problem::Refused(_)
-        )
-    }
-
     /// Whether it says that the connection asked for does not exist.
     pub fn is_not_found(&self) -> bool {
         self.endpoint == Endpoint::Connection && self.reason() == ErrorReason::NotFound
+    }
+
+    /// Whether it may be the fault of the one thing that was asked for: an
+    /// answer came, and it was not about the key or the limit.
+    pub fn is_about_one(&self) -> bool {
+        matches!(
+            self.reason(),
+            ErrorReason::ServerError
+                | ErrorReason::ClientError
+                | ErrorReason::Decode
+                | ErrorReason::BodyTooLarge
+                | ErrorReason::Redirect
+        )
     }
 
     /// Whether it says that the key is refused.
@@ -246,13 +250,14 @@ pub(super) fn transport(error: reqwest::Error) -> Problem {
     }
 }
 
+/// Whether the TLS stack said it, however often an `io::Error` is wrapped
+/// around its words.
 fn is_tls(error: &(dyn StdError + 'static)) -> bool {
     use tokio_rustls::rustls;
-    error.is::<rustls::Error>()
-        || error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            .is_some_and(|inner| inner.is::<rustls::Error>())
+    let inner = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>() || inner.is_some_and(|inner| is_tls(inner))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! share of the published limit, and what is left for the agents.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::model::WaitReason;
 
 /// The limit is published "per minute".
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 
 /// Sent requests that are remembered while no limit is known.
 const REMEMBERED: usize = 4096;
@@ -24,7 +24,8 @@ const RESERVE_DIVISOR: u64 = 10;
 #[derive(Debug)]
 pub struct Budget {
     share: f64,
-    state: Mutex<State>,
+    /// Shared with the budget that this one succeeds.
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
@@ -69,7 +70,15 @@ impl Budget {
     pub fn new(share: f64) -> Self {
         Self {
             share,
-            state: Mutex::default(),
+            state: Arc::default(),
+        }
+    }
+
+    /// The same share of the limit that `previous` has a share of.
+    pub(super) fn succeeding(self, previous: &Self) -> Self {
+        Self {
+            share: self.share,
+            state: Arc::clone(&previous.state),
         }
     }
 

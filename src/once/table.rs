@@ -6,6 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::model::{
     Attention, Connection, Fleet, FlowStatus, FlowStep, ScopeView, Snapshot, Timestamp,
+    plain_words, relogin_words, span_words,
 };
 
 /// Cells wider than this are cut: a name of ten thousand characters is not read.
@@ -81,7 +82,7 @@ fn row(
     let left = flow
         .expires_at
         .filter(|_| live)
-        .map(|at| span(at.seconds_since(now)));
+        .map(|at| span_words(at.seconds_since(now)));
     let checked = connection.last_auth_check_at.or(connection.last_auth_at);
     let mut cells = vec![
         attention.as_str().to_owned(),
@@ -94,9 +95,9 @@ fn row(
         flow_cell(connection, live),
         left.unwrap_or_default(),
         checked
-            .map(|at| format!("{} ago", span(now.seconds_since(at))))
+            .map(|at| format!("{} ago", span_words(now.seconds_since(at))))
             .unwrap_or_default(),
-        relogin(connection),
+        relogin_words(connection),
     ];
     if accounts {
         cells.push(view.scope.account().map(printable).unwrap_or_default());
@@ -119,26 +120,10 @@ fn flow_cell(connection: &Connection, live: bool) -> String {
         (FlowStatus::None, _) => String::new(),
         (FlowStatus::InProgress, _) if !live => "overdue".to_owned(),
         (FlowStatus::InProgress, _) if flow.step == FlowStep::None => "in progress".to_owned(),
-        (FlowStatus::InProgress, _) => words(flow.step.as_str()),
+        (FlowStatus::InProgress, _) => plain_words(flow.step.as_str()),
         (FlowStatus::Failed, Some(code)) => format!("failed: {}", code.as_str()),
-        (status, _) => words(status.as_str()),
+        (status, _) => plain_words(status.as_str()),
     }
-}
-
-fn relogin(connection: &Connection) -> String {
-    let reason = connection
-        .can_reauth_reason
-        .map(|reason| words(reason.as_str()));
-    match (connection.can_reauth, reason) {
-        (Some(can), Some(reason)) => format!("{}: {reason}", if can { "yes" } else { "no" }),
-        (Some(can), None) => if can { "yes" } else { "no" }.to_owned(),
-        (None, Some(reason)) => reason,
-        (None, None) => String::new(),
-    }
-}
-
-fn words(label: &str) -> String {
-    label.to_lowercase().replace('_', " ")
 }
 
 fn summary(out: &mut String, fleet: &Fleet, rows: &[Row], now: Timestamp) {
@@ -167,7 +152,7 @@ fn summary(out: &mut String, fleet: &Fleet, rows: &[Row], now: Timestamp) {
             Some(snapshot) => writeln!(
                 out,
                 "The API did not answer fully{place}; what is shown is {} old",
-                span(now.seconds_since(snapshot.fetched_at))
+                span_words(now.seconds_since(snapshot.fetched_at))
             ),
             None => writeln!(out, "The API did not answer{place}; nothing is known"),
         };
@@ -218,20 +203,6 @@ fn printable(text: &str) -> String {
         cell.push('…');
     }
     cell
-}
-
-/// A span in its two largest units: `42s`, `9m05s`, `3h12m`, `2d04h`.
-fn span(seconds: f64) -> String {
-    #[allow(clippy::cast_possible_truncation)]
-    let whole = seconds.abs().round() as i64;
-    let sign = if seconds <= -0.5 { "-" } else { "" };
-    let (days, hours, minutes) = (whole / 86_400, whole / 3_600 % 24, whole / 60 % 60);
-    match whole {
-        ..60 => format!("{sign}{whole}s"),
-        60..3_600 => format!("{sign}{minutes}m{:02}s", whole % 60),
-        3_600..86_400 => format!("{sign}{hours}h{minutes:02}m"),
-        _ => format!("{sign}{days}d{hours:02}h"),
-    }
 }
 
 #[cfg(test)]
@@ -312,21 +283,6 @@ logged in             fine     a.example     -                            -     
             "a\u{FFFD}[2Jb\u{FFFD}c\u{FFFD}d"
         );
         assert_eq!(printable(&"x".repeat(10_000)).width(), MAX_WIDTH);
-    }
-
-    #[test]
-    fn spans_show_their_two_largest_units() {
-        for (seconds, text) in [
-            (0.2, "0s"),
-            (59.4, "59s"),
-            (61.0, "1m01s"),
-            (11_520.0, "3h12m"),
-            (187_200.0, "2d04h"),
-            (-90.0, "-1m30s"),
-            (3_599.9, "1h00m"),
-        ] {
-            assert_eq!(span(seconds), text);
-        }
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub(crate) fn system_time(time: Micros) -> SystemTime {
 }
 
 /// Beyond this, dates leave the range that HTTP can write.
-const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
+const LONGEST: Duration = Duration::from_hours(3650 * 24);
 
 /// Reads `300ms`, `1.5s`, `2m`, `1h30m`, `1d`; a bare number is seconds.
 ///

@@ -1,4 +1,4 @@
-//! The control endpoint: [`Control`](super::Control) over HTTP, for tests in
+//! The control endpoint: [`Control`] over HTTP, for tests in
 //! other languages. On the loopback interface only.
 
 use std::sync::Arc;

@@ -80,7 +80,7 @@ impl Bucket {
             return None;
         }
         let wait = Duration::try_from_secs_f64((1.0 - self.tokens) / per_second)
-            .unwrap_or(Duration::from_secs(60));
+            .unwrap_or(Duration::from_mins(1));
         Some(
             wait.as_millis()
                 .div_ceil(1000)

@@ -1,5 +1,9 @@
 //! What is answered at which path.
 
+mod narrowed;
+mod reload;
+
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
@@ -12,11 +16,14 @@ use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::landing;
+use self::narrowed::Narrowed;
+pub use self::reload::{Order, Reload};
+use super::discovery::{self, Targets};
 use super::server::{Body, Handler, Peer, RequestBody, plain};
-use crate::collect::{self, Collector};
-use crate::exposition::{self, Options, negotiate};
-use crate::model::{self, CollectorSet, States, Timestamp};
+use super::{probe, status_page};
+use crate::collect::Collector;
+use crate::exposition::{self, ExpositionBody, Options, negotiate};
+use crate::model::{CollectorSet, States, Timestamp};
 use crate::telemetry::Telemetry;
 
 /// The scraper's own timeout, seconds with a fraction, as Prometheus sends it.
@@ -24,6 +31,9 @@ const SCRAPE_TIMEOUT: &str = "x-prometheus-scrape-timeout-seconds";
 
 /// No scraper is believed to wait longer than this.
 const LONGEST_SCRAPE: f64 = 600.0;
+
+/// Status pages that are made at once; others wait for their turn.
+const PAGES: usize = 2;
 
 /// What a reload replaces.
 pub struct Live {
@@ -37,6 +47,8 @@ pub struct Live {
     pub timeout: Duration,
     /// Taken off the scraper's timeout.
     pub timeout_offset: Duration,
+    /// `--kernel.cache`: scrapes within this age share one collection.
+    pub cache: Duration,
 }
 
 /// What stays as it was started.
@@ -44,7 +56,7 @@ pub struct Live {
 pub struct Fixed {
     /// Path of the metrics.
     pub telemetry_path: String,
-    /// Scrapes at once; more get 503.
+    /// Scrapes, probes and discoveries at once; more get 503.
     pub max_requests: usize,
 }
 
@@ -53,18 +65,34 @@ pub struct Routes {
     live: RwLock<Arc<Live>>,
     fixed: Fixed,
     telemetry: Telemetry,
+    reload: Reload,
     scrapes: Arc<Semaphore>,
+    pages: Semaphore,
+}
+
+/// Something that answers.
+#[derive(Clone, Copy)]
+enum Place {
+    Metrics,
+    Probe,
+    Discovery,
+    StatusPage,
+    Healthy,
+    Ready,
+    Reload,
 }
 
 impl Routes {
     /// Routes over `live`, which can be replaced.
-    pub fn new(live: Live, fixed: Fixed, telemetry: Telemetry) -> Self {
+    pub fn new(live: Live, fixed: Fixed, telemetry: Telemetry, reload: Reload) -> Self {
         let scrapes = Arc::new(Semaphore::new(fixed.max_requests));
         Self {
             live: RwLock::new(Arc::new(live)),
             fixed,
             telemetry,
+            reload,
             scrapes,
+            pages: Semaphore::new(PAGES),
         }
     }
 
@@ -78,84 +106,198 @@ impl Routes {
         Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// How loading the configuration went.
+    pub fn reload(&self) -> &Reload {
+        &self.reload
+    }
+
+    /// The exporter's own metrics.
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    fn place(&self, path: &str) -> Option<Place> {
+        Some(match path {
+            "/" => Place::StatusPage,
+            "/probe" => Place::Probe,
+            "/sd" => Place::Discovery,
+            "/-/healthy" => Place::Healthy,
+            "/-/ready" => Place::Ready,
+            "/-/reload" => Place::Reload,
+            path if path == self.fixed.telemetry_path => Place::Metrics,
+            _ => return None,
+        })
+    }
+
     async fn route(&self, request: &Request<RequestBody>) -> Response<Body> {
-        let path = request.uri().path();
-        let known =
-            path == self.fixed.telemetry_path || matches!(path, "/" | "/-/healthy" | "/-/ready");
-        if !known {
-            return plain(
-                StatusCode::NOT_FOUND,
-                "no such page; the metrics are at /metrics",
+        let Some(place) = self.place(request.uri().path()) else {
+            let text = format!(
+                "no such page; the metrics are at {}, the status page is at /",
+                self.fixed.telemetry_path
             );
+            return plain(StatusCode::NOT_FOUND, &text);
+        };
+        if let Place::Reload = place {
+            return match *request.method() {
+                Method::POST | Method::PUT => self.reload.order(request.headers()).await,
+                _ => not_allowed("POST, PUT"),
+            };
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return not_allowed("GET, HEAD");
         }
-        match path {
-            "/-/healthy" => plain(StatusCode::OK, "kernel-auth-exporter is healthy."),
-            "/-/ready" => plain(StatusCode::OK, "kernel-auth-exporter is ready."),
-            path if path == self.fixed.telemetry_path => self.metrics(request).await,
-            _ => landing::page(&self.fixed.telemetry_path),
+        match place {
+            Place::Healthy => plain(StatusCode::OK, "kernel-auth-exporter is healthy."),
+            Place::Ready => plain(StatusCode::OK, "kernel-auth-exporter is ready."),
+            Place::Metrics => self.metrics(request).await,
+            Place::Probe => self.probe(request).await,
+            Place::Discovery => self.discovery(request).await,
+            Place::StatusPage => self.status_page(request).await,
+            Place::Reload => not_allowed("POST, PUT"),
         }
     }
 
     async fn metrics(&self, request: &Request<RequestBody>) -> Response<Body> {
-        let Ok(place) = Arc::clone(&self.scrapes).try_acquire_owned() else {
+        let Some(taken) = self.take_place() else {
             return busy();
         };
         let started = Instant::now();
         let live = self.live();
-        let narrowed = match Narrowed::read(request.uri().query().unwrap_or_default(), &live) {
+        let narrowed = match Narrowed::read(query_of(request), &live) {
             Ok(narrowed) => narrowed,
             Err(complaint) => return plain(StatusCode::BAD_REQUEST, &complaint),
         };
-        let budget = live.budget(request.headers());
-        let collected = live
-            .collector
-            .collect(collect::Request {
-                deadline: started + budget,
-                account: narrowed.account.as_deref(),
-                project: narrowed.project.as_deref(),
-            })
-            .await;
+        let deadline = started + live.budget(request.headers());
+        let collected = live.collector.collect(narrowed.request(deadline)).await;
         self.telemetry.scrape(collected.outcome, started.elapsed());
-        let accepted = |name| {
-            request
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
+        let (reloaded, at) = self.reload.state();
+        self.telemetry.config_reloaded(reloaded, at);
+        let options = live.options(&narrowed, request.headers());
+        let own = self.telemetry.gather();
+        exposed(
+            exposition::stream(collected.fleet, own, now(), options),
+            options,
+            taken,
+        )
+    }
+
+    async fn probe(&self, request: &Request<RequestBody>) -> Response<Body> {
+        let Some(taken) = self.take_place() else {
+            return busy();
         };
-        let format = negotiate::format(accepted(header::ACCEPT));
-        let encoding = negotiate::encoding(accepted(header::ACCEPT_ENCODING));
-        let options = Options {
-            collectors: narrowed.collectors,
-            states: live.states,
-            format,
-            encoding,
+        let started = Instant::now();
+        let live = self.live();
+        let query = query_of(request);
+        let (target, narrowed) = match probe::target(query)
+            .and_then(|target| Ok((target, Narrowed::read(query, &live)?)))
+        {
+            Ok(asked) => asked,
+            Err(complaint) => return plain(StatusCode::BAD_REQUEST, &complaint),
         };
-        let now = Timestamp::from(SystemTime::now());
-        let text = exposition::stream(collected.fleet, self.telemetry.gather(), now, options);
-        let body = Placed {
-            body: text,
-            _place: place,
+        let deadline = started + live.budget(request.headers());
+        let asked = narrowed.request(deadline);
+        let probed = match live.collector.probe(target.as_str(), asked).await {
+            Ok(probed) => probed,
+            Err(error) => return plain(StatusCode::BAD_REQUEST, &error.to_string()),
+        };
+        let options = live.options(&narrowed, request.headers());
+        let took = started.elapsed();
+        exposed(
+            exposition::stream_probe(probed.fleet, probed.success, took, now(), options),
+            options,
+            taken,
+        )
+    }
+
+    async fn discovery(&self, request: &Request<RequestBody>) -> Response<Body> {
+        let Some(taken) = self.take_place() else {
+            return busy();
+        };
+        let live = self.live();
+        let narrowed = match Narrowed::read(query_of(request), &live) {
+            Ok(narrowed) => narrowed,
+            Err(complaint) => return plain(StatusCode::BAD_REQUEST, &complaint),
+        };
+        let mut fleet = narrowed.narrow(live.collector.last());
+        if !discovery::is_fresh(&fleet, now(), live.cache) {
+            let deadline = Instant::now() + live.timeout;
+            let collected = live.collector.collect(narrowed.request(deadline)).await;
+            fleet = Arc::unwrap_or_clone(collected.fleet);
         }
-        .map_err(|never| match never {});
-        let mut response = Response::new(body.boxed_unsync());
+        let named_project = narrowed.project.is_some();
+        if !discovery::is_known(&fleet) || (named_project && fleet.scopes.is_empty()) {
+            return discovery::unknown();
+        }
+        let mut response = Response::new(placed(Targets::new(fleet), taken));
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static(format.content_type()),
-        );
-        headers.insert(
-            header::VARY,
-            HeaderValue::from_static("Accept, Accept-Encoding"),
-        );
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(encoding) = encoding.content_encoding() {
-            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
-        }
+        let put = HeaderValue::from_static;
+        headers.insert(header::CONTENT_TYPE, put("application/json"));
+        headers.insert(header::CACHE_CONTROL, put("no-store"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, put("nosniff"));
         response
     }
+
+    async fn status_page(&self, request: &Request<RequestBody>) -> Response<Body> {
+        let _turn = self.pages.acquire().await;
+        let live = self.live();
+        let query = status_page::Query::read(query_of(request));
+        let telemetry_path = self.fixed.telemetry_path.clone();
+        // Judging and sorting a large fleet takes some milliseconds.
+        let made = tokio::task::spawn_blocking(move || {
+            let view = status_page::View {
+                fleet: &live.collector.last(),
+                untouched: live.collector.is_untouched(),
+                now: now(),
+                telemetry_path: &telemetry_path,
+            };
+            status_page::render(&view, &query)
+        });
+        match made.await {
+            Ok(html) => status_page::response(html),
+            Err(_) => plain(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the page could not be made; the log may say why",
+            ),
+        }
+    }
+
+    fn take_place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.scrapes).try_acquire_owned().ok()
+    }
+}
+
+fn query_of(request: &Request<RequestBody>) -> &str {
+    request.uri().query().unwrap_or_default()
+}
+
+fn now() -> Timestamp {
+    Timestamp::from(SystemTime::now())
+}
+
+/// The answer to a scrape or a probe.
+fn exposed(text: ExpositionBody, options: Options, taken: OwnedSemaphorePermit) -> Response<Body> {
+    let mut response = Response::new(placed(text, taken));
+    let headers = response.headers_mut();
+    let put = HeaderValue::from_static;
+    headers.insert(header::CONTENT_TYPE, put(options.format.content_type()));
+    headers.insert(header::VARY, put("Accept, Accept-Encoding"));
+    headers.insert(header::CACHE_CONTROL, put("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, put("nosniff"));
+    if let Some(encoding) = options.encoding.content_encoding() {
+        headers.insert(header::CONTENT_ENCODING, put(encoding));
+    }
+    response
+}
+
+fn placed<B>(body: B, taken: OwnedSemaphorePermit) -> Body
+where
+    B: http_body::Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+{
+    let body = Placed {
+        body,
+        _place: taken,
+    };
+    body.map_err(|never| match never {}).boxed_unsync()
 }
 
 impl Handler for Routes {
@@ -180,61 +322,17 @@ impl Live {
         while offset >= timeout && !offset.is_zero() {
             offset /= 2;
         }
-        timeout - offset
+        timeout.saturating_sub(offset)
     }
-}
 
-/// What the query string leaves of a scrape.
-#[derive(Debug)]
-struct Narrowed {
-    collectors: CollectorSet,
-    account: Option<String>,
-    project: Option<String>,
-}
-
-impl Narrowed {
-    /// `collect[]=NAME`, `account=`, `project=`. Other parameters are somebody
-    /// else's.
-    fn read(query: &str, live: &Live) -> Result<Self, String> {
-        let mut asked = None;
-        let mut account = None;
-        let mut project = None;
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            match &*name {
-                "collect[]" => {
-                    let collector = model::Collector::ALL
-                        .iter()
-                        .find(|collector| collector.as_str() == value)
-                        .filter(|collector| live.collectors.has(**collector))
-                        .ok_or_else(|| {
-                            let on = model::Collector::ALL
-                                .iter()
-                                .filter(|collector| live.collectors.has(**collector))
-                                .map(|collector| collector.as_str());
-                            let on = on.collect::<Vec<_>>().join(", ");
-                            format!("no such collector, or it is off; these are on: {on}")
-                        })?;
-                    asked = Some(asked.unwrap_or(CollectorSet::EMPTY).with(*collector, true));
-                }
-                "account" => account = Some(value.into_owned()),
-                "project" => project = Some(value.into_owned()),
-                _ => {}
-            }
+    fn options(&self, narrowed: &Narrowed, headers: &HeaderMap) -> Options {
+        let accepted = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        Options {
+            collectors: narrowed.collectors,
+            states: self.states,
+            format: negotiate::format(accepted(header::ACCEPT)),
+            encoding: negotiate::encoding(accepted(header::ACCEPT_ENCODING)),
         }
-        let known = |name: &str| {
-            live.collector
-                .account_names()
-                .any(|known| known == Some(name))
-        };
-        if account.as_deref().is_some_and(|name| !known(name)) {
-            return Err("no such account in the configuration".to_owned());
-        }
-        let collectors = asked.map_or(live.collectors, |asked| live.collectors.and(asked));
-        Ok(Self {
-            collectors,
-            account,
-            project,
-        })
     }
 }
 

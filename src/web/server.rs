@@ -125,9 +125,9 @@ impl Default for Limits {
             fresh_connections: 256,
             header_timeout: Duration::from_secs(10),
             // Above the scrape intervals in use, so that scrapers keep theirs.
-            idle_timeout: Duration::from_secs(180),
+            idle_timeout: Duration::from_mins(3),
             write_stall: Duration::from_secs(30),
-            response: Duration::from_secs(300),
+            response: Duration::from_mins(5),
             header_bytes: 16 * 1024,
             uri_bytes: 8 * 1024,
             request_body: 64 * 1024,

@@ -163,7 +163,7 @@ pub(crate) fn story() -> Fleet {
             ratelimit_limit: Some(250),
             ratelimit_remaining: Some(231),
             blocked_until: None,
-            clock: Some(ClockOffset::between(NOW.plus(Duration::from_secs(60)), NOW)),
+            clock: Some(ClockOffset::between(NOW.plus(Duration::from_mins(1)), NOW)),
         }],
         scopes: vec![
             ScopeView {

@@ -122,7 +122,7 @@ fn ages_are_as_of_rendering_on_the_clock_of_the_api() {
     );
 
     let snapshot = fleet.scopes[0].snapshot.as_mut().unwrap();
-    Arc::make_mut(snapshot).clock = ClockOffset::between(NOW.plus(Duration::from_secs(3600)), NOW);
+    Arc::make_mut(snapshot).clock = ClockOffset::between(NOW.plus(Duration::from_hours(1)), NOW);
     let skewed = rendered(&fleet);
     assert_eq!(value(&skewed, "last_auth_age_seconds"), Some(3690.5));
 }

@@ -43,7 +43,7 @@ async fn at_most_the_share_of_the_limit_is_used_in_a_minute() {
     for (start, _) in &sent {
         let minute: u64 = sent
             .iter()
-            .filter(|(at, _)| at >= start && *at < *start + Duration::from_secs(60))
+            .filter(|(at, _)| at >= start && *at < *start + Duration::from_mins(1))
             .map(|(_, requests)| requests)
             .sum();
         assert!(minute <= 30, "{minute} requests in a minute");
@@ -103,7 +103,7 @@ async fn the_exporter_steps_back_before_the_agents_feel_it() {
     let scrape = bench.scrape().await;
     assert_eq!((scrape.outcome, scrape.up()), ("budgeted", true));
     assert_eq!(bench.cost(), 0);
-    advance(Duration::from_secs(60)).await;
+    advance(Duration::from_mins(1)).await;
     assert_eq!(bench.scrape().await.outcome, "fresh");
 }
 
@@ -139,7 +139,12 @@ async fn after_a_429_nothing_is_sent_until_its_time_has_passed() {
         assert_eq!((scrape.up(), scrape.outcome), (false, "held"), "{name}");
         assert_eq!(scrape.errors("rate_limited"), 1.0, "{name}");
         assert_eq!(bench.cost(), 1, "{name}");
-        advance(Duration::from_secs(quiet) - Duration::from_millis(100)).await;
+        advance(
+            Duration::from_secs(quiet)
+                .checked_sub(Duration::from_millis(100))
+                .unwrap(),
+        )
+        .await;
         for _ in 0..3 {
             let scrape = bench.scrape().await;
             assert_eq!((scrape.outcome, scrape.up()), ("held", false), "{name}");

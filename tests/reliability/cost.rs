@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kernel_auth_exporter::simulator::{Fault, FaultKind, Route};
 
-use crate::harness::{Bench, SCRAPE, StoppedClock, count, until, world};
+use crate::harness::{Bench, SCRAPE, StoppedClock, moment, until, world};
 
 fn connection_flags(ids: &[String]) -> Vec<String> {
     ids.iter()
@@ -75,7 +75,7 @@ async fn few_ids_of_a_long_list_are_asked_for_one_by_one() {
         let scrape = bench.scrape().await;
         assert_eq!((scrape.up(), scrape.statuses().len()), (true, 3));
         let log = bench.requests();
-        assert_eq!((log.total, count(&log, Route::Connection)), (3, 3));
+        assert_eq!((log.total, log.count(Route::Connection)), (3, 3));
     }
 }
 
@@ -119,28 +119,41 @@ async fn the_api_narrows_by_domain_and_profile() {
 async fn pages_are_fetched_side_by_side_from_the_second_walk_on() {
     let _clock = StoppedClock::new();
     let bench = Bench::new(world(10_000), &[]).await;
-    bench.scrape_within(Duration::from_secs(60)).await;
+    bench.scrape_within(Duration::from_mins(1)).await;
     bench.requests();
     let latency = Duration::from_millis(100);
     bench.api.set_latency(latency);
 
     // Each step of the clock is one answer's time, taken only once as many
-    // requests are under way as there can be.
+    // requests are under way as there can be: the first page alone, then eight
+    // at a time, then what is left.
     let scrape = bench.scrape();
     tokio::pin!(scrape);
-    let mut rounds = 0_u32;
-    let scrape = loop {
-        let served = 1 + 8 * u64::from(rounds.saturating_sub(1));
-        let expected = if rounds == 0 {
+    let everything_asked = |rounds: u64| {
+        let log = bench.api.requests();
+        // Those under way are in the total.
+        let under_way = log.in_flight as u64;
+        let answered = if rounds == 0 { 0 } else { 1 + 8 * (rounds - 1) };
+        let next = if rounds == 0 {
             1
         } else {
-            (100 - served.min(99)).min(8)
+            100_u64.saturating_sub(answered).min(8)
+        };
+        log.total - under_way == answered && under_way == next
+    };
+    let mut rounds = 0_u64;
+    let scrape = loop {
+        let step = async {
+            until(|| everything_asked(rounds)).await;
+            // The simulator has begun to wait by now.
+            moment().await;
         };
         tokio::select! {
             biased;
             scrape = &mut scrape => break scrape,
-            () = until(|| bench.api.requests().in_flight as u64 >= expected) => {
-                tokio::time::advance(latency).await;
+            () = step => {
+                // Timers are a millisecond coarse.
+                tokio::time::advance(latency + Duration::from_millis(1)).await;
                 rounds += 1;
             }
         }
@@ -159,7 +172,7 @@ async fn pages_are_fetched_side_by_side_from_the_second_walk_on() {
 async fn a_long_list_of_unknown_length_is_searched_for_its_end() {
     let _clock = StoppedClock::new();
     let bench = Bench::new(world(10_000), &[]).await;
-    let scrape = bench.scrape_within(Duration::from_secs(60)).await;
+    let scrape = bench.scrape_within(Duration::from_mins(1)).await;
     assert_eq!(scrape.statuses().len(), 10_000);
     let first = bench.cost();
     assert!(

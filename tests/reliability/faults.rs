@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kernel_auth_exporter::simulator::{Fault, FaultKind, RetryAfter, Route, Rows, Spoil};
 
-use crate::harness::{Bench, SCRAPE, StoppedClock, exporter, fast, world};
+use crate::harness::{Bench, SCRAPE, STEP, StoppedClock, exporter, fast, moment, until, world};
 
 /// A fault at the list, met by the second scrape.
 struct Case {
@@ -32,6 +32,7 @@ fn case(
 }
 
 /// 250 connections are three pages.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn cases() -> Vec<Case> {
     let status = |status, retry_after| {
         let retry_after: Option<&str> = retry_after;
@@ -155,8 +156,8 @@ fn cases() -> Vec<Case> {
         case(
             "JSON nested 100,000 deep",
             FaultKind::Deep(100_000),
-            "decode",
-            1..=1,
+            "malformed_row",
+            3..=28,
         ),
         case(
             "redirect",
@@ -180,7 +181,7 @@ fn cases() -> Vec<Case> {
             "an offset that stands still",
             FaultKind::StuckOffset,
             "paging",
-            1..=1,
+            1..=3,
         ),
         case("offsets in a circle", FaultKind::Circle, "paging", 1..=3),
         case(
@@ -268,11 +269,21 @@ async fn every_fault_leaves_the_fleet_in_sight_and_says_what_it_is() {
         bench.requests();
         bench.api.add_fault(fault);
 
-        let scrape = bench.fast_scrape().await;
+        let mut scrape = bench.fast_scrape().await;
 
-        let cost = bench.cost();
-        assert!(requests.contains(&cost), "{name}: {cost} requests");
-        assert!(scrape.took <= SCRAPE, "{name}: {:?}", scrape.took);
+        assert!(scrape.took <= SCRAPE + STEP, "{name}: {:?}", scrape.took);
+        if reason == Some("timeout") {
+            // The scrape did not wait to the end; its collection has, by the
+            // time of the next one.
+            assert_eq!((scrape.outcome, scrape.up()), ("held", true), "{name}");
+            fast(until(|| bench.api.requests().in_flight == 0)).await;
+            assert_eq!(scrape.statuses(), before.statuses(), "{name}");
+            scrape = fast(bench.scrape_within(Duration::from_millis(100))).await;
+            bench.api.reset_requests();
+        } else {
+            let cost = bench.cost();
+            assert!(requests.contains(&cost), "{name}: {cost} requests");
+        }
         assert_eq!(scrape.up(), reason.is_none(), "{name}");
         assert_eq!(
             scrape.outcome,
@@ -289,6 +300,7 @@ async fn every_fault_leaves_the_fleet_in_sight_and_says_what_it_is() {
         }
         bench.api.clear_faults();
         tokio::time::advance(Duration::from_secs(61)).await;
+        moment().await;
         let after = bench.scrape().await;
         assert_eq!((after.up(), after.outcome), (true, "fresh"), "{name}: over");
         assert_eq!(after.statuses(), bench.truth(), "{name}: over");
@@ -348,7 +360,7 @@ async fn an_api_that_cannot_be_reached_is_told_apart() {
         );
         let request = kernel_auth_exporter::collect::Request::everything(SCRAPE);
         let collected = fast(collector.collect(request)).await;
-        let scrape = crate::harness::Scrape::new(collected, &telemetry, Duration::ZERO);
+        let scrape = crate::harness::Scrape::new(&collected, &telemetry, Duration::ZERO);
         assert_eq!((scrape.up(), scrape.outcome), (false, "empty"), "{name}");
         assert!(scrape.errors(reason) >= 1.0, "{name}: {}", scrape.text);
     }
@@ -386,8 +398,8 @@ async fn a_certificate_nobody_vouches_for_is_a_tls_error() {
     let (collector, telemetry) = exporter(&url, &[], &[("KERNEL_API_KEY", "sk_x")]);
     let request = kernel_auth_exporter::collect::Request::everything(SCRAPE);
     let collected = collector.collect(request).await;
-    let scrape = crate::harness::Scrape::new(collected, &telemetry, Duration::ZERO);
-    assert!(scrape.errors("tls") >= 1.0, "{}", scrape.text);
+    let scrape = crate::harness::Scrape::new(&collected, &telemetry, Duration::ZERO);
+    assert!(scrape.errors("tls") >= 1.0);
 }
 
 #[tokio::test]
@@ -425,7 +437,7 @@ async fn a_clock_that_is_off_does_not_end_flows() {
     assert!(before > 0, "the world has flows under way");
     for skew in [3_600, -3_600] {
         // The API's own clock and everything that it says move together.
-        let ahead = Duration::from_secs(3_600);
+        let ahead = Duration::from_hours(1);
         let bench = Bench::new(
             kernel_auth_exporter::simulator::Options {
                 start: Some(if skew > 0 {

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use kernel_auth_exporter::collect::{Collected, Collector, Request};
 use kernel_auth_exporter::exposition::{self, Options};
-use kernel_auth_exporter::model::{Fleet, Timestamp};
-use kernel_auth_exporter::simulator::{self, Control, RequestLog, Route, Simulator};
+use kernel_auth_exporter::model::Timestamp;
+use kernel_auth_exporter::simulator::{self, Control, RequestLog, Simulator};
 use kernel_auth_exporter::telemetry::Telemetry;
 use kernel_auth_exporter::{app, cli, config};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 /// What Prometheus gives a scrape by default, less the offset.
 pub(crate) const SCRAPE: Duration = Duration::from_millis(9_500);
+
+/// How far the stopped clock goes at a time in [`fast`].
+pub(crate) const STEP: Duration = Duration::from_millis(25);
 
 /// An exporter's collector over a simulator of its own.
 pub(crate) struct Bench {
@@ -90,7 +93,7 @@ impl Bench {
     pub(crate) async fn scrape_within(&self, budget: Duration) -> Scrape {
         let begun = Instant::now();
         let collected = self.collector.collect(Request::everything(budget)).await;
-        Scrape::new(collected, &self.telemetry, begun.elapsed())
+        Scrape::new(&collected, &self.telemetry, begun.elapsed())
     }
 
     /// One scrape while time flies: waits of the collector and of the
@@ -140,7 +143,9 @@ pub(crate) fn exporter(url: &str, flags: &[&str], env: &[(&str, &str)]) -> (Coll
     };
     let config = config::load(&cli.flags, &env).unwrap();
     let telemetry = app::telemetry(&config);
-    (app::collector(&config, &telemetry).unwrap(), telemetry)
+    let upstream = &mut app::Upstream::default();
+    let collector = app::collector(&config, &telemetry, upstream, None).unwrap();
+    (collector, telemetry)
 }
 
 /// What a scrape brought.
@@ -151,7 +156,7 @@ pub(crate) struct Scrape {
 }
 
 impl Scrape {
-    pub(crate) fn new(collected: Collected, telemetry: &Telemetry, took: Duration) -> Self {
+    pub(crate) fn new(collected: &Collected, telemetry: &Telemetry, took: Duration) -> Self {
         let now = Timestamp::from(SystemTime::now());
         let own = telemetry.gather();
         let text = exposition::render(&collected.fleet, &own, now, Options::default());
@@ -239,7 +244,7 @@ pub(crate) async fn fast<T>(future: impl Future<Output = T>) -> T {
         tokio::select! {
             biased;
             done = &mut future => return done,
-            () = moment() => tokio::time::advance(Duration::from_millis(25)).await,
+            () = moment() => tokio::time::advance(STEP).await,
         }
     }
 }
@@ -256,9 +261,4 @@ pub(crate) async fn until(condition: impl Fn() -> bool) {
     while !condition() {
         moment().await;
     }
-}
-
-/// Requests of one kind.
-pub(crate) fn count(log: &RequestLog, route: Route) -> u64 {
-    log.count(route)
 }

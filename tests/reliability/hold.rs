@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use kernel_auth_exporter::simulator::{Fault, FaultKind, Route};
+use kernel_auth_exporter::simulator::{self, Fault, FaultKind, KeyScope, Route};
 use tokio::time::advance;
 
-use crate::harness::{Bench, StoppedClock, until, world};
+use crate::harness::{Bench, Scrape, StoppedClock, until, world};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn the_last_known_state_is_held_and_then_gone() {
@@ -44,6 +44,7 @@ async fn with_no_hold_a_failure_shows_nothing() {
     let bench = Bench::new(world(50), &["--kernel.hold=0s"]).await;
     assert_eq!(bench.scrape().await.statuses().len(), 50);
     bench.api.add_fault(Fault::status(500));
+    advance(Duration::from_millis(1)).await;
     let scrape = bench.fast_scrape().await;
     assert_eq!(scrape.outcome, "empty");
     assert!(scrape.statuses().is_empty());
@@ -100,32 +101,69 @@ async fn a_scrape_that_runs_out_of_time_is_answered_and_the_next_one_is_served()
 #[tokio::test]
 async fn one_accounts_bad_hour_leaves_the_others_fresh() {
     let _clock = StoppedClock::new();
-    let good = Bench::new(world(20), &[]).await;
-    let bench = Bench::new(
-        kernel_auth_exporter::simulator::Options {
-            projects: 2,
-            ..world(40)
-        },
-        &["--kernel.project=all"],
-    )
-    .await;
-    drop(good);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.yml");
+    let accounts =
+        "accounts:\n- {name: good, api_key_env: GOOD}\n- {name: bad, api_key_env: BAD}\n";
+    std::fs::write(&file, accounts).unwrap();
+    let config = format!("--config.file={}", file.display());
+    let keys = [("GOOD", "sk_good"), ("BAD", "sk_bad")];
+    let bench = Bench::with_key(world(40), &[&config], &keys).await;
+    for (_, key) in keys {
+        bench.api.add_api_key(key, KeyScope::Organization);
+    }
     let before = bench.scrape().await;
-    assert_eq!(before.statuses().len(), 40);
+    assert!(before.is_up_everywhere());
+    bench.api.add_fault(Fault {
+        key: Some("sk_bad".to_owned()),
+        ..Fault::status(500)
+    });
+    advance(MINUTE).await;
+    let scrape = bench.fast_scrape().await;
+    let of = |scrape: &Scrape, name: &str, account: &str| {
+        scrape.value(&format!("{name}{{account=\"{account}\"}}"))
+    };
+    assert_eq!(of(&scrape, "kernel_auth_up", "good"), Some(1.0));
+    assert_eq!(of(&scrape, "kernel_auth_up", "bad"), Some(0.0));
+    let taken = "kernel_auth_snapshot_timestamp_seconds";
+    assert!(of(&scrape, taken, "good") > of(&before, taken, "good"));
+    assert_eq!(of(&scrape, taken, "bad"), of(&before, taken, "bad"));
+    let rows = |scrape: &Scrape| {
+        let rows = scrape
+            .text
+            .lines()
+            .filter(|line| line.starts_with("kernel_auth_connection_status{"));
+        rows.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&scrape), rows(&before));
+}
+
+#[tokio::test]
+async fn one_projects_bad_hour_leaves_the_others_fresh() {
+    let _clock = StoppedClock::new();
+    let options = simulator::Options {
+        projects: 3,
+        ..world(60)
+    };
+    let bench = Bench::new(options, &["--kernel.project=all"]).await;
+    let before = bench.scrape().await;
+    assert_eq!(
+        (before.is_up_everywhere(), before.statuses().len()),
+        (true, 60)
+    );
     let (bad, _, _) = bench.api.projects().remove(1);
     bench
         .api
         .add_fault(Fault::status(500).at(Route::Connections).project(&bad));
     let scrape = bench.fast_scrape().await;
-    let up = |project: &str| scrape.value(&format!("kernel_auth_up{{project=\"{project}\"}}"));
-    assert_eq!(up(&bad), Some(0.0));
-    let others: Vec<_> = bench
-        .api
-        .projects()
-        .into_iter()
-        .filter(|(id, _, active)| *active && *id != bad)
-        .collect();
-    assert!(others.iter().all(|(id, _, _)| up(id) == Some(1.0)));
+    for (id, _, archived) in bench.api.projects() {
+        let up = scrape.value(&format!("kernel_auth_up{{project=\"{id}\"}}"));
+        assert_eq!(
+            up,
+            (!archived).then_some(if id == bad { 0.0 } else { 1.0 }),
+            "{id}"
+        );
+    }
     assert_eq!(scrape.statuses(), before.statuses());
 }
 
@@ -133,7 +171,7 @@ async fn one_accounts_bad_hour_leaves_the_others_fresh() {
 async fn ages_go_on_growing_while_held() {
     let _clock = StoppedClock::new();
     let bench = Bench::new(world(50), &[]).await;
-    let age_of = |scrape: &crate::harness::Scrape| {
+    let age_of = |scrape: &Scrape| {
         let name = "kernel_auth_connection_last_auth_check_age_seconds{";
         let line = scrape
             .text

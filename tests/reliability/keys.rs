@@ -6,7 +6,9 @@ use std::path::Path;
 
 use kernel_auth_exporter::simulator::{self, Fault, Route};
 
-use crate::harness::{Bench, StoppedClock, count, world};
+use crate::harness::{Bench, StoppedClock, world};
+
+type Replace<'a> = &'a dyn Fn(&str);
 
 async fn with_key_file(path: &Path, options: simulator::Options, flags: &[&str]) -> Bench {
     let env = [("KERNEL_API_KEY_FILE", path.to_str().unwrap())];
@@ -67,7 +69,7 @@ async fn a_key_file_replaced_in_any_way_is_used_from_the_next_collection_on() {
     fs::write(&path, "sk_demo\n").unwrap();
     let bench = with_key_file(&path, world(150), &[]).await;
     assert!(bench.scrape().await.up());
-    let replace: [(&str, &dyn Fn(&str)); 3] = [
+    let replace: [(&str, Replace<'_>); 3] = [
         ("in place", &|key| fs::write(&path, key).unwrap()),
         ("by rename", &|key| {
             let new = directory.path().join("new");
@@ -131,5 +133,5 @@ async fn a_key_that_changes_during_a_collection_is_tried_once_more() {
     let scrape = crate::harness::fast(scrape).await;
     let log = bench.requests();
     assert!(scrape.up(), "{}", scrape.text);
-    assert!(count(&log, Route::Connections) <= 3);
+    assert!(log.count(Route::Connections) <= 3);
 }

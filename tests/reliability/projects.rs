@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use kernel_auth_exporter::simulator::{self, Fault, Route};
+use kernel_auth_exporter::simulator::{self, Fault, FaultKind, Route};
 use tokio::time::advance;
 
-use crate::harness::{Bench, StoppedClock, count, world};
+use crate::harness::{Bench, StoppedClock, world};
 
 async fn bench(projects: usize, connections: usize) -> Bench {
     let options = simulator::Options {
@@ -20,21 +20,18 @@ async fn every_active_project_is_followed_and_no_archived_one() {
     let bench = bench(3, 90).await;
     let scrape = bench.scrape().await;
     assert!(scrape.is_up_everywhere());
-    for (id, _, active) in bench.api.projects() {
+    for (id, _, archived) in bench.api.projects() {
         let up = scrape.value(&format!("kernel_auth_up{{project=\"{id}\"}}"));
-        assert_eq!(up, active.then_some(1.0), "{id}");
+        assert_eq!(up, (!archived).then_some(1.0), "{id}");
     }
     let log = bench.requests();
     assert_eq!(
-        (
-            count(&log, Route::Projects),
-            count(&log, Route::Connections)
-        ),
+        (log.count(Route::Projects), log.count(Route::Connections)),
         (1, 3)
     );
     bench.scrape().await;
     assert_eq!(
-        count(&bench.requests(), Route::Projects),
+        bench.requests().count(Route::Projects),
         0,
         "the list is good for a minute"
     );
@@ -112,4 +109,26 @@ async fn an_unknown_project_is_an_error_that_says_so() {
     );
     assert_eq!(scrape.errors("project_not_found"), 1.0);
     assert_eq!(bench.cost(), 1);
+}
+
+#[tokio::test]
+async fn a_list_of_projects_that_hangs_keeps_nobody_waiting_who_is_known() {
+    let _clock = StoppedClock::new();
+    let bench = bench(2, 20).await;
+    bench.scrape().await;
+    advance(Duration::from_secs(61)).await;
+    bench
+        .api
+        .add_fault(Fault::new(FaultKind::Silent).at(Route::Projects));
+    let id = bench.ids().remove(0);
+    let fresh = match bench.truth()[&id].as_str() {
+        "NEEDS_AUTH" => "AUTHENTICATED",
+        _ => "NEEDS_AUTH",
+    };
+    bench
+        .api
+        .set_connection(&id, serde_json::json!({"status": fresh}));
+    let scrape = bench.fast_scrape().await;
+    assert_eq!(scrape.statuses(), bench.truth(), "fresh all the same");
+    assert_eq!(scrape.outcome, "fresh");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kernel_auth_exporter::simulator::{Fault, FaultKind, Route, Rows, Spoil};
 use tokio::time::advance;
 
-use crate::harness::{Bench, StoppedClock, count, world};
+use crate::harness::{Bench, StoppedClock, world};
 
 #[tokio::test]
 async fn a_deleted_connection_ends_once_a_404_confirms_it() {
@@ -38,11 +38,19 @@ async fn rows_that_the_list_skips_while_it_shifts_are_not_lost() {
     let scrape = bench.scrape().await;
     let log = bench.requests();
     assert!(
-        count(&log, Route::Connection) > 0,
+        log.count(Route::Connection) > 0,
         "what went missing was asked for"
     );
     assert!(scrape.up());
-    assert_eq!(scrape.statuses(), bench.truth());
+    // Those that were deleted after their page was read are there as well.
+    let statuses = scrape.statuses();
+    let lost: Vec<_> = bench
+        .truth()
+        .into_iter()
+        .filter(|(id, status)| statuses.get(id) != Some(status))
+        .collect();
+    assert!(lost.is_empty(), "{lost:?}");
+    assert!(statuses.len() <= bench.truth().len() + 5);
 }
 
 #[tokio::test]
@@ -123,11 +131,8 @@ async fn an_unreadable_row_keeps_its_last_known_state_for_a_while() {
         assert_eq!(scrape.errors("malformed_row"), f64::from(minute + 1));
         assert_eq!(scrape.statuses()[&id], before.statuses()[&id]);
         assert_eq!(scrape.statuses()[&other], fresh, "the others are fresh");
-        assert_eq!(
-            scrape.value("kernel_auth_snapshot_timestamp_seconds"),
-            taken
-        );
-        advance(Duration::from_secs(60)).await;
+        assert!(scrape.value("kernel_auth_snapshot_timestamp_seconds") > taken);
+        advance(Duration::from_mins(1)).await;
     }
     advance(Duration::from_secs(10)).await;
     let scrape = bench.scrape().await;
@@ -176,24 +181,27 @@ async fn one_id_that_fails_leaves_the_others_fresh() {
         .map(|id| format!("--kernel.connection={id}"))
         .collect();
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let bench = Bench::new(world(2_000), &flags).await;
-    let before = bench.scrape().await;
-    assert_eq!(before.statuses().len(), 5);
-    bench.api.add_fault(Fault {
-        id: Some(ids[2].clone()),
-        ..Fault::status(500)
-    });
-    let fresh = if before.statuses()[&ids[1]] == "NEEDS_AUTH" {
-        "AUTHENTICATED"
-    } else {
-        "NEEDS_AUTH"
-    };
-    bench
-        .api
-        .set_connection(&ids[1], serde_json::json!({"status": fresh}));
-    let scrape = bench.fast_scrape().await;
-    assert!(!scrape.up());
-    assert_eq!(scrape.statuses()[&ids[1]], fresh);
-    assert_eq!(scrape.statuses()[&ids[2]], before.statuses()[&ids[2]]);
-    assert_eq!(scrape.statuses().len(), 5);
+    // Also where it is the one that is asked for first.
+    for bad in [0, 2] {
+        let bench = Bench::new(world(2_000), &flags).await;
+        let before = bench.scrape().await.statuses();
+        assert_eq!(before.len(), 5);
+        bench.api.add_fault(Fault {
+            id: Some(ids[bad].clone()),
+            ..Fault::status(500)
+        });
+        let fresh = match before[&ids[1]].as_str() {
+            "NEEDS_AUTH" => "AUTHENTICATED",
+            _ => "NEEDS_AUTH",
+        };
+        bench
+            .api
+            .set_connection(&ids[1], serde_json::json!({"status": fresh}));
+        let scrape = bench.fast_scrape().await;
+        assert!(!scrape.up());
+        let statuses = scrape.statuses();
+        assert_eq!(statuses[&ids[1]], fresh);
+        assert_eq!(statuses[&ids[bad]], before[&ids[bad]]);
+        assert_eq!(statuses.len(), 5);
+    }
 }

@@ -83,17 +83,12 @@ impl FromWire for Timestamp {
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
 /// An optional member. Missing, `null` and the empty string are alike.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) enum Member<T> {
+    #[default]
     Absent,
     Known(T),
     Unknown(Box<str>),
-}
-
-impl<T> Default for Member<T> {
-    fn default() -> Self {
-        Self::Absent
-    }
 }
 
 impl<T: Copy> Member<T> {

@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(bucket.take(limit(1000, 1), start), Ok(()));
         assert!(bucket.take(limit(1000, 1), start).is_err());
         assert_eq!(bucket.take(limit(2000, 1), start), Ok(()));
-        let late = start + Duration::from_secs(3600);
+        let late = start + Duration::from_hours(1);
         assert!(bucket.take(limit(1000, 0), late).is_err());
     }
 }

@@ -106,7 +106,7 @@ fn each_phase_has_its_own_time() {
         header_timeout: Duration::from_secs(10),
         idle_timeout: Duration::from_secs(100),
         write_stall: Duration::from_secs(30),
-        response: Duration::from_secs(300),
+        response: Duration::from_mins(5),
         ..Limits::default()
     };
     let places = Arc::new(Admission::new(limits.clone()));

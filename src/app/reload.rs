@@ -1,0 +1,111 @@
+//! Reading the configuration again: on SIGHUP, and on `/-/reload`.
+//!
+//! Everything is read and checked before anything is taken up, so a file with
+//! a mistake changes nothing. Listeners and answers under way are not touched.
+//! What flags and the environment say stays what it was at the start: the
+//! listen addresses, the path of the metrics, the bound on scrapes.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{StartError, Upstream, live};
+use crate::config::web_config::WebConfigHandle;
+use crate::config::{Config, ConfigError};
+use crate::web::routes::{Order, Routes};
+
+/// Reads flags, environment and config file again. May block.
+pub type Loader = Arc<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
+
+/// What can be told to read the configuration again.
+pub(super) struct Reloader {
+    pub(super) loader: Option<Loader>,
+    pub(super) routes: Arc<Routes>,
+    pub(super) web_config: WebConfigHandle,
+    pub(super) upstream: Upstream,
+    pub(super) hangup: Signal,
+    pub(super) orders: Option<mpsc::Receiver<Order>>,
+}
+
+/// SIGHUP, from now on: without this it ends the process.
+pub(super) fn hangup() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
+impl Reloader {
+    /// Reloads when told to, one at a time, until `shutdown`.
+    pub(super) async fn run(mut self, shutdown: CancellationToken) {
+        loop {
+            let order = tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = self.hangup.recv() => None,
+                Some(order) = ordered(&mut self.orders) => Some(order),
+            };
+            let result = self.reload().await;
+            self.routes.reload().note(result.is_ok());
+            match &result {
+                Ok(summary) => tracing::info!(%summary, "configuration reloaded"),
+                Err(error) => {
+                    tracing::error!(%error, "configuration not reloaded; nothing changed");
+                }
+            }
+            if let Some(order) = order {
+                // Who asked may be gone.
+                let _ = order.send(result.map(drop));
+            }
+        }
+    }
+
+    async fn reload(&mut self) -> Result<String, String> {
+        let config = match self.loader.clone() {
+            Some(loader) => {
+                let read = tokio::task::spawn_blocking(move || loader()).await;
+                let read = read.map_err(|_| "reading was interrupted".to_owned())?;
+                Some(read.map_err(|error| error.to_string())?)
+            }
+            None => None,
+        };
+        let telemetry = self.routes.telemetry().clone();
+        let before = self.routes.live();
+        let upstream = self.upstream.clone();
+        // Key files and certificates are read here, which may block.
+        let made = tokio::task::spawn_blocking(move || {
+            let Some(config) = config else {
+                return Ok(None);
+            };
+            let mut upstream = upstream;
+            let live = live(&config, &telemetry, &mut upstream, Some(&before.collector))?;
+            telemetry.expect_endpoints(&super::endpoints(&config));
+            Ok(Some((live, upstream, config.summary())))
+        });
+        let made = made
+            .await
+            .map_err(|_| "reading was interrupted".to_owned())?
+            .map_err(|error: StartError| error.to_string())?;
+        // Last of what can fail: when it is right it is in force.
+        self.web_config
+            .reload()
+            .await
+            .map_err(|error| format!("--web.config.file: {error}"))?;
+        let Some((live, upstream, summary)) = made else {
+            return Ok("the web configuration".to_owned());
+        };
+        self.upstream = upstream;
+        self.routes.replace(live);
+        Ok(summary)
+    }
+}
+
+/// The next order; waits for ever where none can come.
+async fn ordered(orders: &mut Option<mpsc::Receiver<Order>>) -> Option<Order> {
+    match orders {
+        Some(receiver) => match receiver.recv().await {
+            Some(order) => Some(order),
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
+}

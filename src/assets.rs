@@ -1,0 +1,277 @@
+//! What the binary carries for the people on call: dashboards, rules, runbooks
+//! and sample configurations.
+//!
+//! The committed files are the source, except what depends on options: that is
+//! a template beside this file, and its committed form is what the defaults
+//! make of it.
+
+mod options;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+pub use options::{BaseUrl, InvalidOption, JobName, Options, PromDuration, Share};
+
+const RULES: &str = include_str!("assets/rules.yml.tmpl");
+const PROMETHEUS: &str = include_str!("assets/prometheus.yml.tmpl");
+
+/// Before the groups of a `PrometheusRule` of the Prometheus Operator.
+const PROMETHEUS_RULE_HEAD: &str = "\
+# The rules of kernel-auth-rules.yml for the Prometheus Operator (0.64 or newer).
+# Written by `kernel-auth-exporter assets`.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: kernel-auth-exporter
+  labels:
+    app.kubernetes.io/name: kernel-auth-exporter
+spec:
+";
+
+/// Embeds files by their path in the repository.
+macro_rules! embedded {
+    ($($path:literal),+ $(,)?) => {
+        &[$(($path, include_str!(concat!("../", $path)))),+]
+    };
+}
+
+/// What does not depend on options.
+const FIXED: &[(&str, &str)] = embedded![
+    "dashboards/kernel-auth-fleet.json",
+    "dashboards/kernel-auth-connection.json",
+    "dashboards/kernel-auth-exporter.json",
+    "docs/alerting.md",
+    "docs/dashboards.md",
+    "docs/runbooks/KernelAuthAPIKeyExpiring.md",
+    "docs/runbooks/KernelAuthAPIRateLimited.md",
+    "docs/runbooks/KernelAuthAPIUnauthorized.md",
+    "docs/runbooks/KernelAuthAPIUnreachable.md",
+    "docs/runbooks/KernelAuthConnectionFlapping.md",
+    "docs/runbooks/KernelAuthConnectionHumanLoginRequired.md",
+    "docs/runbooks/KernelAuthConnectionMissing.md",
+    "docs/runbooks/KernelAuthConnectionNeedsAuth.md",
+    "docs/runbooks/KernelAuthConnectionsNearLimit.md",
+    "docs/runbooks/KernelAuthDataIncomplete.md",
+    "docs/runbooks/KernelAuthExporterAbsent.md",
+    "docs/runbooks/KernelAuthExporterDown.md",
+    "docs/runbooks/KernelAuthFleetLoggedOutBurn.md",
+    "docs/runbooks/KernelAuthFleetLoggedOutBurnSlow.md",
+    "docs/runbooks/KernelAuthFlowAwaitingHuman.md",
+    "docs/runbooks/KernelAuthFlowFailed.md",
+    "docs/runbooks/KernelAuthHealthCheckStale.md",
+    "docs/runbooks/KernelAuthReauthFailingRepeatedly.md",
+    "docs/runbooks/KernelAuthSnapshotStale.md",
+    "examples/alertmanager.yml",
+];
+
+/// One file to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asset {
+    /// Where it stands below the directory, with `/`; as in the repository.
+    pub path: &'static str,
+    /// What is in it.
+    pub contents: Cow<'static, str>,
+}
+
+/// Every file, as `options` want it.
+pub fn render(options: &Options) -> Vec<Asset> {
+    let rules = substitute(RULES, options);
+    let operator = prometheus_rule(&rules);
+    let made = [
+        ("alerts/kernel-auth-rules.yml", rules),
+        ("alerts/kernel-auth-prometheusrule.yml", operator),
+        (
+            "examples/prometheus-alerting.yml",
+            substitute(PROMETHEUS, options),
+        ),
+    ];
+    let made = made.into_iter().map(|(path, text)| (path, text.into()));
+    let fixed = FIXED.iter().map(|(path, text)| (*path, (*text).into()));
+    made.chain(fixed)
+        .map(|(path, contents)| Asset { path, contents })
+        .collect()
+}
+
+/// Puts the options in the place of `@name@`. What is no name stays.
+fn substitute(template: &str, options: &Options) -> String {
+    let mut out = String::with_capacity(template.len() + template.len() / 8);
+    let mut rest = template;
+    while let Some(at) = rest.find('@') {
+        out.push_str(&rest[..at]);
+        let after = &rest[at + 1..];
+        let value = after
+            .find('@')
+            .and_then(|end| Some((options.value_of(&after[..end])?, end)));
+        if let Some((value, end)) = value {
+            out.push_str(&value);
+            rest = &after[end + 1..];
+        } else {
+            out.push('@');
+            rest = after;
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The same groups, two columns to the right, in a Kubernetes object.
+fn prometheus_rule(rules: &str) -> String {
+    let groups = &rules[rules.find("groups:").unwrap_or(0)..];
+    let mut out = String::from(PROMETHEUS_RULE_HEAD);
+    for line in groups.lines() {
+        if !line.is_empty() {
+            out.push_str("  ");
+            out.push_str(line);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// What became of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// There was none.
+    Created,
+    /// There was another.
+    Replaced,
+    /// It was already there, byte by byte.
+    Unchanged,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Created => "created",
+            Self::Replaced => "replaced",
+            Self::Unchanged => "unchanged",
+        })
+    }
+}
+
+/// A file that could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source}; nothing else was written after it", path.display())]
+pub struct WriteError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// Why `assets` did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The options contradict each other: a usage error.
+    #[error(transparent)]
+    Options(#[from] InvalidOption),
+    /// A file could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The list of what was written could not be printed.
+    #[error("standard output: {0}")]
+    Print(#[from] io::Error),
+}
+
+/// The command: writes everything below `dir` and prints a line for each file
+/// to `out`; a hint about links that lead nowhere yet goes to `hints`.
+pub fn run(
+    dir: &Path,
+    options: &Options,
+    out: &mut dyn Write,
+    hints: &mut dyn Write,
+) -> Result<(), Error> {
+    options.check()?;
+    let mut printed = Ok(());
+    write(dir, &render(options), |change, path| {
+        if printed.is_ok() {
+            printed = writeln!(out, "{change:<9} {}", path.display());
+        }
+    })?;
+    printed?;
+    let default = Options::default();
+    for (flag, is_placeholder) in [
+        (
+            "--runbook-base-url",
+            options.runbook_base_url == default.runbook_base_url,
+        ),
+        (
+            "--dashboard-base-url",
+            options.dashboard_base_url == default.dashboard_base_url,
+        ),
+    ] {
+        if is_placeholder {
+            writeln!(
+                hints,
+                "links in the alerts lead to a placeholder: give {flag}"
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes every file below `dir`, each of them whole or not at all, and tells
+/// of each what became of it. Directories are created where they are missing.
+pub fn write(
+    dir: &Path,
+    assets: &[Asset],
+    mut tell: impl FnMut(Change, &Path),
+) -> Result<(), WriteError> {
+    for asset in assets {
+        let path = dir.join(asset.path);
+        match write_one(&path, asset.contents.as_bytes()) {
+            Ok(change) => tell(change, &path),
+            Err(source) => return Err(WriteError { path, source }),
+        }
+    }
+    Ok(())
+}
+
+fn write_one(path: &Path, contents: &[u8]) -> io::Result<Change> {
+    let change = match fs::read(path) {
+        Ok(old) if old == contents => return Ok(Change::Unchanged),
+        Ok(_) => Change::Replaced,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Change::Created,
+        Err(error) => return Err(error),
+    };
+    let parent = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(parent)?;
+    let mut builder = tempfile::Builder::new();
+    // A temporary file is private; what Prometheus and Grafana read is not.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o644));
+    }
+    let mut file = builder.prefix(".assets-").tempfile_in(parent)?;
+    file.write_all(contents)?;
+    file.persist(path)?;
+    Ok(change)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_names_are_substituted() {
+        let text = substitute("a@b @job@ @nothing@ @", &Options::default());
+        assert_eq!(text, "a@b kernel-auth-exporter @nothing@ @");
+    }
+
+    #[test]
+    fn no_placeholder_is_left() {
+        for asset in render(&Options::default()) {
+            let mut parts = asset.contents.split('@').skip(1);
+            assert!(
+                !parts.any(
+                    |part| part.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+                        && !part.is_empty()
+                ),
+                "{}",
+                asset.path
+            );
+        }
+    }
+}

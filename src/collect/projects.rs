@@ -1,0 +1,47 @@
+//! The list of an organisation's projects.
+
+use std::time::Duration;
+
+use crate::kernel::{Client, Error, Page, PageHeaders, Problem, Project, Query, next_page};
+use crate::model::Endpoint;
+
+/// Projects that are followed, and pages of their list.
+const MAX_PROJECTS: usize = 10_000;
+const MAX_PAGES: usize = 200;
+
+/// The largest page of projects that is accepted.
+const MAX_BODY: usize = 4 * 1024 * 1024;
+
+/// Reads the list to its end.
+pub(super) async fn fetch(
+    client: &Client,
+    epoch: u64,
+    span: Duration,
+) -> Result<Vec<Project>, Error> {
+    let deadline = client.deadline(epoch, span, false);
+    let mut projects: Vec<Project> = Vec::new();
+    let mut offset = 0;
+    let fail = |problem| {
+        let error = Error::new(Endpoint::Projects, problem);
+        client.observer().error(error.reason());
+        error
+    };
+    for _ in 0..MAX_PAGES {
+        let path = format!("/org/projects?limit=100&offset={offset}");
+        let query = Query {
+            endpoint: Endpoint::Projects,
+            path: &path,
+            project: None,
+            max_body: MAX_BODY,
+        };
+        let answer = client.get(query, &deadline, Project::list).await?;
+        projects.extend(answer.value);
+        match next_page(offset, PageHeaders::read(&answer.headers)) {
+            Ok(Page::Last) => return Ok(projects),
+            Ok(Page::Next(next)) if projects.len() < MAX_PROJECTS => offset = next,
+            Ok(Page::Next(_)) => break,
+            Err(error) => return Err(fail(Problem::Paging(error))),
+        }
+    }
+    Err(fail(Problem::TooManyPages { limit: MAX_PAGES }))
+}

@@ -1,0 +1,306 @@
+//! `/sd`: Prometheus' HTTP service discovery, one target for each connection.
+//!
+//! Prometheus keeps the targets it has when an answer is not 200, and drops
+//! what is missing from one that is. So an answer is whole, or it is 503.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body::{Frame, SizeHint};
+use serde_json::{Map, Value};
+
+use super::server::{Body, plain};
+use crate::model::{Connection, Fleet, Scope, Timestamp};
+
+/// Up to this age a snapshot is good enough: Prometheus asks once a minute.
+const FRESH: Duration = Duration::from_mins(1);
+
+/// How much is written before it is handed on, in bytes.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// How much may be written before other tasks have a turn, in bytes.
+const TURN_BYTES: usize = 512 * 1024;
+
+/// Whether `fleet` can be answered with as it is; `cache` is how old scrapes
+/// may be.
+pub(super) fn is_fresh(fleet: &Fleet, now: Timestamp, cache: Duration) -> bool {
+    let oldest = FRESH.max(cache).as_secs_f64();
+    !fleet.scopes.is_empty()
+        && fleet.scopes.iter().all(|view| {
+            let age = view
+                .snapshot
+                .as_ref()
+                .map(|snapshot| now.seconds_since(snapshot.fetched_at));
+            view.up && age.is_some_and(|age| (0.0..=oldest).contains(&age))
+        })
+}
+
+/// Whether there is something to say of each scope: new, or held.
+pub(super) fn is_known(fleet: &Fleet) -> bool {
+    fleet.scopes.iter().all(|view| view.snapshot.is_some())
+}
+
+/// The answer while not all connections are known.
+pub(super) fn unknown() -> Response<Body> {
+    let mut response = plain(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "not all connections are known: the API has not answered yet; see the log and kernel_auth_up",
+    );
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+    response
+}
+
+/// The list of targets, written as it is read.
+pub(super) struct Targets {
+    fleet: Fleet,
+    scope: usize,
+    connection: usize,
+    place: Place,
+    in_turn: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Start,
+    First,
+    Rest,
+    End,
+}
+
+impl Targets {
+    pub(super) fn new(fleet: Fleet) -> Self {
+        Self {
+            fleet,
+            scope: 0,
+            connection: 0,
+            place: Place::Start,
+            in_turn: 0,
+        }
+    }
+
+    fn chunk(&mut self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(CHUNK_BYTES + 2048);
+        if self.place == Place::Start {
+            out.push(b'[');
+            self.place = Place::First;
+        }
+        while let Some(view) = self.fleet.scopes.get(self.scope) {
+            let rows = view.snapshot.iter().flat_map(|held| &held.connections);
+            for connection in rows.skip(self.connection) {
+                out.extend_from_slice(if self.place == Place::First {
+                    b"\n"
+                } else {
+                    b",\n"
+                });
+                self.place = Place::Rest;
+                group(&mut out, &view.scope, connection);
+                self.connection += 1;
+                if out.len() >= CHUNK_BYTES {
+                    return out;
+                }
+            }
+            self.scope += 1;
+            self.connection = 0;
+        }
+        out.extend_from_slice(b"\n]\n");
+        self.place = Place::End;
+        out
+    }
+}
+
+fn group(out: &mut Vec<u8>, scope: &Scope, connection: &Connection) {
+    let names = &connection.labels;
+    let mut labels = Map::new();
+    let mut put = |name: &str, value: &str| {
+        labels.insert(format!("__meta_kernel_{name}"), Value::from(value));
+    };
+    if let Some(account) = scope.account() {
+        put("account", account);
+    }
+    if let Some(project) = scope.project() {
+        put("project", project);
+    }
+    put("domain", &names.domain());
+    if let Some(profile) = names.profile_name() {
+        put("profile_name", &profile);
+    }
+    let group = serde_json::json!({"targets": [names.id()], "labels": labels});
+    serde_json::to_writer(out, &group).expect("a Vec takes everything, and keys are text");
+}
+
+impl http_body::Body for Targets {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.is_end_stream() {
+            return Poll::Ready(None);
+        }
+        if self.in_turn >= TURN_BYTES {
+            self.in_turn = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let chunk = self.chunk();
+        self.in_turn += chunk.len();
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from(chunk)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.place == Place::End
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http_body_util::BodyExt;
+
+    use super::*;
+    use crate::model::{
+        AuthStatus, ClockOffset, CredentialKind, Flow, FlowStatus, FlowStep, FlowType, LabelBlock,
+        PendingInputs, ScopeView, Settings, Snapshot,
+    };
+
+    fn connection(id: &str, profile: Option<&str>, scope: &Scope) -> Connection {
+        Connection {
+            labels: LabelBlock::new(id, "d.example", profile, scope, &mut String::new()),
+            status: AuthStatus::Authenticated,
+            last_auth_at: None,
+            last_auth_check_at: None,
+            flow: Flow {
+                status: FlowStatus::None,
+                step: FlowStep::None,
+                kind: FlowType::None,
+                expires_at: None,
+                error_code: None,
+                pending: PendingInputs::default(),
+            },
+            can_reauth: None,
+            can_reauth_reason: None,
+            settings: Settings {
+                health_check_interval: None,
+                health_checks: None,
+                auto_reauth: None,
+                save_credentials: None,
+                record_session: None,
+                health_check_unavailable: None,
+                credential: CredentialKind::None,
+            },
+        }
+    }
+
+    fn view(scope: Scope, rows: &[(&str, Option<&str>)], at: Option<i64>) -> ScopeView {
+        let connections = rows
+            .iter()
+            .map(|(id, profile)| connection(id, *profile, &scope))
+            .collect();
+        let snapshot = at.map(|at| {
+            Arc::new(Snapshot {
+                fetched_at: Timestamp::from_seconds(at),
+                clock: ClockOffset::default(),
+                connections,
+                found: Vec::new(),
+            })
+        });
+        ScopeView {
+            scope: Arc::new(scope),
+            up: true,
+            snapshot,
+        }
+    }
+
+    async fn text(fleet: Fleet) -> Value {
+        let body = Targets::new(fleet).collect().await.unwrap().to_bytes();
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    #[tokio::test]
+    async fn one_group_for_each_connection() {
+        let hostile = "a\"b\\c\n</script>\u{202e}";
+        let fleet = Fleet {
+            accounts: Vec::new(),
+            scopes: vec![
+                view(
+                    Scope::new(Some("prod"), Some("proj_a")),
+                    &[("ma_1", Some(hostile)), ("ma_2", None)],
+                    Some(1),
+                ),
+                view(Scope::new(None, None), &[], Some(1)),
+                view(Scope::new(None, None), &[("ma_3", Some("p"))], Some(1)),
+            ],
+        };
+        assert_eq!(
+            text(fleet).await,
+            serde_json::json!([
+                {"targets": ["ma_1"], "labels": {
+                    "__meta_kernel_account": "prod", "__meta_kernel_project": "proj_a",
+                    "__meta_kernel_domain": "d.example", "__meta_kernel_profile_name": hostile}},
+                {"targets": ["ma_2"], "labels": {
+                    "__meta_kernel_account": "prod", "__meta_kernel_project": "proj_a",
+                    "__meta_kernel_domain": "d.example"}},
+                {"targets": ["ma_3"], "labels": {
+                    "__meta_kernel_domain": "d.example", "__meta_kernel_profile_name": "p"}},
+            ])
+        );
+        assert_eq!(text(Fleet::default()).await, serde_json::json!([]));
+    }
+
+    #[tokio::test]
+    async fn a_large_list_comes_in_pieces_and_is_whole() {
+        let ids: Vec<String> = (0..5_000).map(|number| format!("ma_{number:05}")).collect();
+        let rows: Vec<_> = ids.iter().map(|id| (id.as_str(), Some("p"))).collect();
+        let fleet = Fleet {
+            accounts: Vec::new(),
+            scopes: vec![view(Scope::default(), &rows, Some(1))],
+        };
+        let mut body = Targets::new(fleet.clone());
+        let mut pieces = 0;
+        while let Some(frame) = body.frame().await {
+            let data = frame.unwrap().into_data().unwrap();
+            assert!(data.len() < CHUNK_BYTES + 4096);
+            pieces += 1;
+        }
+        assert!(pieces > 3);
+        assert_eq!(text(fleet).await.as_array().unwrap().len(), ids.len());
+    }
+
+    #[test]
+    fn freshness_is_that_of_the_oldest_scope() {
+        let now = Timestamp::from_seconds(1_000);
+        let fleet = |ages: &[Option<i64>], up: bool| Fleet {
+            accounts: Vec::new(),
+            scopes: ages
+                .iter()
+                .map(|age| ScopeView {
+                    up,
+                    ..view(Scope::default(), &[], age.map(|age| 1_000 - age))
+                })
+                .collect(),
+        };
+        let cache = Duration::ZERO;
+        assert!(is_fresh(&fleet(&[Some(0), Some(60)], true), now, cache));
+        assert!(!is_fresh(&fleet(&[Some(0), Some(61)], true), now, cache));
+        assert!(is_fresh(&fleet(&[Some(299)], true), now, FRESH * 5));
+        assert!(!is_fresh(&fleet(&[Some(0)], false), now, cache));
+        assert!(!is_fresh(&fleet(&[Some(-10)], true), now, cache));
+        assert!(!is_fresh(&fleet(&[Some(0), None], true), now, cache));
+        assert!(!is_fresh(&fleet(&[], true), now, cache));
+        assert!(is_known(&fleet(&[Some(9_999)], false)));
+        assert!(!is_known(&fleet(&[Some(0), None], true)));
+    }
+}

@@ -1,0 +1,81 @@
+//! What a query string leaves of a scrape.
+
+use tokio::time::Instant;
+
+use super::Live;
+use crate::collect;
+use crate::model::{self, CollectorSet, Fleet};
+
+/// What the query string leaves of a scrape.
+#[derive(Debug)]
+pub(super) struct Narrowed {
+    pub(super) collectors: CollectorSet,
+    pub(super) account: Option<String>,
+    pub(super) project: Option<String>,
+}
+
+impl Narrowed {
+    /// `collect[]=NAME`, `account=`, `project=`. Other parameters are somebody
+    /// else's.
+    pub(super) fn read(query: &str, live: &Live) -> Result<Self, String> {
+        let mut asked = None;
+        let mut account = None;
+        let mut project = None;
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "collect[]" => {
+                    let collector = model::Collector::ALL
+                        .iter()
+                        .find(|collector| collector.as_str() == value)
+                        .filter(|collector| live.collectors.has(**collector))
+                        .ok_or_else(|| {
+                            let on = model::Collector::ALL
+                                .iter()
+                                .filter(|collector| live.collectors.has(**collector))
+                                .map(|collector| collector.as_str());
+                            let on = on.collect::<Vec<_>>().join(", ");
+                            format!("no such collector, or it is off; these are on: {on}")
+                        })?;
+                    asked = Some(asked.unwrap_or(CollectorSet::EMPTY).with(*collector, true));
+                }
+                "account" => account = Some(value.into_owned()),
+                "project" => project = Some(value.into_owned()),
+                _ => {}
+            }
+        }
+        let known = |name: &str| {
+            live.collector
+                .account_names()
+                .any(|known| known == Some(name))
+        };
+        if account.as_deref().is_some_and(|name| !known(name)) {
+            return Err("no such account in the configuration".to_owned());
+        }
+        let collectors = asked.map_or(live.collectors, |asked| live.collectors.and(asked));
+        Ok(Self {
+            collectors,
+            account,
+            project,
+        })
+    }
+
+    /// The same as a request of a collector.
+    pub(super) fn request(&self, deadline: Instant) -> collect::Request<'_> {
+        collect::Request {
+            deadline,
+            account: self.account.as_deref(),
+            project: self.project.as_deref(),
+        }
+    }
+
+    /// Leaves the scopes that are asked for.
+    pub(super) fn narrow(&self, mut fleet: Fleet) -> Fleet {
+        let is = |asked: &Option<String>, name: Option<&str>| {
+            asked.as_deref().is_none_or(|asked| name == Some(asked))
+        };
+        fleet.scopes.retain(|view| {
+            is(&self.account, view.scope.account()) && is(&self.project, view.scope.project())
+        });
+        fleet
+    }
+}

@@ -1,0 +1,111 @@
+//! `/-/reload`, and whether the configuration in force is the one in the files.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use http::{HeaderMap, Response, StatusCode};
+use tokio::sync::{mpsc, oneshot};
+
+use super::super::server::{Body, plain};
+use crate::config::web_config::WebConfigHandle;
+use crate::model::Timestamp;
+
+/// Somebody wants a reload, and how it went: in the error's words what is
+/// wrong.
+pub type Order = oneshot::Sender<Result<(), String>>;
+
+/// Orders that wait. Each reloads everything, so more would be for nothing.
+const WAITING: usize = 4;
+
+/// Passes orders on, and remembers how the latest load of the files went.
+pub struct Reload {
+    /// `None`: `--web.enable-lifecycle` was not given.
+    orders: Option<mpsc::Sender<Order>>,
+    web_config: WebConfigHandle,
+    latest: Mutex<Latest>,
+}
+
+#[derive(Clone, Copy)]
+struct Latest {
+    ok: bool,
+    succeeded: Timestamp,
+}
+
+impl Reload {
+    /// The first load has just succeeded. With `over_http`, orders come out of
+    /// the receiver.
+    pub fn new(
+        web_config: WebConfigHandle,
+        over_http: bool,
+    ) -> (Self, Option<mpsc::Receiver<Order>>) {
+        let (orders, ordered) = mpsc::channel(WAITING);
+        let latest = Latest {
+            ok: true,
+            succeeded: SystemTime::now().into(),
+        };
+        let reload = Self {
+            orders: over_http.then_some(orders),
+            web_config,
+            latest: Mutex::new(latest),
+        };
+        (reload, over_http.then_some(ordered))
+    }
+
+    /// Notes how a reload went.
+    pub fn note(&self, ok: bool) {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.ok = ok;
+        if ok {
+            latest.succeeded = SystemTime::now().into();
+        }
+    }
+
+    /// Whether the latest load of each file succeeded, and when one last did.
+    ///
+    /// The web configuration is also read again by itself when its files
+    /// change.
+    pub fn state(&self) -> (bool, Timestamp) {
+        let latest = *self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let ok = latest.ok && self.web_config.last_reload_ok();
+        let web = self.web_config.last_reload_success().map(Timestamp::from);
+        (
+            ok,
+            web.max(Some(latest.succeeded)).unwrap_or(latest.succeeded),
+        )
+    }
+
+    /// Answers `POST /-/reload`.
+    pub(super) async fn order(&self, headers: &HeaderMap) -> Response<Body> {
+        let Some(orders) = &self.orders else {
+            return plain(
+                StatusCode::FORBIDDEN,
+                "reloading over HTTP is off; start with --web.enable-lifecycle, or send SIGHUP",
+            );
+        };
+        // A page of another site that a browser has open has no say here.
+        if headers
+            .get("sec-fetch-site")
+            .is_some_and(|site| site.as_bytes() == b"cross-site")
+        {
+            return plain(StatusCode::FORBIDDEN, "not from another site");
+        }
+        let (order, done) = oneshot::channel();
+        let gone = || {
+            plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the exporter is stopping, or too many reloads are waiting",
+            )
+        };
+        if orders.try_send(order).is_err() {
+            return gone();
+        }
+        match done.await {
+            Ok(Ok(())) => plain(StatusCode::OK, "configuration reloaded"),
+            Ok(Err(complaint)) => plain(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                &format!("nothing changed: {complaint}"),
+            ),
+            Err(_) => gone(),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What a scraper sees while the API does not do its part.
+
+use kernel_auth_exporter::simulator::{Fault, FaultKind, Route};
+use reqwest::Method;
+
+use super::support::{Api, KEY, PATIENCE, Program, Scrape, request};
+
+/// Scrapes as Prometheus does, with a timeout of its own, and holds what every
+/// failure has in common: an answer, `kernel_auth_up 0`, one reason counted for
+/// each try, one line in the log, and no series of any connection.
+async fn fails_with(exporter: Program, reason: &str) -> (Scrape, String) {
+    let url = format!("{}/metrics", exporter.address().await);
+    let response = request(Method::GET, &url)
+        .header("X-Prometheus-Scrape-Timeout-Seconds", PATIENCE.as_secs())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 200);
+    let scrape = Scrape::parse(response.text().await.unwrap());
+    assert_eq!(scrape.written("kernel_auth_up"), "0");
+    let errors = scrape.samples().filter(|(series, value)| {
+        series.starts_with("kernel_auth_api_errors_total{") && *value != "0"
+    });
+    let errors: Vec<_> = errors.collect();
+    let tries = scrape
+        .samples()
+        .filter(|(series, _)| series.starts_with("kernel_auth_api_requests_total{"));
+    let tries = tries.map(|(_, value)| value.parse::<u64>().unwrap());
+    let tries = tries.sum::<u64>().to_string();
+    let counted = format!("kernel_auth_api_errors_total{{reason=\"{reason}\"}}");
+    assert_eq!(errors, [(counted.as_str(), tries.as_str())]);
+    assert!(!scrape.text.contains("connection_id="), "{}", scrape.text);
+    let log = exporter.logged(&format!("reason={reason}")).await;
+    assert_eq!(log.len(), 1, "{log:?}");
+    assert!(log[0].contains("level=warn"), "{log:?}");
+    let complaints = exporter.stderr();
+    let complaints = complaints
+        .lines()
+        .filter(|line| !line.contains("level=info"));
+    assert_eq!(complaints.count(), 1, "{}", exporter.stderr());
+    assert!(!exporter.stderr().contains(KEY));
+    (scrape, log[0].clone())
+}
+
+/// Answers of the list that count, by status.
+#[track_caller]
+fn requests(scrape: &Scrape, code: &str) -> u64 {
+    let series =
+        format!("kernel_auth_api_requests_total{{code=\"{code}\",endpoint=\"connections\"}}");
+    scrape.written(&series).parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_wrong_key() {
+    let api = Api::small().await;
+    let wrong = "sk_wrong_u3Tz0";
+    let exporter = Program::exporter(&api.url, wrong, &[]);
+    let (scrape, log) = fails_with(exporter, "unauthorized").await;
+    assert!(!scrape.text.contains(wrong) && !log.contains(wrong));
+    assert_eq!(requests(&scrape, "401"), 1);
+    assert_eq!(
+        api.control.requests().total,
+        1,
+        "a refused key is not tried again"
+    );
+}
+
+#[tokio::test]
+async fn nobody_listens() {
+    // Bound, so that nobody else takes the port, and not listening.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", socket.local_addr().unwrap());
+    let exporter = Program::exporter(&url, KEY, &[]);
+    let (scrape, _) = fails_with(exporter, "connect").await;
+    assert!(requests(&scrape, "error") >= 1);
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_resolve() {
+    // No name has a part of more than 63 letters, so no server need be asked.
+    let url = format!("http://{}.invalid", "x".repeat(64));
+    let exporter = Program::exporter(&url, KEY, &["--kernel.allow-http"]);
+    fails_with(exporter, "dns").await;
+}
+
+#[tokio::test]
+async fn a_server_error() {
+    let api = Api::small().await;
+    api.control.add_fault(Fault::status(500));
+    let (scrape, _) = fails_with(api.exporter(&[]), "server_error").await;
+    assert!(requests(&scrape, "500") > 1, "it is tried again");
+}
+
+#[tokio::test]
+async fn a_page_for_people_instead_of_json() {
+    let api = Api::small().await;
+    api.control.add_fault(Fault::new(FaultKind::Html));
+    let (_, log) = fails_with(api.exporter(&[]), "decode").await;
+    assert!(log.contains("text/html"), "the log says what came: {log}");
+    assert!(!log.contains("<html"), "but not all of it: {log}");
+}
+
+#[tokio::test]
+async fn half_an_answer() {
+    let api = Api::small().await;
+    api.control
+        .add_fault(Fault::new(FaultKind::Truncate).at(Route::Connections));
+    fails_with(api.exporter(&[]), "decode").await;
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let api = Api::small().await;
+    let other = Api::small().await;
+    let to = format!("{}/auth/connections", other.url);
+    api.control.add_fault(Fault::new(FaultKind::Redirect(to)));
+    fails_with(api.exporter(&[]), "redirect").await;
+    assert_eq!(other.control.requests().total, 0, "the key went elsewhere");
+}
+
+#[tokio::test]
+async fn an_api_that_comes_back_is_seen_at_the_next_scrape() {
+    let api = Api::small().await;
+    api.control.add_fault(Fault::status(403));
+    let exporter = api.exporter(&[]);
+    let before = exporter.scrape().await;
+    assert_eq!(before.written("kernel_auth_up"), "0");
+    api.control.clear_faults();
+    let after = exporter.scrape().await;
+    assert_eq!(after.written("kernel_auth_up"), "1");
+    assert!(after.has("kernel_auth_connection_status"));
+}

@@ -1,0 +1,300 @@
+//! The program as a process, the simulated API in this one, and a client.
+
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use kernel_auth_exporter::simulator::{Control, Options, Simulator};
+use reqwest::{Method, RequestBuilder, Response};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// The key that the simulated API takes here. It must not come out anywhere.
+pub(crate) const KEY: &str = "sk_front_door_Vq81kXw";
+
+/// Nothing here takes that long; it ends a test that would wait for ever.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Polls until there is something.
+pub(crate) async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A simulated API that ends with the test.
+pub(crate) struct Api {
+    pub(crate) url: String,
+    pub(crate) control: Control,
+    _end: DropGuard,
+}
+
+impl Api {
+    pub(crate) async fn start(options: Options) -> Self {
+        let options = Options {
+            api_key: KEY.to_owned(),
+            ..options
+        };
+        let simulator = Simulator::bind("127.0.0.1:0", options).await.unwrap();
+        let end = CancellationToken::new();
+        let (url, control) = (simulator.base_url(), simulator.control());
+        tokio::spawn(simulator.run(end.clone()));
+        Self {
+            url,
+            control,
+            _end: end.drop_guard(),
+        }
+    }
+
+    /// A small fleet whose clock stands still.
+    pub(crate) async fn small() -> Self {
+        Self::start(Options {
+            connections: 5,
+            frozen: true,
+            ..Options::default()
+        })
+        .await
+    }
+
+    /// These objects and no others, at this moment of the API's clock.
+    pub(crate) async fn of(objects: &[&str], at: SystemTime) -> Self {
+        Self::start(Options {
+            fixtures: Some(objects.iter().map(|text| (*text).to_owned()).collect()),
+            frozen: true,
+            start: Some(at),
+            ..Options::default()
+        })
+        .await
+    }
+
+    /// The exporter in front of it, on a free port.
+    pub(crate) fn exporter(&self, arguments: &[&str]) -> Program {
+        Program::exporter(&self.url, KEY, arguments)
+    }
+
+    /// `once` against it.
+    pub(crate) async fn once(&self, arguments: &[&str]) -> Ended {
+        let arguments = [&["once"], arguments].concat();
+        let env = [("KERNEL_BASE_URL", &*self.url), ("KERNEL_API_KEY", KEY)];
+        Program::start(&arguments, &env).ended().await
+    }
+}
+
+/// The program, running; it ends with the test.
+pub(crate) struct Program {
+    child: Child,
+    stdout: Stream,
+    stderr: Stream,
+}
+
+/// A program that has ended.
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+}
+
+impl Program {
+    /// Nothing of this environment but what is named.
+    pub(crate) fn start(arguments: &[&str], env: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_kernel-auth-exporter"))
+            .args(arguments)
+            .env_clear()
+            .envs(env.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Self {
+            stdout: Stream::read(child.stdout.take().unwrap()),
+            stderr: Stream::read(child.stderr.take().unwrap()),
+            child,
+        }
+    }
+
+    /// The exporter of the API at `url`, on a free port unless told otherwise.
+    pub(crate) fn exporter(url: &str, key: &str, arguments: &[&str]) -> Self {
+        let mut arguments = arguments.to_vec();
+        let named = |argument: &&str| argument.starts_with("--web.listen-address");
+        if !arguments.iter().any(named) {
+            arguments.push("--web.listen-address=127.0.0.1:0");
+        }
+        let env = [("KERNEL_BASE_URL", url), ("KERNEL_API_KEY", key)];
+        Self::start(&arguments, &env)
+    }
+
+    pub(crate) fn stdout(&self) -> String {
+        self.stdout.text()
+    }
+
+    pub(crate) fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+
+    /// Lines of stderr with `text`, once there is one.
+    pub(crate) async fn logged(&self, text: &str) -> Vec<String> {
+        until(&format!("`{text}` in the log"), || {
+            let log = self.stderr();
+            let lines = log.lines().filter(|line| line.contains(text));
+            let lines: Vec<_> = lines.map(str::to_owned).collect();
+            (!lines.is_empty()).then_some(lines)
+        })
+        .await
+    }
+
+    /// Where it listens, once it listens at so many addresses.
+    pub(crate) async fn addresses(&self, count: usize) -> Vec<String> {
+        until("the program to listen", || {
+            let log = self.stderr();
+            // In either format of the log.
+            let lines = log.lines().filter(|line| line.contains("\"listening\""));
+            let addresses = lines.filter_map(|line| {
+                let (_, rest) = line.split_once("address")?;
+                let rest = rest.trim_start_matches(['=', '"', ':']);
+                Some(rest.split([' ', '"']).next()?.to_owned())
+            });
+            let addresses: Vec<_> = addresses.collect();
+            (addresses.len() == count).then_some(addresses)
+        })
+        .await
+    }
+
+    pub(crate) async fn address(&self) -> String {
+        self.addresses(1).await.remove(0)
+    }
+
+    /// The text of a GET that must answer 200.
+    pub(crate) async fn get(&self, path: &str) -> String {
+        let response = get(&format!("{}{path}", self.address().await)).await;
+        assert_eq!(response.status(), 200, "{path}");
+        response.text().await.unwrap()
+    }
+
+    pub(crate) async fn scrape(&self) -> Scrape {
+        Scrape::parse(self.get("/metrics").await)
+    }
+
+    /// Sends a signal: `TERM`, `INT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().expect("it has not ended").to_string();
+        // The shell's own: not every machine has the program.
+        let sent = std::process::Command::new("sh")
+            .args(["-c", "kill -s \"$0\" \"$1\"", name, &id])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(mut self) -> Ended {
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        let status = status.expect("it ends").unwrap();
+        Ended {
+            status,
+            stdout: self.stdout.whole().await,
+            stderr: self.stderr.whole().await,
+        }
+    }
+}
+
+/// What a program writes, as far as it has come.
+struct Stream {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Stream {
+    fn read(mut from: impl AsyncRead + Unpin + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&bytes);
+        let reader = tokio::spawn(async move {
+            let mut buffer = [0; 8192];
+            while let Ok(count @ 1..) = from.read(&mut buffer).await {
+                into.lock().unwrap().extend_from_slice(&buffer[..count]);
+            }
+        });
+        Self { bytes, reader }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.bytes.lock().unwrap().clone()).expect("it writes UTF-8")
+    }
+
+    async fn whole(mut self) -> String {
+        (&mut self.reader).await.unwrap();
+        self.text()
+    }
+}
+
+/// A request that no proxy of the environment sees.
+pub(crate) fn request(method: Method, url: &str) -> RequestBuilder {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(PATIENCE)
+        .build()
+        .unwrap();
+    client.request(method, url)
+}
+
+pub(crate) async fn get(url: &str) -> Response {
+    request(Method::GET, url).send().await.unwrap()
+}
+
+/// Metrics text, sample by sample.
+pub(crate) struct Scrape {
+    pub(crate) text: String,
+    samples: Vec<(String, String)>,
+}
+
+impl Scrape {
+    pub(crate) fn parse(text: String) -> Self {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let samples = lines.map(|line| {
+            let (series, value) = line.rsplit_once(' ').expect("a sample has a value");
+            value.parse::<f64>().expect("a number");
+            (series.to_owned(), value.to_owned())
+        });
+        let samples = samples.collect();
+        Self { text, samples }
+    }
+
+    /// Series and values, as written and in their order.
+    pub(crate) fn samples(&self) -> impl Iterator<Item = (&str, &str)> {
+        let samples = self.samples.iter();
+        samples.map(|(series, value)| (series.as_str(), value.as_str()))
+    }
+
+    /// The value of the series that is written exactly so.
+    #[track_caller]
+    pub(crate) fn written(&self, series: &str) -> &str {
+        let mut found = self.samples().filter(|(name, _)| *name == series);
+        let Some((_, value)) = found.next() else {
+            panic!("no {series} in\n{}", self.text);
+        };
+        assert!(found.next().is_none(), "{series} is there twice");
+        value
+    }
+
+    /// Whether any series of `family` is there.
+    pub(crate) fn has(&self, family: &str) -> bool {
+        let of = |series: &str| series.split('{').next() == Some(family);
+        self.samples().any(|(series, _)| of(series))
+    }
+}

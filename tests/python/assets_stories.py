@@ -1,0 +1,154 @@
+"""Stories for `promtool test rules`: what the exporter shows, minute by minute.
+
+A story is told in scrapes, one every 30 seconds, in the exporter's own
+families. promtool, which is Prometheus' rule engine, is the judge.
+"""
+
+import json
+import subprocess
+
+JOB = "kernel-auth-exporter"
+STEP = 0.5  # minutes from one scrape to the next
+RUNBOOKS = "https://example.com/kernel-auth-exporter/docs/runbooks"
+GRAFANA = "https://grafana.example.com/d"
+
+STATUS = ["AUTHENTICATED", "NEEDS_AUTH", "UNKNOWN"]
+FLOW_STATUS = ["NONE", "IN_PROGRESS", "SUCCESS", "FAILED", "EXPIRED", "CANCELED", "UNKNOWN"]
+FLOW_STEP = ["NONE", "DISCOVERING", "AWAITING_INPUT", "AWAITING_EXTERNAL_ACTION", "SUBMITTING",
+             "COMPLETED", "UNKNOWN"]
+FLOW_TYPE = ["NONE", "LOGIN", "REAUTH", "UNKNOWN"]
+
+
+class Story:
+    """The scrapes of some minutes, and what is expected of the rules."""
+
+    def __init__(self, name, minutes, states="all"):
+        self.name = name
+        self.scrapes = int(minutes / STEP) + 1
+        self.states = states
+        self.series = {}
+        self.expected = []
+
+    # --- what the exporter shows -------------------------------------------
+
+    def show(self, family, *changes, instance="one:10077", **labels):
+        """`changes` are (minute, value); None is absent; a callable gets the minute."""
+        labels = {"job": JOB, "instance": instance, **labels}
+        key = family + "{" + ",".join(
+            f"{name}={json.dumps(value)}" for name, value in sorted(labels.items())
+            if value is not None) + "}"
+        samples = self.series.setdefault(key, [None] * self.scrapes)
+        for minute, value in changes:
+            for scrape in range(int(minute / STEP), self.scrapes):
+                samples[scrape] = value(scrape * STEP) if callable(value) else value
+        return self
+
+    def one_of(self, family, label, values, *changes, **labels):
+        """A one-hot family, as --metrics.states wants it."""
+        for value in values:
+            rest = 0 if self.states == "all" else None
+            hot = [(minute, 1 if state == value else (None if state is None else rest))
+                   for minute, state in changes]
+            self.show(family, *hot, **{label: value}, **labels)
+        return self
+
+    def exporter(self, *up, instance="one:10077", snapshot=None, **scope):
+        """An exporter that answers, and whether its last collection was whole."""
+        self.show("up", (0, 1), instance=instance)
+        self.show("kernel_auth_up", *(up or [(0, 1)]), instance=instance, **scope)
+        self.show("kernel_auth_snapshot_timestamp_seconds",
+                  *(snapshot or [(0, lambda minute: minute * 60)]), instance=instance, **scope)
+        return self
+
+    def connection(self, *status, id="c1", domain="shop.example.net", profile="buyer",
+                   flow=((0, "NONE"),), step=((0, "NONE"),), kind=((0, "NONE"),), live=((0, 0),),
+                   can_reauth=1, reason="has_credential", error=None, auto=1, checks=1,
+                   check_age=60, interval=3600, expires_in=None, **labels):
+        labels = {"connection_id": id, "domain": domain, "profile_name": profile, **labels}
+        put = lambda family, *changes, **more: self.show(
+            f"kernel_auth_connection_{family}", *changes, **labels, **more)
+        self.one_of("kernel_auth_connection_status", "status", STATUS,
+                    *(status or [(0, "AUTHENTICATED")]), **labels)
+        self.one_of("kernel_auth_connection_flow_status", "flow_status", FLOW_STATUS, *flow, **labels)
+        self.one_of("kernel_auth_connection_flow_step", "flow_step", FLOW_STEP, *step, **labels)
+        self.one_of("kernel_auth_connection_flow_type", "flow_type", FLOW_TYPE, *kind, **labels)
+        put("flow_live", *live)
+        put("can_reauth", (0, can_reauth))
+        put("can_reauth_reason", (0, 1), reason=reason)
+        put("auto_reauth_enabled", (0, auto))
+        put("health_checks_enabled", (0, checks))
+        put("health_check_interval_seconds", (0, interval))
+        put("last_auth_check_age_seconds", (0, check_age))
+        if error:
+            put("flow_error", (0, 1), error_code=error)
+        if expires_in is not None:
+            put("flow_expires_in_seconds", (0, expires_in))
+        return self
+
+    def gap(self, start, end, containing=""):
+        """Scrapes that fail: everything but `up` goes, with stale markers."""
+        for key, samples in self.series.items():
+            if containing in key:
+                for scrape in range(int(start / STEP), int(end / STEP)):
+                    samples[scrape] = 0 if key.startswith("up{") else None
+        return self
+
+    # --- what is expected --------------------------------------------------
+
+    def expect(self, minute, alert, *alerts):
+        """Exactly these firing alerts of this name; each is (labels, annotations)."""
+        self.expected.append((minute, alert, alerts))
+        return self
+
+    def silent(self, alert, *minutes):
+        for minute in minutes:
+            self.expect(minute, alert)
+        return self
+
+    def as_test(self):
+        return {
+            "name": f"{self.name} [{self.states}]",
+            "interval": "30s",
+            "input_series": [
+                {"series": key, "values": values(samples)} for key, samples in self.series.items()],
+            "alert_rule_test": [
+                {"eval_time": f"{int(minute * 60)}s", "alertname": alert,
+                 "exp_alerts": [{"exp_labels": labels, "exp_annotations": annotations}
+                                for labels, annotations in alerts]}
+                for minute, alert, alerts in self.expected],
+        }
+
+
+def values(samples):
+    out, before = [], None
+    for sample in samples:
+        if sample is None:
+            out.append("stale" if before is not None else "_")
+        else:
+            out.append(repr(sample))
+        before = sample
+    return " ".join(out)
+
+
+def judge(stories, rules, directory):
+    """Runs promtool; returns its exit code and what it said."""
+    path = directory / "stories.json"  # JSON is YAML
+    path.write_text(json.dumps({
+        "rule_files": [str(rules)], "evaluation_interval": "30s",
+        "tests": [story.as_test() for story in stories]}, indent=1))
+    done = subprocess.run(["promtool", "test", "rules", str(path)], capture_output=True, text=True,
+                          timeout=170)
+    return done.returncode, done.stdout + done.stderr
+
+
+def links(alert, connection_id=None, board="kernel-auth-connection", more=""):
+    url = f"{GRAFANA}/{board}?var-job={JOB}{more}"
+    if connection_id:
+        url += f"&var-connection_id={connection_id}"
+    return {"runbook_url": f"{RUNBOOKS}/{alert}.md", "dashboard_url": url}
+
+
+def labels(severity, id="c1", domain="shop.example.net", profile="buyer", **more):
+    found = {"job": JOB, "severity": severity, "connection_id": id, "domain": domain,
+             "profile_name": profile, **more}
+    return {name: value for name, value in found.items() if value is not None}

@@ -1,0 +1,326 @@
+"""The rules, dashboards and runbooks on real Prometheus and Alertmanager, which
+watch the real exporter over the simulated API."""
+
+import json
+import pathlib
+import re
+import subprocess
+import time
+
+import pytest
+import yaml
+
+from assets_monitoring import Alertmanager, Prometheus, Webhook
+from assets_promql import substituted
+from conftest import wait_for
+
+ROOT = pathlib.Path(__file__).parents[2]
+JOB = "kernel-auth-exporter"
+
+# Expressions that return nothing here, each with the reason.
+SILENT = {}
+
+# Thresholds that one minute of a simulated world can pass.
+QUICK = [
+    "--interval=1s", "--needs-auth-for=1s", "--human-login-for=1s", "--flow-awaiting-for=1s", "--exporter-down-for=1s",
+    "--api-down-for=1s", "--warning-for=1s", "--keep-firing-for=5m", "--staleness-factor=1", "--reauth-failures=1",
+    "--flapping-changes=2", "--snapshot-max-age=1s", "--rate-limited-share=0.0001", "--burn-share=0.001",
+    "--burn-slow-share=0.0001", "--burn-min-connections=1", "--key-expiry-warning-days=14",
+    "--connections-limit-share=0.0001",
+]
+
+
+@pytest.fixture
+def assets(binary, tmp_path):
+    """Writes the assets with options and returns their directory."""
+    def write(*options):
+        directory = tmp_path / "assets"
+        subprocess.run([binary, "assets", str(directory), *options], check=True, capture_output=True, timeout=30)
+        return directory
+    return write
+
+
+@pytest.fixture
+def running():
+    """Servers that end with the test."""
+    servers = []
+    yield lambda server: servers.append(server) or server
+    for server in reversed(servers):
+        server.stop()
+
+
+@pytest.fixture
+def exporter(start):
+    """Starts the exporter over a simulator."""
+    def serve(api, *flags):
+        process = start(
+            "--web.listen-address=127.0.0.1:0", "--kernel.timeout=3s", *flags,
+            env={"KERNEL_API_KEY": api.key, "KERNEL_BASE_URL": api.url})
+        _ = process.url
+        return process
+    return serve
+
+
+def prometheus_config(rules, *exporters, alertmanager=None):
+    target = lambda process: process.url.removeprefix("http://")
+    config = {
+        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(rules)],
+        "scrape_configs": [{"job_name": JOB, "static_configs": [{"targets": [target(one) for one in exporters]}]}],
+    }
+    if alertmanager:
+        config["alerting"] = {"alertmanagers": [
+            {"static_configs": [{"targets": [alertmanager.url.removeprefix("http://")]}]}]}
+    return config
+
+
+def expressions(directory, **variables):
+    """Every expression that is shipped, by where it stands."""
+    fill = lambda expr: substituted(expr, __rate_interval="10s", __range="2m", **variables).replace("[6h:1m]", "[6h:1s]")
+    for path in sorted((directory / "dashboards").glob("*.json")):
+        board = json.loads(path.read_text())
+        for panel in board["panels"]:
+            for target in panel.get("targets", ()):
+                yield f"{path.stem}: {panel['title']} {target['refId']}", fill(target["expr"])
+        for annotation in board["annotations"]["list"]:
+            yield f"{path.stem}: annotation", fill(annotation["expr"])
+    for group in yaml.safe_load((directory / "alerts" / "kernel-auth-rules.yml").read_text())["groups"]:
+        for rule in group["rules"]:
+            yield f"rule {rule.get('alert') or rule['record']}", rule["expr"].strip()
+    for path in sorted((directory / "docs" / "runbooks").glob("*.md")):
+        for expr in re.findall(r"```promql\n(.*?)```", path.read_text(), re.S):
+            yield f"runbook {path.stem}", fill(expr.strip())
+
+
+def test_every_expression_returns_data(simulator, exporter, assets, running, tmp_path):
+    # With sixty connections or more, every value of every member is there.
+    api = simulator(connections=80, speed=0, rate_limit="100000/min")
+    api.control("POST", "/organization/key-expiry", "1d")
+    api.control("POST", "/organization/limits", {"max_auth_connections": 100, "max_concurrent_sessions": 10})
+    watched = api.create_connection(id="ma_watched", domain="watched.example.com", profile_name="watched",
+                                    status="AUTHENTICATED")["id"]
+    config = tmp_path / "config.yml"
+    config.write_text("accounts:\n  - {name: simulated, api_key_env: KERNEL_API_KEY, projects: all}\n")
+    whole = exporter(api, "--collector.timeline", "--collector.org", "--config.file", str(config))
+    single = exporter(api, "--kernel.connection", watched, "--kernel.connection", "ma_missing")
+    directory = assets(*QUICK)
+    start = time.time()
+    prometheus = running(Prometheus(tmp_path, prometheus_config(
+        directory / "alerts" / "kernel-auth-rules.yml", whole, single)))
+    here = f'connection_id="{watched}"'
+    prometheus.wait(f'kernel_auth_connection_status{{{here},status="AUTHENTICATED"}} == 1')
+
+    # The watched connection's bad day.
+    api.happen(watched, "health_check", outcome="AUTHENTICATED")
+    for outcome, error in (("FAILED", {"error_code": "bot_detected"}), ("SUCCESS", {}),
+                           ("FAILED", {"error_code": "credentials_invalid"})):
+        api.happen(watched, "flow_starts", type="REAUTH")
+        api.happen(watched, "flow_reaches", step="AWAITING_INPUT")
+        prometheus.wait(f'connection:kernel_auth_flow_awaiting:max{{{here}}}')
+        api.advance("20s")
+        api.happen(watched, "flow_ends", outcome=outcome, **error)
+        prometheus.wait(f'kernel_auth_connection_flow_status{{{here},flow_status="{outcome}"}} == 1')
+    api.set_connection(watched, status="NEEDS_AUTH", can_reauth=False, can_reauth_reason="no_credential",
+                       health_check_interval=300, health_checks=True, auto_reauth=True,
+                       health_check_unavailable_reason="no_auth_check_url")
+    prometheus.wait(f'min(connection:kernel_auth_needs_auth:max{{{here}}}) == 1')
+    api.set_connection(watched, status="AUTHENTICATED")
+    prometheus.wait(f'max(connection:kernel_auth_needs_auth:max{{{here}}}) == 0')
+    api.set_connection(watched, status="NEEDS_AUTH")
+    prometheus.wait(f'min(connection:kernel_auth_needs_auth:max{{{here}}}) == 1')
+    api.create_connection(id="ma_stale", domain="watched.example.com", profile_name="stale", status="AUTHENTICATED",
+                          health_checks=True, health_check_interval=300, last_auth_check_at="2026-01-01T00:00:00Z")
+    prometheus.wait("connection:kernel_auth_check_age_intervals:min > 3")
+    live = api.create_connection(id="ma_live", domain="watched.example.com", profile_name="live")["id"]
+    api.happen(live, "flow_starts", type="LOGIN")
+    api.happen(live, "flow_reaches", step="AWAITING_INPUT")
+    prometheus.wait(f'kernel_auth_connection_flow_live{{connection_id="{live}"}} == 1')
+    api.happen(watched, "flow_starts", type="REAUTH")
+    api.happen(watched, "flow_reaches", step="AWAITING_INPUT")
+    api.set_connection(watched, fields=[{"id": "a", "ref": "b", "type": "password", "reason": "missing"}])
+    prometheus.wait(f'kernel_auth_connection_flow_pending_inputs{{{here}}} > 0')
+
+    # Bad hours of the API.
+    for fault, seen in (
+        ("malformed-row=types", 'ALERTS{alertname="KernelAuthDataIncomplete",alertstate="firing"}'),
+        ("status=429,retry-after=1", 'kernel_auth_api_requests_total{code="429"} > 0'),
+        ("unknown-values,row=0", "kernel_auth_api_unknown_values_total > 0"),
+        ("status=401", 'ALERTS{alertname="KernelAuthAPIUnauthorized",alertstate="firing"}'),
+    ):
+        api.faults(fault)
+        prometheus.wait(seen)
+        api.clear_faults()
+        prometheus.wait("min(kernel_auth_up) == 1")
+    single.stop()
+    prometheus.wait('ALERTS{alertname="KernelAuthExporterDown",severity="warning",alertstate="firing"}')
+    whole.stop()
+    prometheus.wait('ALERTS{alertname="KernelAuthExporterDown",severity="critical",alertstate="firing"}')
+    end = time.time()
+
+    # Everything chosen; and only the replica without a timeline, where panels
+    # fall back to what was seen.
+    everything = list(expressions(directory, connection_id=watched))
+    alone = expressions(directory, connection_id=watched, instance=single.url.removeprefix("http://"))
+    assert len(everything) > 150, "the expressions were not found"
+    empty = {expr: where for (where, expr), (_, other) in zip(everything, alone)
+             if not prometheus.over(expr, start, end) and not prometheus.over(other, start, end)}
+    assert {expr: where for expr, where in empty.items() if expr not in SILENT} == {}
+    assert set(SILENT) <= set(empty), "an expression of the list does return data"
+
+    for path in (directory / "dashboards").glob("*.json"):
+        for one in json.loads(path.read_text())["templating"]["list"]:
+            if one["type"] == "query":
+                selector, label = re.fullmatch(r"label_values\((.+), (\w+)\)", one["query"]).groups()
+                found = prometheus.json(f"/api/v1/label/{label}/values", **{
+                    "match[]": substituted(selector), "start": start, "end": end})["data"]
+                assert found, (path.stem, one["name"])
+
+
+# --- Alertmanager --------------------------------------------------------------------------
+
+def alertmanager_config(directory, webhook):
+    """The shipped sample, to our webhook and with no waiting."""
+    text = (directory / "examples" / "alertmanager.yml").read_text()
+    text = text.replace("http://localhost:9099", f"http://127.0.0.1:{webhook.port}")
+    return re.sub(r"(group_wait|group_interval): \w+", r"\1: 1s", text)
+
+
+def test_one_notification_and_none_while_blind(simulator, exporter, assets, running, tmp_path):
+    api = simulator(connections=0, speed=0)
+    for number in range(5):
+        api.create_connection(id=f"ma_{number}", domain="shop.example.net", profile_name=f"buyer-{number}",
+                              status="AUTHENTICATED", can_reauth=True, can_reauth_reason="has_credential",
+                              health_checks=True, auto_reauth=True)
+    process = exporter(api)
+    directory = assets("--interval=1s", "--needs-auth-for=3s", "--human-login-for=1s", "--api-down-for=2s",
+                       "--warning-for=10m", "--keep-firing-for=15s", "--burn-min-connections=5",
+                       "--runbook-base-url=https://runbooks.example.org")
+    webhook = running(Webhook())
+    alertmanager = running(Alertmanager(tmp_path, alertmanager_config(directory, webhook)))
+    prometheus = running(Prometheus(tmp_path, prometheus_config(
+        directory / "alerts" / "kernel-auth-rules.yml", process, alertmanager=alertmanager)))
+    prometheus.wait('count(kernel_auth_connection_status{status="AUTHENTICATED"} == 1) == 5')
+    assert prometheus.now('ALERTS{connection_id!=""} or ALERTS{alertstate="firing"}') == []
+
+    # Logged out, and nothing but a person can log in: two alerts, one call.
+    api.set_connection("ma_1", status="NEEDS_AUTH", can_reauth=False, can_reauth_reason="requires_sms_code")
+    wait_for(lambda: webhook.firing("/pager"), 40, "a notification")
+    (notification, alert), = webhook.firing("/pager")
+    assert len(notification["alerts"]) == 1
+    assert alert["labels"]["profile_name"] == "buyer-1" and alert["labels"]["domain"] == "shop.example.net"
+    assert alert["labels"]["connection_id"] == "ma_1"
+    assert alert["labels"]["alertname"] == "KernelAuthConnectionHumanLoginRequired"
+    assert alert["annotations"]["runbook_url"] == \
+        "https://runbooks.example.org/KernelAuthConnectionHumanLoginRequired.md"
+    assert "requires_sms_code" in alert["annotations"]["description"]
+    assert "buyer-1" in alert["annotations"]["summary"] and "shop.example.net" in alert["annotations"]["summary"]
+    muted = wait_for(lambda: [one for one in alertmanager.alerts(alertname="KernelAuthConnectionNeedsAuth")
+                              if one["status"]["inhibitedBy"]], 40, "the other alert to be muted")
+    assert len(muted) == 1
+
+    # One that may log in by itself: told as what it is.
+    api.set_connection("ma_2", status="NEEDS_AUTH")
+    wait_for(lambda: webhook.firing("/pager", connection_id="ma_2"), 40, "the second notification")
+    (_, alert), = webhook.firing("/pager", connection_id="ma_2")
+    assert alert["labels"]["alertname"] == "KernelAuthConnectionNeedsAuth"
+    assert alert["annotations"]["runbook_url"] == "https://runbooks.example.org/KernelAuthConnectionNeedsAuth.md"
+
+    # The API goes down: that is told, connections are not.
+    api.faults("hang-up")
+    wait_for(lambda: webhook.firing("/pager", alertname="KernelAuthAPIUnreachable"), 40, "the API's notification")
+    for id in ("ma_1", "ma_2"):
+        wait_for(lambda: alertmanager.alerts(connection_id=id) and all(
+            one["status"]["inhibitedBy"] for one in alertmanager.alerts(connection_id=id)), 40, f"{id} to be muted")
+    assert alertmanager.alerts(alertname="KernelAuthAPIUnreachable")[0]["status"]["state"] == "active"
+
+    # It comes back with another connection logged out meanwhile: news again.
+    api.set_connection("ma_3", status="NEEDS_AUTH")
+    before = len(webhook.firing("/pager", connection_id="ma_3"))
+    api.clear_faults()
+    wait_for(lambda: webhook.firing("/pager", connection_id="ma_3"), 60, "news after the API is back")
+    assert before == 0
+    assert len({post["groupKey"] for post, _ in webhook.firing("/pager", connection_id="ma_1")}) == 1
+    assert not webhook.firing("/chat")
+
+
+@pytest.mark.parametrize("labels, receiver", [
+    ("alertname=KernelAuthConnectionNeedsAuth severity=critical connection_id=c1", "pager"),
+    ("alertname=KernelAuthConnectionHumanLoginRequired severity=critical connection_id=c1", "pager"),
+    ("alertname=KernelAuthFlowAwaitingHuman severity=critical connection_id=c1", "pager"),
+    ("alertname=KernelAuthFlowFailed severity=warning connection_id=c1", "chat"),
+    ("alertname=KernelAuthExporterDown severity=warning", "chat"),
+    ("alertname=KernelAuthExporterDown severity=critical", "pager"),
+    ("alertname=KernelAuthAPIKeyExpiring severity=critical", "pager"),
+    ("alertname=SomethingElse severity=critical", "chat"),
+])
+def test_routes(labels, receiver):
+    done = subprocess.run(
+        ["amtool", "config", "routes", "test", f"--config.file={ROOT / 'examples' / 'alertmanager.yml'}",
+         f"--verify.receivers={receiver}", *labels.split()], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_samples_are_accepted():
+    for command in (["amtool", "check-config", "examples/alertmanager.yml"],
+                    ["promtool", "check", "config", "examples/prometheus-alerting.yml"]):
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def inhibits(rule, source, target):
+    """As Alertmanager decides: a label that both lack is equal."""
+    def fits(matchers, labels):
+        for matcher in matchers:
+            name, operator, value = re.fullmatch(r'(\w+)(=~|!~|!=|=)"(.*)"', matcher).groups()
+            have = labels.get(name, "")
+            fit = bool(re.fullmatch(value, have)) if "~" in operator else have == value
+            if fit == operator.startswith("!"):
+                return False
+        return True
+    return fits(rule["source_matchers"], source) and fits(rule["target_matchers"], target) \
+        and all(source.get(name, "") == target.get(name, "") for name in rule["equal"])
+
+
+def test_inhibition_reaches_what_it_should_and_no_more():
+    rules = yaml.safe_load((ROOT / "examples" / "alertmanager.yml").read_text())["inhibit_rules"]
+    muted = lambda source, target: any(inhibits(rule, source, target) for rule in rules)
+    alert = lambda name, severity="critical", **labels: {
+        "alertname": f"KernelAuth{name}", "severity": severity, "job": JOB, **labels}
+    c1, c2 = {"connection_id": "c1"}, {"connection_id": "c2"}
+    a, b = {"account": "a", "project": "p"}, {"account": "b", "project": "p"}
+
+    assert muted(alert("APIUnreachable"), alert("ConnectionNeedsAuth", **c1))
+    assert muted(alert("APIUnreachable", **a), alert("ConnectionNeedsAuth", **c1, **a))
+    assert not muted(alert("APIUnreachable", **a), alert("ConnectionNeedsAuth", **c1, **b))
+    assert not muted(alert("APIUnreachable", account="a", project="q"), alert("ConnectionNeedsAuth", **c1, **a))
+    assert not muted(alert("APIUnreachable"), alert("FleetLoggedOutBurn"))
+    assert not muted({**alert("APIUnreachable"), "job": "other"}, alert("ConnectionNeedsAuth", **c1))
+    assert muted(alert("APIUnauthorized"), alert("APIUnreachable"))
+    assert not muted(alert("APIUnreachable"), alert("APIUnauthorized"))
+
+    assert muted(alert("ExporterDown"), alert("ConnectionNeedsAuth", **c1, **a))
+    assert muted(alert("ExporterAbsent"), alert("APIUnreachable", **a))
+    assert not muted(alert("ExporterDown", "warning", instance="i"), alert("ConnectionNeedsAuth", **c1))
+    assert not muted(alert("ExporterDown"), alert("ExporterAbsent"))
+
+    assert muted(alert("ConnectionHumanLoginRequired", **c1), alert("ConnectionNeedsAuth", **c1))
+    assert not muted(alert("ConnectionHumanLoginRequired", **c1), alert("ConnectionNeedsAuth", **c2))
+    assert not muted(alert("ConnectionNeedsAuth", **c1), alert("ConnectionHumanLoginRequired", **c1))
+    assert muted(alert("FlowAwaitingHuman", **c1), alert("ConnectionHumanLoginRequired", **c1))
+    assert muted(alert("ConnectionNeedsAuth", **c1), alert("FlowFailed", "warning", **c1))
+    # Without a connection on either side, nothing is equal by accident.
+    assert not muted(alert("ConnectionNeedsAuth"), alert("FlowFailed", "warning"))
+
+    assert muted(alert("FleetLoggedOutBurn", account="a"), alert("FleetLoggedOutBurnSlow", "warning", account="a"))
+    assert not muted(alert("FleetLoggedOutBurn", account="a"), alert("FleetLoggedOutBurnSlow", "warning", account="b"))
+    assert muted(alert("APIKeyExpiring"), alert("APIKeyExpiring", "warning"))
+    assert not muted(alert("APIKeyExpiring", "warning"), alert("APIKeyExpiring"))
+
+    # Nothing mutes itself, and every name in the sample is an alert.
+    names = re.findall(r"- alert: (\w+)", (ROOT / "alerts" / "kernel-auth-rules.yml").read_text())
+    for name in names:
+        of_connection = re.match("KernelAuth(Connection[A-Z]|Flow|Reauth|HealthCheck)", name)
+        one = {"alertname": name, "severity": "critical", "job": JOB, **(c1 if of_connection else {})}
+        assert not muted(one, one), name
+    sample = (ROOT / "examples" / "alertmanager.yml").read_text()
+    assert {name for name in re.findall(r"KernelAuth\w+", sample)} - {"KernelAuth", "KernelAuthExporter"} <= set(names)

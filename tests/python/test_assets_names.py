@@ -1,0 +1,199 @@
+"""Names: what dashboards, rules, runbooks and their pages say exists, and what
+exists is somewhere to be seen. The catalogue is docs/metrics.md, which is made
+from the exporter's own."""
+
+import json
+import pathlib
+import re
+
+import pytest
+import yaml
+
+from assets_promql import parse
+
+ROOT = pathlib.Path(__file__).parents[2]
+BOARDS = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "dashboards").glob("*.json"))}
+RULES = [rule for group in yaml.safe_load((ROOT / "alerts" / "kernel-auth-rules.yml").read_text())["groups"]
+         for rule in group["rules"]]
+ALERTS = sorted({rule["alert"] for rule in RULES if "alert" in rule})
+RECORDED = {rule["record"] for rule in RULES if "record" in rule}
+RUNBOOKS = {path.stem: path.read_text() for path in sorted((ROOT / "docs" / "runbooks").glob("*.md"))}
+PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("alerting", "dashboards")}
+
+# Prometheus' own, and labels that it or the rules add.
+OF_PROMETHEUS = {"up", "ALERTS", "scrape_duration_seconds"}
+COMMON = {"job", "instance", "account", "project", "alertname", "alertstate", "severity", "le"}
+
+
+class Catalogue:
+    """docs/metrics.md, read."""
+
+    def __init__(self, text):
+        self.labels, self.values, self.kinds = {}, {}, {}
+        for section in re.split(r"^## ", text, flags=re.M)[1:]:
+            each = re.search(r"^Labels of each: (.*)$", section, re.M)
+            common = set(re.findall(r"`(\w+)`", each.group(1))) if each else set()
+            for family, kind, labels in re.findall(r"^\| `(\w+)` \| (\w+) \| ([^|]*)\|", section, re.M):
+                self.labels[family] = common | set(re.findall(r"`(\w+)`", labels))
+                self.kinds[family] = kind
+            for family, label, values in re.findall(r"^`(\w+)`, values of `(\w+)`: (.*)$", section, re.M):
+                self.values[family, label] = set(re.findall(r"`([^`]+)`", values))
+
+    def family(self, name):
+        """The family of a sample's name."""
+        if name in self.labels:
+            return name
+        base = re.sub(r"_(bucket|count|sum)$", "", name)
+        return base if self.kinds.get(base) == "histogram" else None
+
+
+@pytest.fixture(scope="module")
+def catalogue():
+    found = Catalogue((ROOT / "docs" / "metrics.md").read_text())
+    assert len(found.labels) > 40, "docs/metrics.md was not understood"
+    return found
+
+
+def expressions():
+    for name, board in BOARDS.items():
+        for panel in board["panels"]:
+            for target in panel.get("targets", ()):
+                yield f"{name}: {panel['title']}", target["expr"]
+        for one in board["templating"]["list"]:
+            if one["type"] == "query":
+                yield f"{name}: variable {one['name']}", re.fullmatch(r"label_values\((.+), \w+\)", one["query"]).group(1)
+        for annotation in board["annotations"]["list"]:
+            yield f"{name}: annotation", annotation["expr"]
+    for rule in RULES:
+        yield rule.get("alert") or rule["record"], rule["expr"]
+        for text in rule.get("annotations", {}).values():
+            for template in re.findall(r'printf "((?:\\.|[^"\\])*)" \$labels[^|]*\| query', text):
+                yield f"{rule['alert']}: annotation", template.replace('\\"', '"').replace("%q", '"x"')
+    for name, text in RUNBOOKS.items():
+        for expr in re.findall(r"```promql\n(.*?)```", text, re.S):
+            yield f"runbook {name}", expr
+
+
+def test_every_metric_and_label_exists(catalogue):
+    wrong = []
+    seen = 0
+    for where, expr in expressions():
+        selectors, labels = parse(expr)
+        allowed = set(COMMON)
+        for selector in selectors:
+            seen += 1
+            family = catalogue.family(selector.name)
+            if family is None and selector.name not in OF_PROMETHEUS | RECORDED:
+                wrong.append((where, selector.name))
+                continue
+            # Recordings have the labels of a connection at most.
+            own = catalogue.labels[family] if family else {"connection_id", "domain", "profile_name"}
+            allowed |= own
+            for label, operator, value in selector.matchers:
+                if label not in own | COMMON:
+                    wrong.append((where, selector.name, label))
+                known = catalogue.values.get((family, label))
+                for one in value.strip('"').split("|") if known and "$" not in value else ():
+                    if one not in known:
+                        wrong.append((where, selector.name, label, one))
+        # `outcome` may be made by label_replace from another label.
+        allowed |= set(re.findall(r'label_replace\(.*?"(\w+)", "\$1"', expr, re.S))
+        wrong += [(where, label) for label in labels - allowed]
+    assert seen > 300 and wrong == []
+
+
+def test_every_metric_of_the_pages_exists(catalogue):
+    for name, text in {**RUNBOOKS, **PAGES}.items():
+        for recorded in RECORDED:
+            text = text.replace(recorded, "")
+        for metric in re.findall(r"\bkernel_auth_\w+", text):
+            assert catalogue.family(metric) or metric in RECORDED, (name, metric)
+
+
+def test_every_family_is_charted_or_listed(catalogue):
+    used = {catalogue.family(selector.name) for _, expr in expressions() for selector in parse(expr)[0]}
+    listed = set(re.findall(r"^\| `(\w+)` \|", PAGES["dashboards"].split("## Not charted")[1], re.M))
+    families = {family for family in catalogue.labels if not family.startswith("probe_")}
+    assert families - used - listed == set()
+    assert listed - families == set(), "listed and not there"
+    assert listed & used == set(), "listed and charted"
+
+
+# --- rules ---------------------------------------------------------------------------
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if "alert" in rule],
+                         ids=lambda rule: f"{rule['alert']}-{rule['labels']['severity']}")
+def test_every_alert_is_complete(rule):
+    assert rule["labels"]["severity"] in ("critical", "warning")
+    assert rule["for"]
+    annotations = rule["annotations"]
+    assert set(annotations) == {"summary", "description", "runbook_url", "dashboard_url"}
+    assert annotations["runbook_url"].endswith(f"/{rule['alert']}.md")
+    assert re.search(r"/d/(kernel-auth-\w+)\?", annotations["dashboard_url"]).group(1) in BOARDS
+    if "connection:" in rule["expr"] and "job_account" not in rule["expr"]:
+        for name in ("domain", "profile_name", "connection_id"):
+            assert f"$labels.{name}" in annotations["description"], name
+        assert "| query" in annotations["description"], "the reason is asked for by a template"
+        assert rule["keep_firing_for"]
+
+
+def test_every_rule_asks_for_the_job():
+    for rule in RULES:
+        for selector in parse(rule["expr"])[0]:
+            assert ("job", "=", '"kernel-auth-exporter"') in selector.matchers, (rule, selector)
+
+
+def test_the_operator_has_the_same_rules():
+    made = yaml.safe_load((ROOT / "alerts" / "kernel-auth-prometheusrule.yml").read_text())
+    assert made["apiVersion"] == "monitoring.coreos.com/v1" and made["kind"] == "PrometheusRule"
+    assert made["spec"] == yaml.safe_load((ROOT / "alerts" / "kernel-auth-rules.yml").read_text())
+
+
+# --- runbooks ------------------------------------------------------------------------
+
+def test_one_runbook_for_each_alert():
+    assert sorted(RUNBOOKS) == ALERTS
+    table = re.findall(r"^\| \[(\w+)\]", PAGES["alerting"], re.M)
+    assert sorted(table) == ALERTS, "docs/alerting.md lists every alert"
+
+
+@pytest.mark.parametrize("name", RUNBOOKS)
+def test_a_runbook_tells_what_it_should(name):
+    text = RUNBOOKS[name]
+    assert text.startswith(f"# {name}\n")
+    sections = dict(re.findall(r"^## ([^\n]+)\n\n(.*?)(?=^## |\Z)", text, re.M | re.S))
+    assert list(sections)[:4] == ["Meaning", "Impact", "Diagnosis", "Mitigation"]
+    assert all(len(body.strip()) > 40 for body in sections.values())
+    assert "```promql" in sections["Diagnosis"]
+
+
+def anchors(text):
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+            for heading in re.findall(r"^#+ (.+)$", text, re.M)}
+
+
+def test_every_link_resolves():
+    pages = {ROOT / "docs" / "runbooks" / f"{name}.md": text for name, text in RUNBOOKS.items()}
+    pages |= {ROOT / "docs" / f"{name}.md": text for name, text in PAGES.items()}
+    links = 0
+    for path, text in pages.items():
+        for link in re.findall(r"\]\(([^)]+)\)", text):
+            links += 1
+            target, _, anchor = link.partition("#")
+            found = (path.parent / target).resolve() if target else path
+            assert found.exists(), (path, link)
+            assert not anchor or anchor in anchors(found.read_text()), (path, link)
+    assert links > 60
+    for rule in RULES:
+        if "alert" in rule:
+            page = rule["annotations"]["runbook_url"].rsplit("/", 1)[1]
+            assert (ROOT / "docs" / "runbooks" / page).exists()
+
+
+def test_flags_that_pages_name_exist():
+    """Of `assets`; the exporter's own begin with a word and a dot."""
+    source = (ROOT / "src" / "cli" / "assets.rs").read_text()
+    flags = {name.replace("_", "-") for name in re.findall(r"pub (\w+):", source)} | {"help"}
+    for name, text in {**RUNBOOKS, **PAGES}.items():
+        for flag in re.findall(r"`?--([a-z][a-z-]+)(?![\w.-])", text):
+            assert flag in flags, (name, flag)

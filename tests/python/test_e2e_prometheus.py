@@ -1,0 +1,241 @@
+"""Debian's Prometheus scrapes the exporter over the simulated API, and its query
+API returns what the world holds, value by value."""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import json
+import pathlib
+import socket
+import subprocess
+import urllib.parse
+
+import pytest
+
+from conftest import http, wait_for
+
+# The states, as the API's reference lists them, and the two of our own.
+STATES = {
+    "status": ["AUTHENTICATED", "NEEDS_AUTH", "UNKNOWN"],
+    "flow_status": ["IN_PROGRESS", "SUCCESS", "FAILED", "EXPIRED", "CANCELED", "NONE", "UNKNOWN"],
+    "flow_step": [
+        "DISCOVERING", "AWAITING_INPUT", "AWAITING_EXTERNAL_ACTION", "SUBMITTING", "COMPLETED",
+        "NONE", "UNKNOWN",
+    ],
+    "flow_type": ["LOGIN", "REAUTH", "NONE", "UNKNOWN"],
+}
+FLAGS = {
+    "can_reauth": "can_reauth",
+    "health_checks": "health_checks_enabled",
+    "auto_reauth": "auto_reauth_enabled",
+    "save_credentials": "save_credentials",
+    "record_session": "record_session",
+}
+# Families whose values move with the clock.
+MOVING = {
+    "kernel_auth_connection_last_auth_age_seconds",
+    "kernel_auth_connection_last_auth_check_age_seconds",
+    "kernel_auth_connection_flow_expires_in_seconds",
+}
+# The world's clock stands still while the exporter's goes on.
+LATE = 60
+
+
+class Prometheus:
+    """The real one, on a port that was free just before."""
+
+    def __init__(self, directory: pathlib.Path, target: str) -> None:
+        config = directory / "prometheus.json"
+        config.write_text(json.dumps({  # JSON is YAML
+            "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+            "scrape_configs": [
+                {"job_name": "kernel", "static_configs": [{"targets": [target]}]},
+            ],
+        }))
+        for attempt in range(5):
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                address = f"127.0.0.1:{probe.getsockname()[1]}"
+            self.url = f"http://{address}"
+            self.log = directory / f"prometheus-{attempt}.log"
+            with open(self.log, "wb") as log:
+                self.process = subprocess.Popen(
+                    ["prometheus", f"--config.file={config}", f"--web.listen-address={address}",
+                     f"--storage.tsdb.path={directory}/data-{attempt}"],
+                    stdout=log, stderr=log,
+                )
+            if wait_for(lambda: self.process.poll() is not None or self.is_ready(), 30, "Prometheus"):
+                if self.process.poll() is None:
+                    return
+            # Somebody took the port in between.
+        raise AssertionError(self.log.read_text())
+
+    def is_ready(self) -> bool:
+        try:
+            return http(self.url + "/-/ready")[0] == 200
+        except OSError:
+            return False
+
+    def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
+        """Labels without those of the target, and the value, of each series now."""
+        query = urllib.parse.urlencode({"query": expression})
+        status, _, text = http(f"{self.url}/api/v1/query?{query}")
+        assert status == 200, f"{expression}: {text}"
+        found = json.loads(text)["data"]
+        assert found["resultType"] == "vector"
+        own = ("instance", "job")
+        return [
+            ({k: v for k, v in row["metric"].items() if k not in own}, float(row["value"][1]))
+            for row in found["result"]
+        ]
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+
+@pytest.fixture
+def prometheus(tmp_path):
+    """Factory: a Prometheus that scrapes one URL every second."""
+    running = []
+
+    def prometheus(url: str) -> Prometheus:
+        running.append(Prometheus(tmp_path, url.removeprefix("http://")))
+        return running[-1]
+
+    yield prometheus
+    for process in running:
+        process.stop()
+
+
+def seconds(text: str) -> float:
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def credential(value: dict | None) -> str:
+    if not value:
+        return "none"
+    if value.get("provider"):
+        if value.get("path"):
+            return "external_path"
+        return "external_auto" if value.get("auto") else "external_inert"
+    return "kernel"
+
+
+def expected_of(row: dict, now: float) -> dict[tuple, float]:
+    """The documented series of one object of the API, without those that move."""
+    thing, found = row["object"], {}
+    base = {
+        "connection_id": thing["id"],
+        "domain": thing["domain"],
+        "profile_name": thing["profile_name"],
+        "project": row["project"],
+    }
+
+    def put(family: str, value: float, **more: str) -> None:
+        name = f"kernel_auth_connection_{family}"
+        found[name, frozenset({**base, **more}.items())] = float(value)
+
+    for member, states in STATES.items():
+        for state in states:
+            put(member, state == (thing.get(member) or "NONE"), **{member: state})
+    checked = thing.get("last_auth_check_at")
+    if thing.get("last_auth_at") or checked:
+        put("last_auth_timestamp_seconds", seconds(thing.get("last_auth_at") or checked))
+    if checked:
+        put("last_auth_check_timestamp_seconds", seconds(checked))
+    expires = thing.get("flow_expires_at")
+    if expires:
+        put("flow_expires_timestamp_seconds", seconds(expires))
+    live = thing.get("flow_status") == "IN_PROGRESS" and (not expires or seconds(expires) > now)
+    put("flow_live", live)
+    if thing.get("flow_status") == "FAILED" and thing.get("error_code"):
+        put("flow_error", 1, error_code=thing["error_code"])
+    if live:
+        first = lambda *names: next((thing[name] for name in names if thing.get(name) is not None), [])
+        counts = {"field": len(first("fields", "discovered_fields"))}
+        if thing.get("choices") is not None:
+            counts["choice"] = len(thing["choices"])
+        else:
+            counts["mfa_option"] = len(first("mfa_options"))
+            counts["sign_in_option"] = len(first("sign_in_options"))
+            counts["sso_button"] = len(first("pending_sso_buttons"))
+        for kind, count in counts.items():
+            if count:
+                put("flow_pending_inputs", count, kind=kind)
+    for member, family in FLAGS.items():
+        if thing.get(member) is not None:
+            put(family, thing[member])
+    if thing.get("can_reauth_reason"):
+        put("can_reauth_reason", 1, reason=thing["can_reauth_reason"])
+    if thing.get("health_check_interval") is not None:
+        put("health_check_interval_seconds", thing["health_check_interval"])
+    if thing.get("health_check_unavailable_reason"):
+        put("health_check_unavailable", 1, reason=thing["health_check_unavailable_reason"])
+    put("credential", 1, kind=credential(thing.get("credential")))
+    return found
+
+
+def test_prometheus_holds_what_the_world_holds(simulator, start, prometheus):
+    api = simulator(connections=150, projects=2, speed=0)
+    exporter = start(
+        "--web.listen-address=127.0.0.1:0", "--kernel.project=all",
+        env={"KERNEL_API_KEY": api.key, "KERNEL_BASE_URL": api.url},
+    )
+    server = prometheus(exporter.url)
+    wait_for(lambda: len(server.query("kernel_auth_up == 1")) == 2, what="a scrape")
+    world, now = api.world(), api.control("GET", "/clock")["now"]
+    assert len(world) == 150 and len({row["project"] for row in world}) == 2
+
+    # Every series of every connection, no more and no fewer.
+    found, moving = {}, {}
+    for labels, value in server.query('{__name__=~"kernel_auth_connection_.+"}'):
+        name = labels.pop("__name__")
+        series = moving if name in MOVING else found
+        series[name, frozenset(labels.items())] = value
+    expected = {}
+    for row in world:
+        expected |= expected_of(row, now)
+    assert set(found) == set(expected)
+    differing = {key for key, value in expected.items() if abs(found[key] - value) > 1e-6}
+    assert not differing
+
+    # What moves with the clock moves from where it was.
+    for (name, labels), value in moving.items():
+        point = name.replace("_age_", "_timestamp_").replace("_in_seconds", "_timestamp_seconds")
+        age = value if "_age_" in name else -value
+        assert -LATE < age - (now - found[point, labels]) < LATE, (name, labels)
+    assert len(moving) == sum("timestamp" in name for name, _ in found)
+
+    # The same as people ask it: how many are in each state.
+    for member, states in STATES.items():
+        held = collections.Counter(row["object"].get(member) or "NONE" for row in world)
+        assert set(held) == set(states) - ({"UNKNOWN", "NONE"} - set(held)), "every state is visited"
+        counted = server.query(f"sum by ({member}) (kernel_auth_connection_{member})")
+        assert {labels[member]: value for labels, value in counted} == {s: held[s] for s in states}
+    held = collections.Counter((row["project"], row["object"]["status"]) for row in world)
+    counted = server.query("kernel_auth_connections > 0")
+    assert {(labels["project"], labels["status"]): value for labels, value in counted} == held
+
+    # The exporter's own counters agree with the other side.
+    asked = sum(row["count"] for row in api.requests()["counts"])
+    counted = server.query("sum(kernel_auth_api_requests_total)")[0][1]
+    assert 0 < counted <= asked
+    assert api.requests()["non_get"] == 0
+
+    # And a change is there after the next scrape.
+    victim = next(row for row in world if row["status"] == "AUTHENTICATED")["id"]
+    api.set_connection(victim, status="NEEDS_AUTH")
+    gone = f'kernel_auth_connection_status{{connection_id="{victim}",status="NEEDS_AUTH"}} == 1'
+    wait_for(lambda: server.query(gone), what="the change")
+
+
+def test_promtool_has_nothing_to_say_about_the_demo(start):
+    demo = start("demo", "--web.listen-address=127.0.0.1:0")
+    text = demo.get("/metrics")
+    assert "kernel_auth_connection_status{" in text
+    judge = subprocess.run(
+        ["promtool", "check", "metrics"], input=text, text=True, capture_output=True
+    )
+    assert (judge.returncode, judge.stdout, judge.stderr) == (0, "", "")

@@ -1,0 +1,246 @@
+"""The status page in a real browser: Debian's Chromium, headless.
+
+`STATUS_PAGE_SHOTS=docs/images` keeps the pictures for the documentation.
+"""
+
+import os
+import pathlib
+import urllib.parse
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+FLAGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+HOSTILE = "<script>document.title='caught'</script>\"'&<img src=x onerror=\"document.title='caught'\">"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=FLAGS, chromium_sandbox=False
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def api(simulator):
+    api = simulator(connections=430, projects=2, speed=0)
+    api.create_connection(
+        id="ma_hostile",
+        domain="hostile.example",
+        profile_name=HOSTILE,
+        status="NEEDS_AUTH",
+        can_reauth=False,
+        can_reauth_reason="no_credential",
+        flow_status="FAILED",
+        error_code="captcha_blocked",
+    )
+    return api
+
+
+@pytest.fixture
+def expose(start, api):
+    """Starts an exporter of all projects that nobody has scraped yet."""
+
+    def expose():
+        return start(
+            "--web.listen-address=127.0.0.1:0",
+            "--kernel.project=all",
+            env={"KERNEL_API_KEY": api.key, "KERNEL_BASE_URL": api.url},
+        )
+
+    return expose
+
+
+@pytest.fixture
+def front(expose):
+    front = expose()
+    front.get("/metrics")
+    return front
+
+
+@pytest.fixture
+def open_page(browser, front):
+    """Opens pages, and fails the test if one complains or asks elsewhere."""
+    complaints, contexts = [], []
+
+    def open_(path="/", **options):
+        context = browser.new_context(**({"viewport": {"width": 1360, "height": 900}} | options))
+        contexts.append(context)
+        page = context.new_page()
+        host = urllib.parse.urlsplit(front.url).netloc
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+
+        def asked(request):
+            url = urllib.parse.urlsplit(request.url)
+            if url.scheme != "data" and url.netloc != host:
+                complaints.append(request.url)
+
+        page.on("request", asked)
+        page.on(
+            "response",
+            lambda answer: answer.ok or complaints.append(f"{answer.url}: {answer.status}"),
+        )
+        assert page.goto(front.url + path).ok
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def rows(page):
+    return page.locator("table.connections tbody tr")
+
+
+def test_it_shows_the_fleet_and_pages(open_page):
+    page = open_page()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Kernel auth connections")
+    expect(page.get_by_text("The API answers.")).to_be_visible()
+    expect(rows(page)).to_have_count(200)
+    total = page.locator(".tile.all .number").inner_text()
+    assert total == "431"
+    page.get_by_role("link", name="Next").click()
+    expect(page.get_by_text("Connections 201 to 400 of 431")).to_be_visible()
+    page.get_by_role("link", name="Last", exact=True).click()
+    expect(rows(page)).to_have_count(31)
+
+
+def test_those_that_need_a_person_come_first(open_page):
+    page = open_page()
+    badges = page.locator("table.connections tbody .badge").all_inner_texts()
+    order_ = ["waiting for a person", "needs a login", "logged out", "unknown", "logged in"]
+    ranks = [next(i for i, words in enumerate(order_) if words in text) for text in badges]
+    assert ranks == sorted(ranks)
+    assert len(set(ranks)) > 2
+
+
+def test_it_filters_by_text_and_status(open_page):
+    page = open_page()
+    page.get_by_label("Profile, domain, ID, project or reason").fill("HOSTILE.example")
+    page.get_by_role("button", name="Filter").click()
+    expect(rows(page)).to_have_count(1)
+    assert urllib.parse.urlsplit(page.url).query == "q=HOSTILE.example&status="
+    page.get_by_label("Status").select_option("logged in")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_text("No connection matches.")).to_be_visible()
+    page.get_by_role("link", name="Show all").first.click()
+    expect(rows(page)).to_have_count(200)
+    page.locator(".tile.person").click()
+    for badge in page.locator("table.connections tbody .badge").all_inner_texts():
+        assert "needs a login" in badge
+    shown = int(page.locator(".tile.person .number").inner_text())
+    expect(rows(page)).to_have_count(shown)
+
+
+def test_hostile_names_are_text(open_page):
+    page = open_page("/?q=hostile")
+    row = rows(page).first
+    expect(row.get_by_role("rowheader")).to_have_text(HOSTILE)
+    assert "caught" not in page.title()
+    assert page.locator("script, img").count() == 0
+    for query in (HOSTILE, "\"><script>document.title='caught'</script>"):
+        page = open_page("/?" + urllib.parse.urlencode({"q": query}))
+        field = page.get_by_label("Profile, domain, ID, project or reason")
+        expect(field).to_have_value(query)
+        assert "caught" not in page.title()
+        assert page.locator("script, img").count() == 0
+
+
+def test_a_row_leads_to_its_probe(open_page, front):
+    page = open_page("/?q=ma_hostile")
+    link = page.get_by_role("link", name="ma_hostile")
+    text = front.get("/" + link.get_attribute("href"))
+    assert "probe_success{} 1" in text or "probe_success 1" in text
+
+
+def test_no_script_is_needed(open_page):
+    page = open_page("/?status=needs-login", java_script_enabled=False)
+    assert page.locator("table.connections tbody tr").count() > 0
+
+
+def test_keyboard_and_reader(open_page):
+    page = open_page()
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the connections")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("#connections")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Profile, domain, ID, project or reason")).to_be_focused()
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline != "none"
+    table = page.locator("table.connections")
+    assert table.get_by_role("columnheader").count() >= 7
+    assert table.get_by_role("rowheader").count() == 200
+    expect(page.get_by_role("search")).to_have_count(1)
+    for role in ("main", "banner", "contentinfo"):
+        expect(page.get_by_role(role)).to_have_count(1)
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert len(ids) == len(set(ids))
+
+
+CONTRAST = """
+() => {
+  const parse = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => {
+    const part = v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+    return .2126 * part(r) + .7152 * part(g) + .0722 * part(b);
+  };
+  const ground = element => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = parse(getComputedStyle(at).backgroundColor);
+      if (colour.length === 3 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const poor = new Set();
+  for (const element of document.querySelectorAll('body *')) {
+    const own = [...element.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+    if (!own || element.closest('.skip')) continue;
+    const [a, b] = [light(parse(getComputedStyle(element).color)), light(ground(element))];
+    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (ratio < 4.5) poor.add(`${element.tagName}.${element.className} ${ratio.toFixed(2)}`);
+  }
+  return [...poor];
+}
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1360, 390])
+def test_it_is_readable(open_page, scheme, width):
+    page = open_page(color_scheme=scheme, viewport={"width": width, "height": 900})
+    assert page.evaluate(CONTRAST) == []
+    # Wide tables scroll by themselves, the page does not.
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    shots = os.environ.get("STATUS_PAGE_SHOTS")
+    if shots:
+        suffix = {"light": "", "dark": "-dark"}[scheme] + {1360: "", 390: "-narrow"}[width]
+        page.screenshot(path=pathlib.Path(shots) / f"status-page{suffix}.png")
+
+
+def test_no_scrape_yet(browser, expose):
+    fresh = expose()
+    page = browser.new_page()
+    page.goto(fresh.url)
+    expect(page.get_by_text("No scrape yet.")).to_be_visible()
+    link = page.get_by_role("link", name="/metrics", exact=True)
+    assert "kernel_auth_up" in fresh.get("/" + link.get_attribute("href"))
+    page.reload()
+    expect(page.get_by_text("The API answers")).to_be_visible()
+    page.close()

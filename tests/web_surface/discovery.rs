@@ -1,0 +1,129 @@
+//! `/sd`.
+
+use std::collections::BTreeSet;
+
+use kernel_auth_exporter::simulator::{Fault, FaultKind, Options, Route};
+use serde_json::Value;
+
+use super::stage::{Answer, api, api_of, exporter};
+
+fn targets(answer: &Answer) -> BTreeSet<String> {
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let groups: Vec<Value> = serde_json::from_str(&answer.text).unwrap();
+    let mut ids = BTreeSet::new();
+    for group in groups {
+        let [target] = group["targets"].as_array().unwrap().as_slice() else {
+            panic!("one target each: {group}");
+        };
+        assert!(ids.insert(target.as_str().unwrap().to_owned()), "{group}");
+    }
+    ids
+}
+
+#[tokio::test]
+async fn every_connection_is_a_target() {
+    let api = api(Options {
+        connections: 230,
+        projects: 2,
+        ..Options::default()
+    })
+    .await;
+    let front = exporter(&api, &["--kernel.project=all"]).await;
+    let answer = front.get("/sd").await;
+    assert_eq!(answer.header("content-type"), "application/json");
+    let truth = api.control.truth();
+    let active: BTreeSet<String> = api
+        .control
+        .projects()
+        .into_iter()
+        .filter_map(|(id, _, archived)| (!archived).then_some(id))
+        .collect();
+    let there: BTreeSet<String> = truth
+        .iter()
+        .filter(|connection| active.contains(&connection.project))
+        .map(|connection| connection.id.clone())
+        .collect();
+    assert_eq!(targets(&answer), there);
+    let groups: Vec<Value> = serde_json::from_str(&answer.text).unwrap();
+    for group in &groups {
+        let id = group["targets"][0].as_str().unwrap();
+        let connection = api.control.connection(id).unwrap();
+        let labels = &group["labels"];
+        assert_eq!(labels["__meta_kernel_project"], *connection.project);
+        assert_eq!(labels["__meta_kernel_domain"], connection.object["domain"]);
+        assert_eq!(
+            labels["__meta_kernel_profile_name"],
+            connection.object["profile_name"]
+        );
+        assert!(labels.get("__meta_kernel_account").is_none());
+    }
+    let project = &truth[0].project;
+    let narrowed = front.get(&format!("/sd?project={project}")).await;
+    let of_it = |id: &String| api.control.connection(id).unwrap().project == *project;
+    assert_eq!(
+        targets(&narrowed),
+        there.into_iter().filter(of_it).collect()
+    );
+}
+
+#[tokio::test]
+async fn a_fresh_snapshot_is_enough() {
+    let api = api_of(3).await;
+    let front = exporter(&api, &[]).await;
+    front.scrape().await;
+    let asked = api.control.requests().total;
+    assert_eq!(targets(&front.get("/sd").await).len(), 3);
+    assert_eq!(api.control.requests().total, asked);
+}
+
+#[tokio::test]
+async fn after_a_failure_there_is_never_an_empty_list() {
+    let api = api_of(3).await;
+    let front = exporter(&api, &[]).await;
+    api.control.add_fault(Fault::status(401));
+    for path in ["/sd", "/sd?project=proj_1"] {
+        let answer = front.get(path).await;
+        assert_eq!(answer.status, 503, "{path}");
+        assert!(answer.header("content-type").starts_with("text/plain"));
+    }
+    api.control.clear_faults();
+    assert_eq!(targets(&front.get("/sd").await).len(), 3);
+    // What is held is as good as what Prometheus has.
+    api.control.add_fault(Fault::status(401));
+    front.scrape().await;
+    assert_eq!(targets(&front.get("/sd").await).len(), 3);
+}
+
+#[tokio::test]
+async fn one_project_that_is_not_known_is_enough_to_say_nothing() {
+    let api = api(Options {
+        connections: 10,
+        projects: 2,
+        ..Options::default()
+    })
+    .await;
+    let projects: BTreeSet<String> = api
+        .control
+        .truth()
+        .into_iter()
+        .map(|connection| connection.project.clone())
+        .collect();
+    let project = projects.first().unwrap();
+    let fault = Fault::new(FaultKind::HangUp).at(Route::Connections);
+    api.control.add_fault(fault.project(project));
+    let front = exporter(&api, &["--kernel.project=all"]).await;
+    assert_eq!(front.get("/sd").await.status, 503);
+    api.control.clear_faults();
+    api.control
+        .add_fault(Fault::new(FaultKind::HangUp).at(Route::Projects));
+    let front = exporter(&api, &["--kernel.project=all"]).await;
+    assert_eq!(front.get("/sd").await.status, 503);
+    api.control.clear_faults();
+}
+
+#[tokio::test]
+async fn an_empty_fleet_is_an_empty_list() {
+    let api = api_of(0).await;
+    let front = exporter(&api, &[]).await;
+    assert!(targets(&front.get("/sd").await).is_empty());
+}

@@ -1,0 +1,181 @@
+//! `/`, as far as no browser is needed.
+
+use kernel_auth_exporter::simulator::{Fault, Options};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::stage::{Answer, api, api_of, exporter};
+
+const HOSTILE: &str = "<script>alert('1')</script>\"&'\u{202e}\u{7}";
+
+fn rows(answer: &Answer) -> usize {
+    assert_eq!(answer.status, 200);
+    let table = answer.text.split("<table class=\"connections\">").nth(1);
+    let body = table.and_then(|table| table.split("<tbody>").nth(1));
+    let body = body.and_then(|body| body.split("</tbody>").next());
+    body.map_or(0, |body| body.matches("<tr>").count())
+}
+
+#[tokio::test]
+async fn before_the_first_scrape_it_says_so_and_asks_for_nothing() {
+    let api = api_of(3).await;
+    let front = exporter(&api, &[]).await;
+    let page = front.get("/").await;
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    assert!(page.text.contains("No scrape yet"));
+    assert_eq!(rows(&page), 0);
+    assert_eq!(api.control.requests().total, 0);
+    front.scrape().await;
+    let asked = api.control.requests().total;
+    let page = front.get("/").await;
+    assert_eq!(rows(&page), 3);
+    assert!(page.text.contains("The API answers."));
+    assert_eq!(api.control.requests().total, asked);
+}
+
+#[tokio::test]
+async fn its_policy_allows_its_own_style_and_nothing_else() {
+    use base64::Engine as _;
+
+    let api = api_of(1).await;
+    let front = exporter(&api, &[]).await;
+    front.scrape().await;
+    let page = front.get("/").await;
+    let style = page.text.split("<style>").nth(1).unwrap();
+    let style = style.split("</style>").next().unwrap();
+    let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(style));
+    let policy = page.header("content-security-policy");
+    assert!(
+        policy.contains(&format!("style-src 'sha256-{hash}';")),
+        "{policy}"
+    );
+    assert!(policy.starts_with("default-src 'none';"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+    // The icon names its language; nobody goes there.
+    let text = page.text.replace("http://www.w3.org/2000/svg", "");
+    for outside in [
+        "<script",
+        "http:",
+        "https:",
+        "@import",
+        "src=",
+        " style=",
+        " onclick=",
+    ] {
+        assert!(!text.contains(outside), "{outside}");
+    }
+}
+
+#[tokio::test]
+async fn hostile_names_are_text() {
+    let api = api_of(0).await;
+    api.control
+        .create_connection(None, Some("ma_\"><img src=x>"), "d.example", HOSTILE)
+        .unwrap();
+    let front = exporter(&api, &[]).await;
+    front.scrape().await;
+    for path in [
+        "/",
+        "/?q=%3Cscript%3E",
+        "/?q=%22%3E%3Cscript%3E&status=%22%3E&page=%3C",
+    ] {
+        let page = front.get(path).await;
+        assert!(!page.text.contains("<script"), "{path}");
+        assert!(!page.text.contains("<img"), "{path}");
+    }
+    let page = front.get("/?q=ALERT").await;
+    assert_eq!(rows(&page), 1);
+    assert!(
+        page.text.contains(
+            "<bdi>&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot;&amp;&#39;\u{202e}\u{fffd}</bdi>"
+        ),
+        "{}",
+        page.text
+    );
+}
+
+#[tokio::test]
+async fn it_filters_and_pages() {
+    let api = api(Options {
+        connections: 450,
+        ..Options::default()
+    })
+    .await;
+    api.control
+        .create_connection(None, Some("ma_needle"), "needle.example", "x & y")
+        .unwrap();
+    api.control.set_connection(
+        "ma_needle",
+        json!({"status": "NEEDS_AUTH", "can_reauth": false, "flow_status": null}),
+    );
+    let front = exporter(&api, &[]).await;
+    front.scrape().await;
+    let sizes = [
+        ("/", 200),
+        ("/?page=2", 200),
+        ("/?page=3", 51),
+        ("/?page=99", 51),
+    ];
+    for (path, count) in sizes {
+        assert_eq!(rows(&front.get(path).await), count, "{path}");
+    }
+    let last = front.get("/?page=3").await;
+    assert!(last.text.contains("Connections 401 to 451 of 451"));
+    assert!(last.text.contains("href=\"?page=2\">Previous"));
+    assert!(!last.text.contains("page=4"));
+    let needle = front.get("/?q=NEEDLE").await;
+    assert_eq!(rows(&needle), 1);
+    assert!(needle.text.contains("href=\"probe?target=ma_needle\""));
+    assert!(needle.text.contains("x &amp; y"));
+    assert_eq!(rows(&front.get("/?q=needle&status=needs-login").await), 1);
+    let none = front.get("/?q=needle&status=logged-in").await;
+    assert_eq!(rows(&none), 0);
+    assert!(none.text.contains("No connection matches"));
+    assert!(none.text.contains("<option value=\"logged-in\" selected>"));
+    assert_eq!(front.get("/probe?target=ma_needle").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_failing_api_is_said_and_the_last_state_shown() {
+    let api = api(Options {
+        connections: 8,
+        projects: 2,
+        ..Options::default()
+    })
+    .await;
+    let front = exporter(&api, &["--kernel.project=all"]).await;
+    front.scrape().await;
+    let there = rows(&front.get("/").await);
+    let project = api.control.projects()[0].0.clone();
+    api.control.add_fault(Fault::status(403).project(&project));
+    front.scrape().await;
+    let page = front.get("/").await;
+    assert!(
+        page.text.contains("for 1 of 2 accounts and projects"),
+        "{}",
+        page.text
+    );
+    assert!(page.text.contains("<details open>"));
+    assert!(page.text.contains("<title>") && page.text.contains("API fails"));
+    assert_eq!(rows(&page), there);
+}
+
+#[tokio::test]
+async fn nothing_of_a_login_is_on_it() {
+    let api = api_of(60).await;
+    let front = exporter(&api, &["--metrics.profile-name=drop"]).await;
+    front.scrape().await;
+    let truth = api.control.truth();
+    for path in ["/", "/sd", &format!("/probe?target={}", truth[0].id)] {
+        let page = front.get(path).await;
+        assert_eq!(page.status, 200, "{path}");
+        let mark = kernel_auth_exporter::simulator::SENSITIVE_MARK;
+        assert!(!page.text.contains(mark), "{path}");
+        for connection in &truth {
+            let name = connection.profile_name.as_str();
+            let shown = page.text.contains(&format!("<bdi>{name}<"))
+                || page.text.contains(&format!("\"{name}\""));
+            assert!(!shown, "{path}: {name}");
+        }
+    }
+}
