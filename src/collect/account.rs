@@ -12,7 +12,7 @@ use super::probe::Probes;
 use super::scope::{Part, ScopeCollector};
 use super::{Selection, Settings, projects};
 use crate::kernel::{Client, Unknown};
-use crate::model::{AccountView, Scope, ScopeView, ScrapeOutcome, Timestamp};
+use crate::model::{AccountView, Scope, ScopeView, ScrapeOutcome, Timestamp, WaitReason};
 
 /// How long a list of projects is good for. A project that answers that it is
 /// gone has it read again at once.
@@ -51,6 +51,11 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// Whether not even one request fits into the quota now.
+    pub(super) fn is_out_of_quota(&self) -> bool {
+        self.client.would_wait(1) == Some(WaitReason::Quota)
+    }
+
     fn told(&self) -> MutexGuard<'_, HashSet<Unknown>> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -262,7 +267,7 @@ impl Account {
                 let is_there = |scope: &Scope| now.iter().any(|other| other.scope() == scope);
                 scopes.retain(|(view, _)| is_there(&view.scope));
                 let is_new = |scope: &Arc<ScopeCollector>| {
-                    !known.iter().any(|other| Arc::ptr_eq(other, scope))
+                    !known.iter().any(|other| other.scope() == scope.scope())
                 };
                 let new = now
                     .iter()
@@ -383,7 +388,12 @@ impl Account {
             Some(flight) => ScopeCollector::wait(flight, deadline).await,
             None => true,
         };
-        scope.view(if over { outcome } else { ScrapeOutcome::Held }, arrived)
+        let outcome = match over {
+            true => outcome,
+            false if scope.is_out_of_quota() => ScrapeOutcome::Budgeted,
+            false => ScrapeOutcome::Held,
+        };
+        scope.view(outcome, arrived)
     }
 
     /// The last snapshots, however old.
@@ -444,6 +454,10 @@ impl Account {
         if let Some(running) = self.running_listing() {
             return Some(running);
         }
+        // What is known does for as long as there is nothing to ask with.
+        if self.state().listed_at.is_some() && self.shared.client.would_wait(1).is_some() {
+            return None;
+        }
         let begun = timeout_at(deadline, self.shared.client.begin_epoch()).await;
         let begun = begun.ok()?;
         *epoch = Some(begun);
@@ -474,6 +488,7 @@ impl Account {
                 state.listed_at = Some(Instant::now());
                 state.listing_failed = false;
             }
+            Err(error) if error.was_held_back() => {}
             Err(error) => {
                 self.state().listing_failed = true;
                 tracing::warn!(
@@ -501,6 +516,10 @@ impl Account {
         let mut state = self.state();
         let mut scopes = BTreeMap::new();
         for project in projects {
+            // A list that shifts while it is read names one twice.
+            if scopes.contains_key(&project) {
+                continue;
+            }
             let scope = state.scopes.remove(&project).unwrap_or_else(|| {
                 Arc::new(ScopeCollector::new(
                     Scope::new(self.name(), project.as_deref()),

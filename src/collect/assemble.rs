@@ -90,14 +90,19 @@ pub(super) fn assemble(
         for row in missing(&before.snapshot.connections, &connections) {
             let id = row.labels.id();
             let escaped = row.labels.escaped_id();
-            if unread.contains(&*id) {
-                let seen = before.kept.get(escaped).copied().unwrap_or(before.at);
-                if may_keep(seen) {
+            // A row that was kept before stays so until somebody has seen it.
+            let seen = match before.kept.get(escaped) {
+                Some(seen) => Some(*seen),
+                None => unread.contains(&*id).then_some(before.at),
+            };
+            match seen {
+                _ if !unread.contains(&*id) && !unasked.contains(&*id) => {}
+                Some(seen) if !may_keep(seen) => {}
+                Some(seen) => {
                     kept.insert(escaped.into(), seen);
                     old.push(row.clone());
                 }
-            } else if unasked.contains(&*id) {
-                old.push(row.clone());
+                None => old.push(row.clone()),
             }
         }
         connections.extend(old);

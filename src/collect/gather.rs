@@ -9,14 +9,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::plan::{Knowledge, ListQuery, Plan, choose, narrowed};
 use super::walk::{Broken, Walk, Walked};
 use super::{Selection, Settings};
-use crate::kernel::{Client, Deadline, Decoder, Error, Filter, Listing, Query, Unknown};
+use crate::kernel::{Client, Deadline, Decoder, Error, Filter, Listing, Problem, Query, Unknown};
 use crate::model::{Connection, Endpoint, Scope};
 
 /// The largest single connection that is accepted.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// After so many ids could not be had, the others are not asked for: the API
-/// has a bad hour, and each failure has cost three tries.
+/// After so many ids in a row could not be had, the others are not asked for:
+/// the API has a bad hour, and each failure has cost three tries.
 const FAILURES: usize = 3;
 
 /// So many ids are tried before the first answer, where what is wrong may be
@@ -116,11 +116,18 @@ impl Gathering<'_> {
                     .iter()
                     .map(|row| row.labels.id().into_owned())
                     .collect();
-                let rest: Vec<&str> = ids
+                let mut rest: Vec<&str> = ids
                     .iter()
                     .map(|id| &**id)
                     .filter(|id| !have.contains(*id))
                     .collect();
+                if !rest.is_empty() {
+                    // Each time from another one on, so that a few that always
+                    // fail do not keep the others from their turn.
+                    let turn = usize::try_from(known.turn).unwrap_or_default();
+                    let start = turn % rest.len();
+                    rest.rotate_left(start);
+                }
                 self.by_id(&rest, gathered).await
             }
         }
@@ -185,7 +192,14 @@ impl Gathering<'_> {
             known.narrowed[at] = Some(walked.listing.rows as u64);
             gathered.fell_back |= walked.fell_back;
             gathered.add(walked.listing);
-            Ok(())
+            let limit = self.settings.max_connections;
+            if gathered.connections.len() <= limit {
+                return Ok(());
+            }
+            let problem = Problem::TooManyConnections { limit };
+            let error = Error::new(Endpoint::Connections, problem);
+            self.client.observer().error(error.reason());
+            Err(error)
         };
         // The first one alone: whatever is wrong with the key or the API then
         // costs one request.
@@ -232,6 +246,7 @@ impl Gathering<'_> {
     /// Asks for each of `ids` by itself. A refused key fails the collection; a
     /// single connection that cannot be had does not.
     pub(super) async fn by_id(&self, ids: &[&str], gathered: &mut Gathered) -> Result<(), Error> {
+        let by_name = matches!(self.selection, Selection::Ids(_));
         let mut waiting = ids.iter();
         let mut answered = HashSet::new();
         // One after the other until the first answer: whatever is wrong with
@@ -243,7 +258,7 @@ impl Gathering<'_> {
                 Err(error) if !error.is_not_found() => Some(error.clone()),
                 _ => None,
             };
-            take(id, answer, gathered)?;
+            take(id, answer, by_name, gathered)?;
             answered.insert(*id);
             doubt = failed;
             match &doubt {
@@ -254,6 +269,7 @@ impl Gathering<'_> {
         if let Some(error) = doubt {
             return Err(error);
         }
+        let mut in_a_row = 0;
         let mut under_way = FuturesUnordered::new();
         loop {
             while under_way.len() < self.settings.concurrency
@@ -265,8 +281,10 @@ impl Gathering<'_> {
                 break;
             };
             answered.insert(id);
-            take(id, answer, gathered)?;
-            if gathered.failed.len() >= FAILURES {
+            let failed = answer.as_ref().is_err_and(|error| !error.is_not_found());
+            in_a_row = if failed { in_a_row + 1 } else { 0 };
+            take(id, answer, by_name, gathered)?;
+            if in_a_row >= FAILURES {
                 break;
             }
         }
@@ -301,12 +319,22 @@ impl Gathering<'_> {
 }
 
 /// Sorts one answer into what was gathered.
-fn take(id: &str, answer: Result<Listing, Error>, gathered: &mut Gathered) -> Result<(), Error> {
+///
+/// `by_name`: the configuration names the connection, so that no filter can
+/// have left it out.
+fn take(
+    id: &str,
+    answer: Result<Listing, Error>,
+    by_name: bool,
+    gathered: &mut Gathered,
+) -> Result<(), Error> {
     match answer {
         Ok(listing) => {
-            // An answer about another connection says nothing of this one.
+            // An answer about another connection, or one that cannot be read,
+            // says nothing of this one.
             let other = |row: &Connection| row.labels.id() != id;
-            if listing.connections.iter().any(other) {
+            let unreadable = !listing.malformed.is_empty() || listing.connections.iter().any(other);
+            if unreadable || (by_name && listing.connections.is_empty()) {
                 gathered.malformed.push(Some(id.into()));
             } else {
                 gathered.add(listing);

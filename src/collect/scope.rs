@@ -150,14 +150,20 @@ impl ScopeCollector {
 
     /// Decides what a scrape does here, without waiting.
     pub(super) fn part(&self) -> Part {
-        if let Some(flight) = self.flight() {
-            return Part::Join(flight);
-        }
+        let flight = self.flight();
         let now = Instant::now();
         let state = self.state();
         let Some(held) = &state.held else {
-            return Part::Start;
+            return flight.map_or(Part::Start, Part::Join);
         };
+        if let Some(flight) = flight {
+            // One that waits for the quota takes minutes.
+            return if self.shared.is_out_of_quota() {
+                Part::Ready(ScrapeOutcome::Budgeted)
+            } else {
+                Part::Join(flight)
+            };
+        }
         let cache = self.shared.settings.cache;
         if state.up == Some(true) && !cache.is_zero() && now - held.at <= cache {
             return Part::Ready(ScrapeOutcome::Shared);
@@ -165,6 +171,9 @@ impl ScopeCollector {
         let cost = choose(&self.selection, &state.knowledge).cost;
         match self.shared.client.would_wait(cost) {
             Some(WaitReason::RetryAfter) => Part::Ready(ScrapeOutcome::Held),
+            // One that has waited long enough begins all the same, at the pace
+            // the quota allows; else a smaller neighbour always goes first.
+            Some(_) if now - held.at > self.patience(&state.knowledge) => Part::Start,
             Some(_) => Part::Ready(ScrapeOutcome::Budgeted),
             None => Part::Start,
         }
@@ -222,11 +231,7 @@ impl ScopeCollector {
         let mut state = self.state();
         let up = state.up == Some(true);
         let settings = &self.shared.settings;
-        let patience = self
-            .shared
-            .client
-            .pace(choose(&self.selection, &state.knowledge).cost)
-            + QUOTA_PATIENCE;
+        let patience = self.patience(&state.knowledge);
         let bound = match outcome {
             ScrapeOutcome::Budgeted => settings.hold + patience,
             ScrapeOutcome::Shared => settings.hold.max(settings.cache),
@@ -262,6 +267,16 @@ impl ScopeCollector {
             },
             outcome,
         )
+    }
+
+    /// Whether not even one request fits into the quota now.
+    pub(super) fn is_out_of_quota(&self) -> bool {
+        self.shared.is_out_of_quota()
+    }
+
+    /// How old a snapshot gets in good order where the quota is short.
+    fn patience(&self, known: &Knowledge) -> Duration {
+        self.shared.client.pace(choose(&self.selection, known).cost) + QUOTA_PATIENCE
     }
 
     /// Whether the API has said that the project is not there, or not active.
@@ -412,6 +427,9 @@ impl ScopeCollector {
     }
 
     fn failed(&self, known: Knowledge, error: &Error) {
+        if error.was_not_sent() {
+            self.shared.client.observer().error(error.reason());
+        }
         {
             let mut state = self.state();
             state.knowledge = known;

@@ -311,7 +311,7 @@ impl Progress<'_> {
         self.listing.malformed.extend(page.malformed);
         self.listing.unknown.extend(page.unknown);
         let limit = self.walk.max_connections;
-        if self.listing.connections.len() > limit {
+        if self.listing.connections.len() + self.listing.malformed.len() > limit {
             return Err(self.walk.fail(Problem::TooManyConnections { limit }));
         }
         let limit = self.walk.max_pages();

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, SemaphorePermit};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::deadline::Deadline;
 use super::error::{self, Error, Problem};
@@ -25,6 +25,9 @@ const MIN_TRY: Duration = Duration::from_secs(5);
 
 /// The body of an answer that is not 200 is read this far, for its `code`.
 const ERROR_BODY: usize = 64 * 1024;
+
+/// And waited for so long.
+const ERROR_BODY_TIME: Duration = Duration::from_secs(1);
 
 /// `X-Kernel-Project-Id`: takes the id of a project, not its name.
 static PROJECT_HEADER: HeaderName = HeaderName::from_static("x-kernel-project-id");
@@ -210,9 +213,15 @@ impl Client {
     ) -> Result<Answer<T>, Problem> {
         let mut retries = 0;
         let mut key_tried_again = false;
-        let mut canary = self.wait_for_standing(deadline).await?;
+        // Time that runs out before anything is sent has run out all the same.
+        let late = |problem: &Problem| {
+            if matches!(problem, Problem::Timeout) {
+                self.count(query.endpoint, manner, problem);
+            }
+        };
+        let mut canary = self.wait_for_standing(deadline).await.inspect_err(late)?;
         loop {
-            let (permit, key, generation) = self.admit(deadline).await?;
+            let (permit, key, generation) = self.admit(deadline).await.inspect_err(late)?;
             let tried = self.attempt(query, key, deadline, &decode).await;
             drop(permit);
             self.learn(&tried, deadline.epoch());
@@ -354,14 +363,8 @@ impl Client {
         let status = response.status();
         *code = Some(status.as_u16());
         let headers = std::mem::take(response.headers_mut());
-        let limit = if status == StatusCode::OK {
-            query.max_body
-        } else {
-            ERROR_BODY
-        };
-        let body = read_body(&mut response, &headers, limit).await;
         if status == StatusCode::OK {
-            return match body {
+            return match read_body(&mut response, &headers, query.max_body).await {
                 Ok(body) => Ok((headers, body)),
                 Err(problem) => Err(Failure {
                     problem,
@@ -369,7 +372,13 @@ impl Client {
                 }),
             };
         }
-        let code = body.ok().and_then(|body| error::code_of(&body));
+        // What counts is in the head; a body that does not come is none.
+        let body = read_body(&mut response, &headers, ERROR_BODY);
+        let body = timeout(ERROR_BODY_TIME, body).await;
+        let code = match body {
+            Ok(Ok(body)) => error::code_of(&body),
+            _ => None,
+        };
         Err(Failure {
             problem: Problem::Status { status, code },
             headers: Some(headers),

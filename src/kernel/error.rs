@@ -110,6 +110,16 @@ impl Error {
         }
     }
 
+    /// Whether nothing was sent, so that nothing was counted yet.
+    pub fn was_not_sent(&self) -> bool {
+        self.was_held_back() || matches!(self.problem, Problem::Refused(_))
+    }
+
+    /// Whether nothing was sent, because a 429 or the quota held it back.
+    pub fn was_held_back(&self) -> bool {
+        matches!(self.problem, Problem::Blocked | Problem::OverQuota)
+    }
+
     /// Whether it says that the connection asked for does not exist.
     pub fn is_not_found(&self) -> bool {
         self.endpoint == Endpoint::Connection && self.reason() == ErrorReason::NotFound

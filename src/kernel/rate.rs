@@ -91,7 +91,9 @@ impl Budget {
         if let Some(remaining) = &mut state.remaining {
             remaining.left -= 1.0;
         }
-        if state.sent.len() == REMEMBERED {
+        let allowed = state.limit.map_or(0, |limit| allowed(limit, self.share));
+        let remembered = REMEMBERED.max(usize::try_from(allowed).unwrap_or(REMEMBERED));
+        if state.sent.len() >= remembered {
             state.sent.pop_front();
         }
         state.sent.push_back(now);

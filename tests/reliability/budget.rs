@@ -198,3 +198,28 @@ async fn every_wait_is_counted() {
         (1.0, 1.0)
     );
 }
+
+#[tokio::test]
+async fn a_walk_of_many_minutes_lets_no_series_go() {
+    let _clock = StoppedClock::new();
+    // Thirty pages at five requests a minute are six minutes, and the hold is
+    // five.
+    let bench = Bench::new(limited(3_000, 10), &["--kernel.quota-share=0.5"]).await;
+    let mut seen = Vec::new();
+    for _ in 0..120 {
+        let scrape = bench.fast_scrape().await;
+        seen.push((scrape.statuses().len(), scrape.outcome));
+        advance(Duration::from_secs(10)).await;
+    }
+    let first = seen.iter().position(|(count, _)| *count > 0).unwrap();
+    assert!(
+        seen[first..].iter().all(|(count, _)| *count == 3_000),
+        "{seen:?}"
+    );
+    assert!(
+        seen[first + 1..]
+            .iter()
+            .all(|(_, outcome)| ["budgeted", "fresh", "shared"].contains(outcome)),
+        "{seen:?}"
+    );
+}

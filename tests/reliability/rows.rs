@@ -205,3 +205,52 @@ async fn one_id_that_fails_leaves_the_others_fresh() {
         assert_eq!(statuses.len(), 5);
     }
 }
+
+#[tokio::test]
+async fn an_answer_about_another_connection_says_nothing_of_this_one() {
+    for (name, body) in [
+        (
+            "another id",
+            r#"{"id":"Q","domain":"d","profile_name":"p","status":"AUTHENTICATED"}"#,
+        ),
+        ("no object", "null"),
+        ("no id", "{}"),
+    ] {
+        let bench = Bench::new(world(5), &["--kernel.connection=q"]).await;
+        bench
+            .api
+            .create_connection(None, Some("q"), "d.example", "p")
+            .unwrap();
+        let before = bench.scrape().await;
+        assert!(before.up(), "{name}");
+        bench.api.set_verbatim("q", body);
+        let scrape = bench.scrape().await;
+        assert!(!scrape.up(), "{name}");
+        assert_eq!(scrape.statuses(), before.statuses(), "{name}");
+        assert!(scrape.errors("malformed_row") >= 1.0, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn ids_that_always_fail_do_not_keep_the_others_from_their_turn() {
+    let _clock = StoppedClock::new();
+    let ids = Bench::new(world(2_000), &[]).await.ids();
+    let flags: Vec<String> = ids[..8]
+        .iter()
+        .map(|id| format!("--kernel.connection={id}"))
+        .collect();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let bench = Bench::new(world(2_000), &flags).await;
+    for id in &ids[..3] {
+        bench.api.add_fault(Fault {
+            id: Some(id.clone()),
+            ..Fault::status(500)
+        });
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..8 {
+        seen.extend(bench.fast_scrape().await.statuses().into_keys());
+        advance(Duration::from_secs(15)).await;
+    }
+    assert!(ids[3..8].iter().all(|id| seen.contains(id)), "{seen:?}");
+}

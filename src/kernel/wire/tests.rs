@@ -154,6 +154,15 @@ fn a_row_that_cannot_be_read_does_not_lose_the_others() {
             r#"{"id":"","domain":"d","profile_name":"p","status":"NEEDS_AUTH"}"#,
             None,
         ),
+        // Valid to whoever does not look into the string, or at the number.
+        (
+            r#"{"id":"bad","domain":"d","profile_name":"bob\ud83d","status":"NEEDS_AUTH"}"#,
+            Some("bad"),
+        ),
+        (
+            r#"{"id":"bad","domain":"d","profile_name":"p","status":"NEEDS_AUTH","health_check_interval":1e999}"#,
+            Some("bad"),
+        ),
         ("\"row\"", None),
         ("null", None),
         ("[]", None),
