@@ -51,7 +51,7 @@ class Contestant:
             self.wall.append(wall)
             self.cpu.append(self.process.cpu_seconds() - cpu)
             self.requests.append(simulator.requests())
-        if len(self.wall) == PEAK_AFTER - 1:  # The first turn is not counted.
+        if len(self.wall) == PEAK_AFTER - 2:  # The check and the first turn were scrapes too.
             self.peak = self.process.peak_mib()
 
 

@@ -53,8 +53,12 @@ pub(super) fn missing<'a>(
     let mut rest = connections;
     before.iter().filter(move |old| {
         let id = old.labels.escaped_id();
-        let behind = rest.partition_point(|new| new.labels.escaped_id() < id);
-        rest = &rest[behind..];
+        // The two hardly differ, so the next one is nearly always the one.
+        while let [new, behind @ ..] = rest
+            && new.labels.escaped_id() < id
+        {
+            rest = behind;
+        }
         rest.first().is_none_or(|new| new.labels.escaped_id() != id)
     })
 }

@@ -89,12 +89,17 @@ impl Decoder<'_> {
     /// Reads the array of `GET /auth/connections`. One object that cannot be
     /// read does not lose the others.
     pub fn list(&self, body: &[u8]) -> Result<Listing, serde_json::Error> {
-        let mut reader = serde_json::Deserializer::from_slice(body);
-        let in_one_pass = Page(self).deserialize(&mut reader).and_then(|listing| {
-            reader.end()?;
-            Ok(listing)
-        });
-        in_one_pass.or_else(|_| self.list_row_by_row(body))
+        self.list_in_one_pass(body)
+            .map_or_else(|| self.list_row_by_row(body), Ok)
+    }
+
+    fn list_in_one_pass(&self, body: &[u8]) -> Option<Listing> {
+        // Text is checked faster as a whole than string by string.
+        let text = std::str::from_utf8(body).ok()?;
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let listing = Page(self).deserialize(&mut reader).ok()?;
+        reader.end().ok()?;
+        Some(listing)
     }
 
     /// Reads the object of `GET /auth/connections/{id}`.
