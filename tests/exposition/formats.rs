@@ -49,7 +49,7 @@ fn own_families_say_what_the_prometheus_crate_says() {
         &kernel_auth_exporter::model::Fleet::default(),
         &own,
         NOW,
-        Options::default(),
+        options(Format::Text004),
     );
     // The crate writes whole bounds without a fraction.
     let theirs = prometheus::TextEncoder::new()

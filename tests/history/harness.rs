@@ -90,10 +90,21 @@ impl Bench {
 
     /// One collection and what follows it.
     pub(crate) async fn collect(&self) {
+        self.scrape().await;
+        self.settle().await;
+    }
+
+    /// One collection, as a scrape waits for it.
+    pub(crate) async fn scrape(&self) {
         let collector = &self.exporter.collector;
         let collected = collector.collect(Request::everything(PATIENCE)).await;
         assert!(collected.is_whole());
-        drop(collected);
+        assert_eq!(collected.outcome.as_str(), "fresh");
+    }
+
+    /// What follows a collection.
+    pub(crate) async fn settle(&self) {
+        let collector = &self.exporter.collector;
         collector.settle(Instant::now() + PATIENCE).await;
     }
 
@@ -156,6 +167,12 @@ impl StoppedClock {
         tokio::time::pause();
         Self(keep)
     }
+}
+
+/// A real millisecond, in which everything that can run does.
+pub(crate) async fn moment() {
+    let pause = || std::thread::sleep(Duration::from_millis(1));
+    tokio::task::spawn_blocking(pause).await.unwrap();
 }
 
 /// A scrape's text.

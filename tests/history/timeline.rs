@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kernel_auth_exporter::simulator::{
-    CheckOutcome, ErrorCode, EventKind, EventStatus, Fault, FlowKind, Happening, Route,
+    self, CheckOutcome, ErrorCode, EventKind, EventStatus, Fault, FaultKind, FlowKind, Happening,
+    Route,
 };
 
-use crate::harness::{Bench, Shown, world};
+use crate::harness::{Bench, Shown, StoppedClock, moment, world};
 
 const ON: &str = "--collector.timeline";
 const EVENTS: &str = "kernel_auth_connection_events_total";
@@ -374,6 +375,58 @@ async fn a_timeline_that_fails_leaves_the_collection_whole_and_is_tried_again() 
         Some(0.0)
     );
     assert_eq!(shown.by(EVENTS, &["connection_id"]).len(), 30);
+}
+
+#[tokio::test]
+async fn a_scrape_waits_for_no_timeline_and_a_second_one_asks_for_none_twice() {
+    let _clock = StoppedClock::new();
+    let bench = Bench::new(world(30), &[ON]).await;
+    bench.api.add_fault(Fault {
+        routes: vec![Route::Timeline],
+        ..Fault::new(FaultKind::Silent)
+    });
+    // The clock stands still, so that whoever waited would wait for ever.
+    for _ in 0..3 {
+        bench.scrape().await;
+    }
+    while bench.api.requests().in_flight < 4 {
+        moment().await;
+    }
+    assert_eq!(
+        bench.requests(Route::Timeline).0,
+        4,
+        "those of the first collection"
+    );
+    bench.api.clear_faults();
+    tokio::time::advance(5 * MINUTE).await;
+    bench.settle().await;
+    bench.collect().await;
+    assert_eq!(bench.requests(Route::Timeline).0, 20);
+}
+
+#[tokio::test]
+async fn timelines_leave_the_quota_to_the_collections() {
+    let _clock = StoppedClock::new();
+    let limited = simulator::Options {
+        rate_limit: Some(60),
+        ..world(250)
+    };
+    let flags = [
+        ON,
+        "--kernel.timeline-requests=500",
+        "--kernel.quota-share=0.5",
+    ];
+    let bench = Bench::new(limited, &flags).await;
+    let mut asked = Vec::new();
+    for _ in 0..6 {
+        // Fresh each time, as `scrape` holds.
+        bench.collect().await;
+        let (timelines, all) = bench.requests(Route::Timeline);
+        assert!(all <= 30, "{all} requests in a minute");
+        asked.push(timelines);
+        tokio::time::advance(MINUTE).await;
+    }
+    assert!(asked.iter().skip(1).all(|asked| *asked >= 20), "{asked:?}");
 }
 
 #[tokio::test]
