@@ -191,7 +191,12 @@ async fn no_secret_of_a_living_fleet_comes_out() {
         if let Some(fault) = fault {
             api.control.add_fault(fault.parse::<Fault>().unwrap());
         }
-        let flags = ["--log.level=debug", "--log.format=json"];
+        let flags = [
+            "--log.level=debug",
+            "--log.format=json",
+            "--collector.timeline",
+            "--collector.org",
+        ];
         let said = everything(api.exporter(&flags)).await;
         assert!(said.contains("kernel_auth_up"), "{fault:?}");
         says_nothing_of(&said, &secrets);
