@@ -45,12 +45,12 @@ LATE = 60
 class Prometheus:
     """The real one, on a port that was free just before."""
 
-    def __init__(self, directory: pathlib.Path, target: str) -> None:
+    def __init__(self, directory: pathlib.Path, target: str, **scrape: object) -> None:
         config = directory / "prometheus.json"
         config.write_text(json.dumps({  # JSON is YAML
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
             "scrape_configs": [
-                {"job_name": "kernel", "static_configs": [{"targets": [target]}]},
+                {"job_name": "kernel", "static_configs": [{"targets": [target]}], **scrape},
             ],
         }))
         for attempt in range(5):
@@ -97,16 +97,64 @@ class Prometheus:
 
 @pytest.fixture
 def prometheus(tmp_path):
-    """Factory: a Prometheus that scrapes one URL every second."""
+    """Factory: a Prometheus that scrapes one URL every second, with what else
+    the scrape configuration needs."""
     running = []
 
-    def prometheus(url: str) -> Prometheus:
-        running.append(Prometheus(tmp_path, url.removeprefix("http://")))
+    def prometheus(url: str, **scrape: object) -> Prometheus:
+        scheme, target = url.split("://")
+        running.append(Prometheus(tmp_path, target, scheme=scheme, **scrape))
         return running[-1]
 
     yield prometheus
     for process in running:
         process.stop()
+
+
+KEYS = pathlib.Path(__file__).parents[1] / "web-config"
+ALICE = "$2y$04$GqxjnbW/gkVSEThWY6otKO1SjX2WpCuKdDosRETY8djNyI.H9itiS"
+TLS = {
+    "tls_server_config": {
+        "cert_file": str(KEYS / "server.pem"),
+        "key_file": str(KEYS / "server.key"),
+    }
+}
+WITH_CLIENTS = {
+    "tls_server_config": {
+        **TLS["tls_server_config"],
+        "client_auth_type": "RequireAndVerifyClientCert",
+        "client_ca_file": str(KEYS / "ca.pem"),
+    }
+}
+TRUST = {"ca_file": str(KEYS / "ca.pem")}
+CLIENT = {**TRUST, "cert_file": str(KEYS / "client.pem"), "key_file": str(KEYS / "client.key")}
+PASSWORD = {"basic_auth": {"username": "alice", "password": "alice123"}}
+
+
+@pytest.mark.parametrize(
+    ("web", "scrape", "up"),
+    [
+        ({**TLS, "basic_auth_users": {"alice": ALICE}}, {"tls_config": TRUST, **PASSWORD}, 1),
+        ({**TLS, "basic_auth_users": {"alice": ALICE}}, {"tls_config": TRUST}, 0),
+        (WITH_CLIENTS, {"tls_config": CLIENT}, 1),
+        (WITH_CLIENTS, {"tls_config": TRUST}, 0),
+    ],
+    ids=["password", "no-password", "certificate", "no-certificate"],
+)
+def test_prometheus_scrapes_over_tls(simulator, start, prometheus, tmp_path, web, scrape, up):
+    api = simulator(connections=5)
+    config = tmp_path / "web.yml"
+    config.write_text(json.dumps(web))  # JSON is YAML
+    exporter = start(
+        "--web.listen-address=127.0.0.1:0", f"--web.config.file={config}",
+        f"--kernel.api-url={api.url}", env={"KERNEL_API_KEY": api.key},
+    )
+    server = prometheus(exporter.url, **scrape)
+    found = wait_for(lambda: server.query("up"), 20, "a scrape")
+    assert [value for _, value in found] == [up]
+    if up:
+        connections = wait_for(lambda: server.query("kernel_auth_connection_status == 1"), 20, "series")
+        assert len(connections) == 5
 
 
 def seconds(text: str) -> float:
