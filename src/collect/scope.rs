@@ -490,10 +490,10 @@ impl ScopeCollector {
                 snapshot: Arc::new(snapshot),
                 at: Instant::now(),
             });
-            whole && state.up.replace(whole) == Some(false)
+            let before = state.up.replace(whole);
+            whole && before == Some(false)
         };
         if !whole {
-            self.state().up = Some(false);
             self.log_unwhole(gathered);
         } else if recovered {
             tracing::info!(
