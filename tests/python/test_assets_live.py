@@ -110,6 +110,9 @@ def test_every_expression_returns_data(simulator, exporter, assets, running, tmp
     here = f'connection_id="{watched}"'
     prometheus.wait(f'kernel_auth_connection_status{{{here},status="AUTHENTICATED"}} == 1')
 
+    # What happens before its first look is not counted.
+    prometheus.wait(f'kernel_auth_connection_events_total{{{here},type="reauth",outcome="FAILED"}} == 0')
+
     # The watched connection's bad day.
     api.happen(watched, "health_check", outcome="AUTHENTICATED")
     for outcome, error in (("FAILED", {"error_code": "bot_detected"}), ("SUCCESS", {}),
