@@ -29,7 +29,6 @@ pub use values::{
     AccountName, ApiUrl, ConnectionId, InvalidId, ListenAddress, ProjectId, QuotaShare,
 };
 
-use crate::cli::Flags;
 use crate::model::{Collector, CollectorSet, ProfileNameMode, States};
 
 /// All that the exporter is told.
@@ -210,9 +209,4 @@ impl KeySource {
             Self::Value(key) => Ok(key.clone()),
         }
     }
-}
-
-/// `check-config`: loads everything and says in one line what was understood.
-pub fn check(flags: &Flags, env: &dyn Env) -> Result<String, ConfigError> {
-    load(flags, env).map(|config| config.summary())
 }
