@@ -20,12 +20,12 @@ use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use kernel_api_simulator::{DEFAULT_API_KEY, Options, Simulator};
 use kernel_auth_exporter::collect::{self, AccountSettings, Collector, Projects, Selection};
 use kernel_auth_exporter::kernel::{
     Client, ClientSettings, Decoder, Filter, Http, Key, NoObserver,
 };
 use kernel_auth_exporter::model::{ProfileNameMode, Scope};
-use kernel_auth_exporter::simulator::{DEFAULT_API_KEY, Options, Simulator};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;

@@ -15,16 +15,16 @@ use tokio_util::sync::CancellationToken;
 pub use self::reload::Loader;
 use self::reload::Reloader;
 use crate::collect::{self, AccountSettings, Collector};
-use crate::config::web_config::{WebConfig, WebConfigError, WebConfigHandle};
 use crate::config::{Account, Config, ConnectionId, KeySource, ProjectId, Projects, Selection};
 use crate::kernel::{Client, ClientSettings, Http, HttpError, Key, KeyError, Observer, Reread};
 use crate::model::{
     self, Endpoint, ErrorCode, ErrorReason, EventOutcome, EventType, Field, RetryReason, WaitReason,
 };
 use crate::telemetry::{Build, Telemetry};
-use crate::web::listener::{self, ListenError, Listener};
 use crate::web::routes::{Fixed, Live, Order, Reload, Routes};
-use crate::web::server::{self, Limits};
+use exporter_toolkit::listener::{self, ListenError, Listener};
+use exporter_toolkit::server::{self, Limits};
+use exporter_toolkit::web_config::{WebConfig, WebConfigError, WebConfigHandle};
 
 /// Why the exporter cannot start.
 #[derive(Debug, Error)]

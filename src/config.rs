@@ -12,7 +12,6 @@ mod file;
 mod key;
 mod load;
 mod values;
-pub mod web_config;
 mod yaml;
 
 use std::fmt::Write as _;

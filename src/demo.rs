@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{self, Exporter, Loader, StartError};
 use crate::cli::{DemoArgs, Flags, SimulateArgs};
 use crate::config::{ConfigError, Simulated, load_demo};
-use crate::simulator::{self, DEFAULT_API_KEY, Options, Simulator};
+use kernel_api_simulator::{DEFAULT_API_KEY, Options, Simulator};
 
 /// Projects of the demo's organisation.
 const PROJECTS: usize = 2;
@@ -78,7 +78,7 @@ pub async fn simulate(args: &SimulateArgs) -> Result<(), DemoError> {
     let shutdown = CancellationToken::new();
     app::end_on_signal(shutdown.clone())?;
     let (listen, control) = (args.listen_address(), args.control_address.as_deref());
-    simulator::simulate(&listen, control, args.options(), shutdown).await?;
+    kernel_api_simulator::simulate(&listen, control, args.options(), shutdown).await?;
     Ok(())
 }
 

@@ -15,7 +15,6 @@
 //! - [`telemetry`]: the exporter's own metrics.
 //! - [`web`]: the bounded server and what it answers; never imports [`kernel`].
 //! - [`config`], [`cli`], [`logging`]: what the user said.
-//! - [`simulator`]: a second reading of the same API; never imports [`kernel`].
 //! - [`assets`]: dashboards, rules and runbooks, carried by the binary.
 //! - [`app`], [`once`], [`demo`]: the commands, put together.
 //!
@@ -38,6 +37,5 @@ pub mod kernel;
 pub mod logging;
 pub mod model;
 pub mod once;
-pub mod simulator;
 pub mod telemetry;
 pub mod web;

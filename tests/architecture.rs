@@ -50,14 +50,8 @@ const ROOMS: &[Room] = &[
         &["exposition::catalogue", "model"],
         &["clap", "hyper", "reqwest"],
     ),
-    // A second reading of the same API: it shares no code with the first.
-    room("simulator", &[], &["clap", "prometheus", "reqwest"]),
     room("assets", &[], &["hyper", "reqwest", "tokio"]),
-    room(
-        "cli",
-        &["assets", "model", "simulator"],
-        &["hyper", "reqwest", "tokio"],
-    ),
+    room("cli", &["assets", "model"], &["hyper", "reqwest", "tokio"]),
     room("logging", &["cli"], &["hyper", "reqwest"]),
     room("config", &["cli", "model"], &["hyper", "prometheus"]),
     room(
@@ -75,7 +69,7 @@ const ROOMS: &[Room] = &[
         &["app", "cli", "collect", "config", "exposition", "model"],
         &["reqwest"],
     ),
-    room("demo", &["app", "cli", "config", "simulator"], &["reqwest"]),
+    room("demo", &["app", "cli", "config"], &["reqwest"]),
     room(
         "main",
         &["app", "assets", "cli", "config", "demo", "logging", "once"],

@@ -14,7 +14,7 @@ mod stage;
 #[path = "web_surface/status_page.rs"]
 mod status_page;
 
-use kernel_auth_exporter::simulator::{Fault, FaultKind};
+use kernel_api_simulator::{Fault, FaultKind};
 
 use self::stage::{api_of, exporter, until};
 

@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{StartError, Upstream, live};
-use crate::config::web_config::WebConfigHandle;
 use crate::config::{Config, ConfigError};
 use crate::web::routes::{Order, Routes};
+use exporter_toolkit::web_config::WebConfigHandle;
 
 /// Reads flags, environment and config file again. May block.
 pub type Loader = Arc<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;

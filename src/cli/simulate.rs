@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::simulator::{self, Fault, Options};
+use kernel_api_simulator::{Fault, Options};
 
 /// The simulated API.
 ///
@@ -30,16 +30,16 @@ pub struct SimulateArgs {
     pub seed: u64,
 
     /// Waits so long before every answer, such as 100ms.
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = simulator::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = kernel_api_simulator::parse_duration)]
     pub latency: Duration,
 
     /// Answers so many requests a minute, such as 100/min, and 429 beyond.
     /// No limit when left out.
-    #[arg(long, value_name = "N/min", value_parser = simulator::parse_rate)]
+    #[arg(long, value_name = "N/min", value_parser = kernel_api_simulator::parse_rate)]
     pub rate_limit: Option<u32>,
 
     /// The key to accept. It opens nothing but this simulator.
-    #[arg(long, value_name = "KEY", default_value = simulator::DEFAULT_API_KEY)]
+    #[arg(long, value_name = "KEY", default_value = kernel_api_simulator::DEFAULT_API_KEY)]
     pub api_key: String,
 
     /// Lifecycles run so many times faster than real time; 0 stops the clock.

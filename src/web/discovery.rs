@@ -13,8 +13,8 @@ use http::{HeaderValue, Response, StatusCode, header};
 use http_body::{Frame, SizeHint};
 use serde_json::{Map, Value};
 
-use super::server::{Body, plain};
 use crate::model::{Connection, Fleet, Scope, Timestamp};
+use exporter_toolkit::server::{Body, plain};
 
 /// Up to this age a snapshot is good enough: Prometheus asks once a minute.
 const FRESH: Duration = Duration::from_mins(1);

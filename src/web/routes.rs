@@ -19,12 +19,12 @@ use tokio::time::Instant;
 use self::narrowed::Narrowed;
 pub use self::reload::{Order, Reload};
 use super::discovery::{self, Targets};
-use super::server::{Body, Handler, Peer, RequestBody, plain};
 use super::{probe, status_page};
 use crate::collect::Collector;
 use crate::exposition::{self, ExpositionBody, Options, negotiate};
 use crate::model::{CollectorSet, States, Timestamp};
 use crate::telemetry::Telemetry;
+use exporter_toolkit::server::{Body, Handler, Peer, RequestBody, plain};
 
 /// The scraper's own timeout, seconds with a fraction, as Prometheus sends it.
 const SCRAPE_TIMEOUT: &str = "x-prometheus-scrape-timeout-seconds";

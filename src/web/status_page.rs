@@ -25,8 +25,8 @@ use sha2::{Digest, Sha256};
 use self::html::Html;
 pub(super) use self::query::Query;
 use self::select::Selected;
-use super::server::{Body, full};
 use crate::model::{Attention, Fleet, Timestamp};
+use exporter_toolkit::server::{Body, full};
 
 const STYLE: &str = include_str!("status_page/style.css");
 

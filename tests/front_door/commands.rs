@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
+use kernel_api_simulator::Fault;
 use kernel_auth_exporter::exposition::catalogue;
 use kernel_auth_exporter::model::CollectorSet;
-use kernel_auth_exporter::simulator::Fault;
 
 use super::support::{Api, KEY, Program, Scrape};
 

@@ -1,6 +1,6 @@
 //! What is answered at which path.
 
-use kernel_auth_exporter::simulator::{Fault, FaultKind, Route};
+use kernel_api_simulator::{Fault, FaultKind, Route};
 use reqwest::Method;
 
 use super::support::{Api, Program, Scrape, get, request};

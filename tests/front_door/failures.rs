@@ -1,6 +1,6 @@
 //! What a scraper sees while the API does not do its part.
 
-use kernel_auth_exporter::simulator::{Fault, FaultKind, Route};
+use kernel_api_simulator::{Fault, FaultKind, Route};
 use reqwest::Method;
 
 use super::support::{Api, KEY, PATIENCE, Program, Scrape, request};

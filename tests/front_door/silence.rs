@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use kernel_auth_exporter::simulator::{Fault, Options, SENSITIVE_MARK};
+use kernel_api_simulator::{Fault, Options, SENSITIVE_MARK};
 use reqwest::Method;
 use serde_json::{Value, json};
 

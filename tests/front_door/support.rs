@@ -4,7 +4,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use kernel_auth_exporter::simulator::{Control, Options, Simulator};
+use kernel_api_simulator::{Control, Options, Simulator};
 use reqwest::{Method, RequestBuilder, Response};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};

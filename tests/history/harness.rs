@@ -6,10 +6,10 @@ use std::ffi::OsString;
 use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 
+use kernel_api_simulator::{Control, Route, Simulator};
 use kernel_auth_exporter::collect::{Collector, Request};
 use kernel_auth_exporter::exposition::{self, Options};
 use kernel_auth_exporter::model::Timestamp;
-use kernel_auth_exporter::simulator::{self, Control, Route, Simulator};
 use kernel_auth_exporter::telemetry::Telemetry;
 use kernel_auth_exporter::{app, cli, config};
 use tokio::time::Instant;
@@ -32,11 +32,11 @@ struct Exporter {
     upstream: app::Upstream,
 }
 
-pub(crate) fn world(connections: usize) -> simulator::Options {
-    simulator::Options {
+pub(crate) fn world(connections: usize) -> kernel_api_simulator::Options {
+    kernel_api_simulator::Options {
         connections,
         frozen: true,
-        ..simulator::Options::default()
+        ..kernel_api_simulator::Options::default()
     }
 }
 
@@ -46,13 +46,14 @@ fn configured(url: &str, flags: &[&str]) -> config::Config {
         .into_iter()
         .chain(flags.iter().copied());
     let cli = cli::parse(args.map(OsString::from)).unwrap_or_else(|_| panic!("{flags:?}"));
-    let env =
-        |name: &str| (name == "KERNEL_API_KEY").then(|| OsString::from(simulator::DEFAULT_API_KEY));
+    let env = |name: &str| {
+        (name == "KERNEL_API_KEY").then(|| OsString::from(kernel_api_simulator::DEFAULT_API_KEY))
+    };
     config::load(&cli.flags, &env).unwrap()
 }
 
 impl Bench {
-    pub(crate) async fn new(options: simulator::Options, flags: &[&str]) -> Self {
+    pub(crate) async fn new(options: kernel_api_simulator::Options, flags: &[&str]) -> Self {
         let simulator = Simulator::bind("127.0.0.1:0", options).await.unwrap();
         let (api, url) = (simulator.control(), simulator.base_url());
         let shutdown = CancellationToken::new();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kernel_auth_exporter::simulator::{self, Fault, Route};
+use kernel_api_simulator::{Fault, Route};
 use serde_json::json;
 
 use crate::harness::{Bench, Shown, StoppedClock, world};
@@ -94,7 +94,7 @@ async fn what_the_api_leaves_out_is_left_out() {
 
 #[tokio::test]
 async fn a_forgotten_project_shows() {
-    let options = simulator::Options {
+    let options = kernel_api_simulator::Options {
         projects: 3,
         ..world(60)
     };

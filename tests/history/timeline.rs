@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kernel_auth_exporter::simulator::{
+use kernel_api_simulator::{
     self, CheckOutcome, ErrorCode, EventKind, EventStatus, Fault, FaultKind, FlowKind, Happening,
     Route,
 };
@@ -407,7 +407,7 @@ async fn a_scrape_waits_for_no_timeline_and_a_second_one_asks_for_none_twice() {
 #[tokio::test]
 async fn timelines_leave_the_quota_to_the_collections() {
     let _clock = StoppedClock::new();
-    let limited = simulator::Options {
+    let limited = kernel_api_simulator::Options {
         rate_limit: Some(60),
         ..world(250)
     };
@@ -437,5 +437,5 @@ async fn nothing_that_nobody_should_read_gets_out() {
     bench.collect().await;
     let text = bench.shown().0;
     assert!(text.contains(EVENTS));
-    assert!(!text.contains(kernel_auth_exporter::simulator::SENSITIVE_MARK));
+    assert!(!text.contains(kernel_api_simulator::SENSITIVE_MARK));
 }

@@ -111,7 +111,7 @@ def prometheus(tmp_path):
         process.stop()
 
 
-KEYS = pathlib.Path(__file__).parents[1] / "web-config"
+KEYS = pathlib.Path(__file__).parents[2] / "crates/exporter-toolkit/tests/web-config"
 ALICE = "$2y$04$GqxjnbW/gkVSEThWY6otKO1SjX2WpCuKdDosRETY8djNyI.H9itiS"
 TLS = {
     "tls_server_config": {

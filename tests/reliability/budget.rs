@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use kernel_auth_exporter::simulator::{self, Fault, FaultKind, RetryAfter};
+use kernel_api_simulator::{Fault, FaultKind, RetryAfter};
 use tokio::time::{Instant, advance};
 
 use crate::harness::{Bench, StoppedClock, world};
 
-fn limited(connections: usize, per_minute: u32) -> simulator::Options {
-    simulator::Options {
+fn limited(connections: usize, per_minute: u32) -> kernel_api_simulator::Options {
+    kernel_api_simulator::Options {
         rate_limit: Some(per_minute),
         ..world(connections)
     }

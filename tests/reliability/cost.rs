@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kernel_auth_exporter::simulator::{Fault, FaultKind, Route};
+use kernel_api_simulator::{Fault, FaultKind, Route};
 
 use crate::harness::{Bench, SCRAPE, StoppedClock, moment, until, world};
 

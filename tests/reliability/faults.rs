@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kernel_auth_exporter::simulator::{Fault, FaultKind, RetryAfter, Route, Rows, Spoil};
+use kernel_api_simulator::{Fault, FaultKind, RetryAfter, Route, Rows, Spoil};
 
 use crate::harness::{Bench, SCRAPE, STEP, StoppedClock, exporter, fast, moment, until, world};
 
@@ -439,7 +439,7 @@ async fn a_clock_that_is_off_does_not_end_flows() {
         // The API's own clock and everything that it says move together.
         let ahead = Duration::from_hours(1);
         let bench = Bench::new(
-            kernel_auth_exporter::simulator::Options {
+            kernel_api_simulator::Options {
                 start: Some(if skew > 0 {
                     std::time::SystemTime::now() + ahead
                 } else {

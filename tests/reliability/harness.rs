@@ -7,10 +7,10 @@ use std::future::Future;
 use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 
+use kernel_api_simulator::{Control, RequestLog, Simulator};
 use kernel_auth_exporter::collect::{Collected, Collector, Request};
 use kernel_auth_exporter::exposition::{self, Options};
 use kernel_auth_exporter::model::Timestamp;
-use kernel_auth_exporter::simulator::{self, Control, RequestLog, Simulator};
 use kernel_auth_exporter::telemetry::Telemetry;
 use kernel_auth_exporter::{app, cli, config};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -43,28 +43,28 @@ impl Drop for Running {
 }
 
 /// A world that stands still unless told otherwise.
-pub(crate) fn world(connections: usize) -> simulator::Options {
-    simulator::Options {
+pub(crate) fn world(connections: usize) -> kernel_api_simulator::Options {
+    kernel_api_simulator::Options {
         connections,
         frozen: true,
-        ..simulator::Options::default()
+        ..kernel_api_simulator::Options::default()
     }
 }
 
 impl Bench {
     /// Every connection of the key's own project, with these flags on top.
-    pub(crate) async fn new(options: simulator::Options, flags: &[&str]) -> Self {
+    pub(crate) async fn new(options: kernel_api_simulator::Options, flags: &[&str]) -> Self {
         Self::with_key(
             options,
             flags,
-            &[("KERNEL_API_KEY", simulator::DEFAULT_API_KEY)],
+            &[("KERNEL_API_KEY", kernel_api_simulator::DEFAULT_API_KEY)],
         )
         .await
     }
 
     /// The same with an environment of its own.
     pub(crate) async fn with_key(
-        options: simulator::Options,
+        options: kernel_api_simulator::Options,
         flags: &[&str],
         env: &[(&str, &str)],
     ) -> Self {

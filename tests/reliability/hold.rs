@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kernel_auth_exporter::simulator::{self, Fault, FaultKind, KeyScope, Route};
+use kernel_api_simulator::{Fault, FaultKind, KeyScope, Route};
 use tokio::time::advance;
 
 use crate::harness::{Bench, Scrape, StoppedClock, until, world};
@@ -141,7 +141,7 @@ async fn one_accounts_bad_hour_leaves_the_others_fresh() {
 #[tokio::test]
 async fn one_projects_bad_hour_leaves_the_others_fresh() {
     let _clock = StoppedClock::new();
-    let options = simulator::Options {
+    let options = kernel_api_simulator::Options {
         projects: 3,
         ..world(60)
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kernel_auth_exporter::simulator::{Fault, FaultKind, RetryAfter, Rows, Spoil};
+use kernel_api_simulator::{Fault, FaultKind, RetryAfter, Rows, Spoil};
 use tokio::time::advance;
 
 use crate::harness::{Bench, SCRAPE, STEP, StoppedClock, world};

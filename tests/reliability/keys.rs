@@ -4,13 +4,17 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use kernel_auth_exporter::simulator::{self, Fault, Route};
+use kernel_api_simulator::{Fault, Route};
 
 use crate::harness::{Bench, StoppedClock, world};
 
 type Replace<'a> = &'a dyn Fn(&str);
 
-async fn with_key_file(path: &Path, options: simulator::Options, flags: &[&str]) -> Bench {
+async fn with_key_file(
+    path: &Path,
+    options: kernel_api_simulator::Options,
+    flags: &[&str],
+) -> Bench {
     let env = [("KERNEL_API_KEY_FILE", path.to_str().unwrap())];
     Bench::with_key(options, flags, &env).await
 }
@@ -23,7 +27,7 @@ async fn a_refused_key_costs_one_request_a_collection() {
         .map(|id| format!("--kernel.connection={id}"))
         .collect();
     let by_id: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let projects = simulator::Options {
+    let projects = kernel_api_simulator::Options {
         projects: 5,
         ..world(500)
     };

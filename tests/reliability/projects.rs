@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use kernel_auth_exporter::simulator::{self, Fault, FaultKind, Route};
+use kernel_api_simulator::{Fault, FaultKind, Route};
 use tokio::time::advance;
 
 use crate::harness::{Bench, StoppedClock, world};
 
 async fn bench(projects: usize, connections: usize) -> Bench {
-    let options = simulator::Options {
+    let options = kernel_api_simulator::Options {
         projects,
         ..world(connections)
     };

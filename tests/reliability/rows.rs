@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use kernel_auth_exporter::simulator::{Fault, FaultKind, Route, Rows, Spoil};
+use kernel_api_simulator::{Fault, FaultKind, Route, Rows, Spoil};
 use tokio::time::advance;
 
 use crate::harness::{Bench, StoppedClock, world};

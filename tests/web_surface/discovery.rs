@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kernel_auth_exporter::simulator::{Fault, FaultKind, Options, Route};
+use kernel_api_simulator::{Fault, FaultKind, Options, Route};
 use serde_json::Value;
 
 use super::stage::{Answer, api, api_of, exporter};

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kernel_auth_exporter::simulator::{
-    DEFAULT_API_KEY, Fault, FaultKind, Options, RetryAfter, Route,
-};
+use kernel_api_simulator::{DEFAULT_API_KEY, Fault, FaultKind, Options, RetryAfter, Route};
 use serde_json::json;
 
 use super::stage::{api, api_of, exporter, read, write};

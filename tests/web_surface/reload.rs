@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use kernel_auth_exporter::simulator::{DEFAULT_API_KEY, Fault, FaultKind, RetryAfter};
+use kernel_api_simulator::{DEFAULT_API_KEY, Fault, FaultKind, RetryAfter};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 

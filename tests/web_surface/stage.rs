@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kernel_api_simulator::{Control, DEFAULT_API_KEY, Options, Simulator};
 use kernel_auth_exporter::app::{Exporter, Loader};
 use kernel_auth_exporter::cli;
 use kernel_auth_exporter::config;
-use kernel_auth_exporter::simulator::{Control, DEFAULT_API_KEY, Options, Simulator};
 use reqwest::{Client, RequestBuilder, Response};
 use tokio_util::sync::CancellationToken;
 

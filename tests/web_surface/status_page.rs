@@ -1,6 +1,6 @@
 //! `/`, as far as no browser is needed.
 
-use kernel_auth_exporter::simulator::{Fault, Options};
+use kernel_api_simulator::{Fault, Options};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -169,7 +169,7 @@ async fn nothing_of_a_login_is_on_it() {
     for path in ["/", "/sd", &format!("/probe?target={}", truth[0].id)] {
         let page = front.get(path).await;
         assert_eq!(page.status, 200, "{path}");
-        let mark = kernel_auth_exporter::simulator::SENSITIVE_MARK;
+        let mark = kernel_api_simulator::SENSITIVE_MARK;
         assert!(!page.text.contains(mark), "{path}");
         for connection in &truth {
             let name = connection.profile_name.as_str();

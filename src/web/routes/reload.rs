@@ -6,9 +6,9 @@ use std::time::SystemTime;
 use http::{HeaderMap, Response, StatusCode};
 use tokio::sync::{mpsc, oneshot};
 
-use super::super::server::{Body, plain};
-use crate::config::web_config::WebConfigHandle;
 use crate::model::Timestamp;
+use exporter_toolkit::server::{Body, plain};
+use exporter_toolkit::web_config::WebConfigHandle;
 
 /// Somebody wants a reload, and how it went: in the error's words what is
 /// wrong.

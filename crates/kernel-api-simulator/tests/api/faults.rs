@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn the_documented_ones_exist() {
-    let text = include_str!("../../docs/simulator.md");
+    let text = include_str!("../../../../docs/simulator.md");
     let (_, table) = text.split_once("| kind | |").unwrap();
     let (table, _) = table.split_once("\n\n").unwrap();
     let mut kinds = std::collections::HashSet::new();

@@ -1,16 +1,19 @@
-//! The HTTP server on real sockets: protocols, and what strangers may cost.
+//! The server on real sockets: protocols, what strangers may cost, and what a
+//! web configuration makes of it.
 
-#[path = "web_server/floods.rs"]
+mod access;
 mod floods;
-#[path = "web_server/sockets.rs"]
+mod handshakes;
+mod rotation;
+mod samples;
 mod sockets;
-#[path = "web_server/support.rs"]
 mod support;
+mod tls_client;
 
 use std::time::Duration;
 
-use kernel_auth_exporter::config::web_config::WebConfigHandle;
-use kernel_auth_exporter::web::server::{Drained, Limits};
+use exporter_toolkit::server::{Drained, Limits};
+use exporter_toolkit::web_config::WebConfigHandle;
 
 use support::{Answers, TestServer, get, soon, until};
 

@@ -6,9 +6,9 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use kernel_auth_exporter::config::web_config::WebConfigHandle;
-use kernel_auth_exporter::web::listener::{Listener, systemd_listeners};
-use kernel_auth_exporter::web::server::Limits;
+use exporter_toolkit::listener::{Listener, systemd_listeners};
+use exporter_toolkit::server::Limits;
+use exporter_toolkit::web_config::WebConfigHandle;
 use tokio::net::TcpStream;
 
 use crate::support::{Answers, Client, TestServer, get, soon};

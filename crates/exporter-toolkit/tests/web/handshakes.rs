@@ -1,6 +1,6 @@
 //! Who gets through a TLS handshake, and with what.
 
-use kernel_auth_exporter::web::server::Limits;
+use exporter_toolkit::server::Limits;
 use tokio_rustls::rustls::crypto::aws_lc_rs::{cipher_suite, kx_group};
 use tokio_rustls::rustls::{CipherSuite, ProtocolVersion, version};
 
@@ -221,7 +221,7 @@ async fn plain_http_on_a_tls_port_is_told_so() {
 #[tokio::test]
 async fn a_handshake_that_does_not_come_is_not_waited_for() {
     let path = keys("good/tls.yml");
-    let handle = kernel_auth_exporter::config::web_config::WebConfigHandle::new(Some(path));
+    let handle = exporter_toolkit::web_config::WebConfigHandle::new(Some(path));
     let limits = Limits {
         header_timeout: std::time::Duration::from_millis(200),
         ..Limits::default()

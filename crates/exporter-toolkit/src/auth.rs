@@ -20,7 +20,7 @@ use self::credentials::Credentials;
 use self::memory::{Memory, Mixer};
 use self::rate::Bucket;
 use super::server::{Body, plain};
-use crate::config::web_config::{Users, WebConfig};
+use crate::web_config::{Users, WebConfig};
 
 /// Passwords that may wait for their check, the running one included.
 const WAITING: usize = 16;

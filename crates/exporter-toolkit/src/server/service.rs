@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 
 use super::admission::Connection;
 use super::{Body, BoxError, Handler, Limits, Peer, Server, plain};
-use crate::config::web_config::WebConfig;
+use crate::web_config::WebConfig;
 
 /// Answers `request` within the rules. Never fails: what goes wrong is a
 /// response too.

@@ -10,7 +10,7 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::server::Acceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::config::web_config::WebConfigHandle;
+use crate::web_config::WebConfigHandle;
 
 /// A connection after its handshake.
 pub(crate) struct Accepted<S> {

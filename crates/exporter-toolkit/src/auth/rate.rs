@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::config::web_config::RateLimit;
+use crate::web_config::RateLimit;
 
 /// Holds up to `burst` tokens and gets one per `interval`; starts full, and
 /// afresh when the limit is changed.

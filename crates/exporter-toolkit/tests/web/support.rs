@@ -13,14 +13,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use exporter_toolkit::listener::Listener;
+use exporter_toolkit::server::{
+    Body, Drained, Handler, Limits, Peer, RequestBody, full, plain, serve,
+};
+use exporter_toolkit::web_config::WebConfigHandle;
 use http::{Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt;
-use kernel_auth_exporter::config::web_config::WebConfigHandle;
-use kernel_auth_exporter::web::listener::Listener;
-use kernel_auth_exporter::web::server::{
-    Body, Drained, Handler, Limits, Peer, RequestBody, full, plain, serve,
-};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -113,7 +113,7 @@ struct Endless {
 
 impl http_body::Body for Endless {
     type Data = Bytes;
-    type Error = kernel_auth_exporter::web::server::BoxError;
+    type Error = exporter_toolkit::server::BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,

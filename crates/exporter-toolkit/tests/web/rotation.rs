@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kernel_auth_exporter::config::web_config::WebConfigHandle;
-use kernel_auth_exporter::web::server::Limits;
+use exporter_toolkit::server::Limits;
+use exporter_toolkit::web_config::WebConfigHandle;
 
 use crate::support::{Answers, TestServer, get};
 use crate::tls_client::{TlsClient, keys, server_on};

@@ -48,7 +48,7 @@ use self::watched::Watched;
 use super::auth::Gate;
 use super::listener::Listener;
 use super::tls::{self, Accepted};
-use crate::config::web_config::WebConfigHandle;
+use crate::web_config::WebConfigHandle;
 
 /// An error that breaks off a response body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

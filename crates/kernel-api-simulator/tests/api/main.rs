@@ -4,11 +4,12 @@
 
 mod control;
 mod faults;
+mod world;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use kernel_auth_exporter::simulator::{
+use kernel_api_simulator::{
     Control, EventStatus, Fault, FaultKind, FlowKind, FlowStep, Happening, KeyScope, Options,
     Route, Simulator,
 };

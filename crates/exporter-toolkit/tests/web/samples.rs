@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use kernel_auth_exporter::config::web_config::WebConfig;
+use exporter_toolkit::web_config::WebConfig;
 
 /// Right by the toolkit, but newer than the promtool at hand may be.
 const NEWER_THAN_PROMTOOL: [&str; 9] = [
@@ -144,7 +144,7 @@ fn a_missing_file_is_named() {
 
 #[test]
 fn the_example_is_right_but_for_its_files() {
-    let text = std::fs::read_to_string("examples/web-config.yml").expect("the example");
+    let text = std::fs::read_to_string("../../examples/web-config.yml").expect("the example");
     let directory = tempfile::tempdir().expect("a directory");
     for (from, to) in [
         ("server.pem", "tls.crt"),

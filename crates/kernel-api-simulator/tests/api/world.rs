@@ -1,12 +1,10 @@
 //! The simulated world: that it is the same for the same seed, that it visits
 //! every state there is, and that its ledger tells the truth.
 
-#![allow(clippy::unwrap_used, reason = "a test that unwraps in vain has failed")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use kernel_auth_exporter::simulator::{
+use kernel_api_simulator::{
     Auth, CheckOutcome, Control, Credential, ErrorCode, EventKind, EventStatus, EventStep,
     FlowKind, FlowStatus, FlowStep, Happening, Options, Reason, SENSITIVE_MARK, Simulator, Truth,
 };

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use kernel_auth_exporter::config::web_config::WebConfigHandle;
-use kernel_auth_exporter::web::server::Limits;
+use exporter_toolkit::server::Limits;
+use exporter_toolkit::web_config::WebConfigHandle;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
