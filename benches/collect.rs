@@ -11,7 +11,6 @@
 use std::convert::Infallible;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -21,12 +20,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use kernel_api_simulator::{DEFAULT_API_KEY, Options, Simulator};
-use kernel_auth_exporter::collect::{self, AccountSettings, Collector, Projects, Selection};
-use kernel_auth_exporter::kernel::{
-    Client, ClientSettings, Decoder, Filter, Http, Key, NoObserver,
-};
-use kernel_auth_exporter::model::{ProfileNameMode, Scope};
-use secrecy::SecretString;
+use kernel_auth_exporter::testing::{Collecting, decode};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -99,36 +93,6 @@ fn answer(pages: &[Bytes], request: &Request<hyper::body::Incoming>) -> Response
     response
 }
 
-fn collector(base_url: String) -> Collector {
-    let settings = ClientSettings {
-        base_url,
-        concurrency: 8,
-        ca_file: None,
-    };
-    let http = Http::new(&settings, Arc::new(NoObserver)).expect("a client");
-    let key = Key::new(&SecretString::from(DEFAULT_API_KEY), None).expect("a key");
-    let account = AccountSettings {
-        name: None,
-        projects: Projects::Unscoped,
-        selection: Selection::Every {
-            domains: Vec::new(),
-            profiles: Vec::new(),
-        },
-    };
-    let settings = collect::Settings {
-        timeline_requests: None,
-        org: false,
-        timeout: Duration::from_mins(1),
-        cache: Duration::ZERO,
-        hold: Duration::from_mins(5),
-        concurrency: 8,
-        max_connections: 250_000,
-        profile_names: ProfileNameMode::Keep,
-    };
-    let client = Client::new(Arc::new(http), key, 1.0);
-    Collector::new(&Arc::new(settings), vec![(account, client)])
-}
-
 fn benchmarks(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("threads");
     let pages = Arc::new(runtime.block_on(pages()));
@@ -136,14 +100,8 @@ fn benchmarks(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decode");
     let page = &pages[0];
     group.throughput(Throughput::BytesDecimal(page.len() as u64));
-    let (scope, filter) = (Scope::default(), Filter::default());
-    let decoder = Decoder {
-        scope: &scope,
-        profile_names: ProfileNameMode::Keep,
-        filter: &filter,
-    };
     group.bench_function("page of 100", |bencher| {
-        bencher.iter(|| decoder.list(black_box(page)).expect("a page"));
+        bencher.iter(|| decode(black_box(page)));
     });
     group.bench_function("page of 100, as serde_json::Value", |bencher| {
         bencher
@@ -155,13 +113,10 @@ fn benchmarks(criterion: &mut Criterion) {
     group.sample_size(20);
     group.throughput(Throughput::Elements(CONNECTIONS as u64));
     let base = runtime.block_on(serve(Arc::clone(&pages)));
-    let collector = collector(base);
+    let collector = Collecting::new(base, DEFAULT_API_KEY);
     group.bench_function("snapshot of 10,000 over loopback", |bencher| {
         bencher.iter(|| {
-            let request = collect::Request::everything(Duration::from_mins(1));
-            let collected = runtime.block_on(collector.collect(request));
-            assert!(collected.is_whole(), "the API answers");
-            collected
+            assert!(runtime.block_on(collector.collect()), "the API answers");
         });
     });
     group.finish();

@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-pub use self::reload::Loader;
+pub(crate) use self::reload::Loader;
 use self::reload::Reloader;
 use crate::collect::{self, AccountSettings, Collector};
 use crate::config::{Account, Config, ConnectionId, KeySource, ProjectId, Projects, Selection};
@@ -28,7 +28,7 @@ use exporter_toolkit::web_config::{WebConfig, WebConfigError, WebConfigHandle};
 
 /// Why the exporter cannot start.
 #[derive(Debug, Error)]
-pub enum StartError {
+pub(crate) enum StartError {
     /// No client for the API.
     #[error(transparent)]
     Http(#[from] HttpError),
@@ -56,7 +56,7 @@ pub enum StartError {
 
 /// Serves metrics until SIGTERM or SIGINT. `loader` reads the configuration
 /// again when there is to be a reload.
-pub async fn serve(config: &Config, loader: Loader) -> Result<(), StartError> {
+pub(crate) async fn serve(config: &Config, loader: Loader) -> Result<(), StartError> {
     let shutdown = CancellationToken::new();
     end_on_signal(shutdown.clone())?;
     let exporter = Exporter::start(config).await?.reloading(loader);
@@ -65,7 +65,7 @@ pub async fn serve(config: &Config, loader: Loader) -> Result<(), StartError> {
 }
 
 /// The exporter, bound and not yet answering.
-pub struct Exporter {
+pub(crate) struct Exporter {
     listeners: Vec<Listener>,
     routes: Arc<Routes>,
     web_config: WebConfigHandle,
@@ -77,7 +77,7 @@ pub struct Exporter {
 
 impl Exporter {
     /// Reads everything and binds, so that whatever is wrong shows here.
-    pub async fn start(config: &Config) -> Result<Self, StartError> {
+    pub(crate) async fn start(config: &Config) -> Result<Self, StartError> {
         let hangup = reload::hangup()?;
         let telemetry = telemetry(config);
         let web_config = WebConfigHandle::new(config.web.config_file.clone())?;
@@ -104,7 +104,7 @@ impl Exporter {
     /// Reads the configuration again with `loader` on SIGHUP and `/-/reload`.
     /// Without one only the web configuration is read again.
     #[must_use]
-    pub fn reloading(self, loader: Loader) -> Self {
+    pub(crate) fn reloading(self, loader: Loader) -> Self {
         Self {
             loader: Some(loader),
             ..self
@@ -112,12 +112,12 @@ impl Exporter {
     }
 
     /// Where it listens.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.iter().map(Listener::address).collect()
     }
 
     /// Answers until `shutdown`, then lets running answers finish.
-    pub async fn run(self, shutdown: CancellationToken) {
+    pub(crate) async fn run(self, shutdown: CancellationToken) {
         let limits = Limits::default();
         let drain = limits.drain;
         let reloader = Reloader {
@@ -152,7 +152,7 @@ impl Exporter {
 
 /// `check-config`: reads everything that serving would read, sends nothing, and
 /// says in one line what was understood.
-pub fn check(config: &Config) -> Result<String, StartError> {
+pub(crate) fn check(config: &Config) -> Result<String, StartError> {
     let telemetry = telemetry(config);
     collector(config, &telemetry, &mut Upstream::default(), None)?;
     if let Some(path) = &config.web.config_file {
@@ -162,7 +162,7 @@ pub fn check(config: &Config) -> Result<String, StartError> {
 }
 
 /// The exporter's own metrics, for the endpoints that `config` uses.
-pub fn telemetry(config: &Config) -> Telemetry {
+pub(crate) fn telemetry(config: &Config) -> Telemetry {
     let telemetry = Telemetry::new(Build::current(), &endpoints(config));
     expect_flows(&telemetry, config);
     telemetry
@@ -201,7 +201,7 @@ fn endpoints(config: &Config) -> Vec<Endpoint> {
 /// The way to the API: kept over a reload that does not change it, so that
 /// open connections and the bound on requests in flight last.
 #[derive(Clone, Default)]
-pub struct Upstream(Option<(ClientSettings, Arc<Http>)>);
+pub(crate) struct Upstream(Option<(ClientSettings, Arc<Http>)>);
 
 impl Upstream {
     fn http(
@@ -224,7 +224,7 @@ impl Upstream {
 }
 
 /// What answers scrapes, as `config` wants it; `previous` is what did before.
-pub fn live(
+pub(crate) fn live(
     config: &Config,
     telemetry: &Telemetry,
     upstream: &mut Upstream,
@@ -241,7 +241,7 @@ pub fn live(
 }
 
 /// The collector that `config` describes, in the place of `previous`.
-pub fn collector(
+pub(crate) fn collector(
     config: &Config,
     telemetry: &Telemetry,
     upstream: &mut Upstream,
@@ -346,7 +346,7 @@ async fn listeners(config: &Config) -> Result<Vec<Listener>, StartError> {
 }
 
 /// The first SIGTERM or SIGINT ends the program in order, the second at once.
-pub fn end_on_signal(shutdown: CancellationToken) -> io::Result<()> {
+pub(crate) fn end_on_signal(shutdown: CancellationToken) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(async move {

@@ -13,7 +13,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub use options::{BaseUrl, InvalidOption, JobName, Options, PromDuration, Share};
+pub(crate) use options::{BaseUrl, InvalidOption, JobName, Options, PromDuration, Share};
 
 const RULES: &str = include_str!("assets/rules.yml.tmpl");
 const PROMETHEUS: &str = include_str!("assets/prometheus.yml.tmpl");
@@ -69,7 +69,7 @@ const FIXED: &[(&str, &str)] = embedded![
 
 /// One file to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asset {
+pub(crate) struct Asset {
     /// Where it stands below the directory, with `/`; as in the repository.
     pub path: &'static str,
     /// What is in it.
@@ -77,7 +77,7 @@ pub struct Asset {
 }
 
 /// Every file, as `options` want it.
-pub fn render(options: &Options) -> Vec<Asset> {
+pub(crate) fn render(options: &Options) -> Vec<Asset> {
     let rules = substitute(RULES, options);
     let operator = prometheus_rule(&rules);
     let made = [
@@ -133,7 +133,7 @@ fn prometheus_rule(rules: &str) -> String {
 
 /// What became of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// There was none.
     Created,
     /// There was another.
@@ -155,14 +155,14 @@ impl fmt::Display for Change {
 /// A file that could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {source}; nothing else was written after it", path.display())]
-pub struct WriteError {
+pub(crate) struct WriteError {
     path: PathBuf,
     source: io::Error,
 }
 
 /// Why `assets` did not do its work.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The options contradict each other: a usage error.
     #[error(transparent)]
     Options(#[from] InvalidOption),
@@ -176,7 +176,7 @@ pub enum Error {
 
 /// The command: writes everything below `dir` and prints a line for each file
 /// to `out`; a hint about links that lead nowhere yet goes to `hints`.
-pub fn run(
+pub(crate) fn run(
     dir: &Path,
     options: &Options,
     out: &mut dyn Write,
@@ -213,7 +213,7 @@ pub fn run(
 
 /// Writes every file below `dir`, each of them whole or not at all, and tells
 /// of each what became of it. Directories are created where they are missing.
-pub fn write(
+pub(crate) fn write(
     dir: &Path,
     assets: &[Asset],
     mut tell: impl FnMut(Change, &Path),

@@ -8,12 +8,11 @@ mod switches;
 mod usage;
 mod version;
 
-pub use assets::AssetsArgs;
-pub use flags::{Flags, KernelFlags, LogFlags, LogFormat, LogLevel, MetricsFlags, WebFlags};
-pub use simulate::SimulateArgs;
-pub use switches::{CollectorFlags, KernelSwitches, WebSwitches};
-pub use usage::{Stop, parse};
-pub use version::{REVISION, RUST_VERSION, VERSION, version_text};
+pub(crate) use assets::AssetsArgs;
+pub(crate) use flags::{Flags, KernelFlags, LogFlags, LogFormat, LogLevel, WebFlags};
+pub(crate) use simulate::SimulateArgs;
+pub(crate) use usage::{Stop, parse};
+pub(crate) use version::version_text;
 
 use std::path::PathBuf;
 
@@ -31,7 +30,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     next_line_help = true,
     term_width = 80
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     /// The flags before the command and, where it takes the same, behind it.
     #[command(flatten)]
     pub flags: Flags,
@@ -47,7 +46,7 @@ pub struct Cli {
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Show it all on a simulated fleet: no key needed, Ctrl-C ends it
     Demo(DemoArgs),
     /// Serve only the simulated Kernel API
@@ -63,7 +62,7 @@ pub enum Command {
 
 /// `demo`.
 #[derive(Debug, Args)]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     /// Connections in the simulated fleet
     #[arg(long, value_name = "N", default_value_t = 250)]
     pub connections: u32,
@@ -87,7 +86,7 @@ pub struct DemoArgs {
 
 /// `once`.
 #[derive(Debug, Args)]
-pub struct OnceArgs {
+pub(crate) struct OnceArgs {
     /// `text`: metrics; `table`: one aligned line per connection
     #[arg(
         long,
@@ -108,7 +107,7 @@ pub struct OnceArgs {
 
 /// How `once` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OnceFormat {
+pub(crate) enum OnceFormat {
     /// Prometheus' text format.
     Text,
     /// For people, those that need one first.
@@ -117,7 +116,7 @@ pub enum OnceFormat {
 
 /// `check-config`.
 #[derive(Debug, Args)]
-pub struct CheckConfigArgs {
+pub(crate) struct CheckConfigArgs {
     /// The flags of the exporter.
     #[command(flatten)]
     pub flags: Flags,

@@ -23,18 +23,17 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout_at};
 
 use self::account::Account;
-pub use self::account::{AccountSettings, Projects};
-pub use self::probe::{ProbeError, Probed};
+pub(crate) use self::account::{AccountSettings, Projects};
 use crate::kernel::Client;
 use crate::model::{Fleet, ProfileNameMode, ScrapeOutcome, Timestamp};
 
 /// Connections that went missing from a whole list and are asked for by id,
 /// per collection and scope. More of them end over the next collections.
-pub const MISSING_PER_COLLECTION: usize = 25;
+pub(crate) const MISSING_PER_COLLECTION: usize = 25;
 
 /// How collections are made, the same for every account.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// `--kernel.timeout`: what a collection may take, unless the scraper
     /// gives it longer.
     pub timeout: Duration,
@@ -58,7 +57,7 @@ pub struct Settings {
 
 /// Which connections of a scope are exported.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Selection {
+pub(crate) enum Selection {
     /// These, by id.
     Ids(Vec<Box<str>>),
     /// Every one, narrowed where a list is not empty. Names match exactly.
@@ -72,7 +71,7 @@ pub enum Selection {
 
 /// What a scrape wants to see, and until when it waits.
 #[derive(Clone, Debug)]
-pub struct Request<'a> {
+pub(crate) struct Request<'a> {
     /// The scraper has its answer by then, whatever the API does.
     pub deadline: Instant,
     /// Only this account.
@@ -83,7 +82,7 @@ pub struct Request<'a> {
 
 impl Request<'_> {
     /// Everything, within `budget` from now.
-    pub fn everything(budget: Duration) -> Self {
+    pub(crate) fn everything(budget: Duration) -> Self {
         Self {
             deadline: Instant::now() + budget,
             account: None,
@@ -94,7 +93,7 @@ impl Request<'_> {
 
 /// What a scrape gets.
 #[derive(Clone, Debug)]
-pub struct Collected {
+pub(crate) struct Collected {
     /// What there is to show.
     pub fleet: Arc<Fleet>,
     /// Where it came from.
@@ -103,27 +102,22 @@ pub struct Collected {
 
 impl Collected {
     /// Whether the API answered fully for everything that is shown.
-    pub fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         !self.fleet.scopes.is_empty() && self.fleet.scopes.iter().all(|view| view.up)
     }
 }
 
 /// Collects all accounts side by side.
-pub struct Collector {
+pub(crate) struct Collector {
     accounts: Vec<Arc<Account>>,
 }
 
 impl Collector {
-    /// A collector of these accounts. Sends nothing yet.
-    pub fn new(settings: &Arc<Settings>, accounts: Vec<(AccountSettings, Client)>) -> Self {
-        Self::succeeding(settings, accounts, None)
-    }
-
     /// The same, taking the place of `previous`: an account of the same name
     /// at the same API goes on with its rate limit, and where its selection
     /// and what becomes of names are the same too, with what was last seen.
     /// So a reload while the API fails loses nothing.
-    pub fn succeeding(
+    pub(crate) fn succeeding(
         settings: &Arc<Settings>,
         accounts: Vec<(AccountSettings, Client)>,
         previous: Option<&Self>,
@@ -155,12 +149,12 @@ impl Collector {
     }
 
     /// The names of the accounts, where the configuration gives them.
-    pub fn account_names(&self) -> impl Iterator<Item = Option<&str>> {
+    pub(crate) fn account_names(&self) -> impl Iterator<Item = Option<&str>> {
         self.accounts.iter().map(|account| account.name())
     }
 
     /// What `request` asks for, by its deadline at the latest.
-    pub async fn collect(&self, request: Request<'_>) -> Collected {
+    pub(crate) async fn collect(&self, request: Request<'_>) -> Collected {
         let wanted = self.wanted(&request);
         let parts = wanted.map(|account| account.collect(request.deadline, request.project));
         let parts = futures_util::future::join_all(parts).await;
@@ -182,25 +176,25 @@ impl Collector {
 
     /// Waits, not beyond `deadline`, for what goes on after a collection: it is
     /// in [`Self::last`] then.
-    pub async fn settle(&self, deadline: Instant) {
+    pub(crate) async fn settle(&self, deadline: Instant) {
         let all = self.accounts.iter().map(|account| account.settled());
         let _ = timeout_at(deadline, futures_util::future::join_all(all)).await;
     }
 
     /// Connections whose timeline is still to be read.
-    pub fn timelines_pending(&self) -> usize {
+    pub(crate) fn timelines_pending(&self) -> usize {
         let pending = |account: &Arc<Account>| account.timelines_pending();
         self.accounts.iter().map(pending).sum()
     }
 
     /// Whether nobody has asked for anything yet.
-    pub fn is_untouched(&self) -> bool {
+    pub(crate) fn is_untouched(&self) -> bool {
         self.accounts.iter().all(|account| account.is_untouched())
     }
 
     /// What is known without asking: the last snapshots, however old. Never
     /// calls the API.
-    pub fn last(&self) -> Fleet {
+    pub(crate) fn last(&self) -> Fleet {
         let now = Timestamp::from(SystemTime::now());
         Fleet {
             accounts: self

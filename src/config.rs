@@ -21,18 +21,16 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-pub use error::{ConfigError, Origin, Position};
-pub use key::{KeyError, KeySource, MAX_KEY_BYTES, NotAKey, read_key};
-pub use load::{Env, Simulated, load, load_demo, process_env};
-pub use values::{
-    AccountName, ApiUrl, ConnectionId, InvalidId, ListenAddress, ProjectId, QuotaShare,
-};
+pub(crate) use error::ConfigError;
+pub(crate) use key::{KeyError, KeySource, read_key};
+pub(crate) use load::{Simulated, load, load_demo, process_env};
+pub(crate) use values::{AccountName, ApiUrl, ConnectionId, ListenAddress, ProjectId, QuotaShare};
 
 use crate::model::{Collector, CollectorSet, ProfileNameMode, States};
 
 /// All that the exporter is told.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// The API and how hard to press it.
     pub api: Api,
     /// One or more; where there are several, each has a name of its own.
@@ -49,7 +47,7 @@ pub struct Config {
 
 /// The API and how hard to press it.
 #[derive(Clone, Debug)]
-pub struct Api {
+pub(crate) struct Api {
     /// Base URL.
     pub url: ApiUrl,
     /// Budget of one collection when the scraper names none.
@@ -72,7 +70,7 @@ pub struct Api {
 
 /// One API key and what to watch with it.
 #[derive(Clone, Debug)]
-pub struct Account {
+pub(crate) struct Account {
     /// Label `account`; `None` for the account of flags and environment.
     pub name: Option<AccountName>,
     /// Where the key comes from.
@@ -85,7 +83,7 @@ pub struct Account {
 
 /// The projects of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Projects {
+pub(crate) enum Projects {
     /// No project header: what the key sees without one.
     Unscoped,
     /// These, one or more, each once.
@@ -96,7 +94,7 @@ pub enum Projects {
 
 /// The connections of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Selection {
+pub(crate) enum Selection {
     /// These, one or more, each once. Then there is at most one project.
     Ids(Vec<ConnectionId>),
     /// Every one that matches one of `domains` and one of `profiles`; an empty
@@ -111,7 +109,7 @@ pub enum Selection {
 
 /// How connections become series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     /// Which values of an enum are shown.
     pub states: States,
     /// What becomes of the profile's name.
@@ -120,7 +118,7 @@ pub struct Metrics {
 
 /// The server.
 #[derive(Clone, Debug)]
-pub struct Web {
+pub(crate) struct Web {
     /// Where to listen: one or more, unless `systemd_socket`.
     pub listen: Vec<ListenAddress>,
     /// Take the listeners from systemd; `listen` is empty then.
@@ -140,7 +138,7 @@ pub struct Web {
 
 impl Config {
     /// What was understood, in one line, without secrets.
-    pub fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let mut line = format!("configuration ok: {}", self.api.url);
         for account in &self.accounts {
             let name = account.name.as_ref().map_or("account", AccountName::as_str);
@@ -202,7 +200,7 @@ fn write_to(line: &mut String, text: std::fmt::Arguments<'_>) {
 
 impl KeySource {
     /// The key now: the file read again, or the value from the environment.
-    pub fn read(&self) -> Result<SecretString, KeyError> {
+    pub(crate) fn read(&self) -> Result<SecretString, KeyError> {
         match self {
             Self::File(path) => read_key(path),
             Self::Value(key) => Ok(key.clone()),

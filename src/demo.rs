@@ -18,7 +18,7 @@ const PROJECTS: usize = 2;
 
 /// Why there is no demo.
 #[derive(Debug, Error)]
-pub enum DemoError {
+pub(crate) enum DemoError {
     /// The flags of the exporter.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -32,7 +32,7 @@ pub enum DemoError {
 
 /// The simulated API on loopback and the exporter in front of it, in one
 /// process, until SIGTERM or SIGINT.
-pub async fn demo(args: &DemoArgs, flags: &Flags) -> Result<(), DemoError> {
+pub(crate) async fn demo(args: &DemoArgs, flags: &Flags) -> Result<(), DemoError> {
     let options = Options {
         connections: args.connections as usize,
         seed: args.seed,
@@ -74,7 +74,7 @@ pub async fn demo(args: &DemoArgs, flags: &Flags) -> Result<(), DemoError> {
 }
 
 /// Only the simulated API, until SIGTERM or SIGINT.
-pub async fn simulate(args: &SimulateArgs) -> Result<(), DemoError> {
+pub(crate) async fn simulate(args: &SimulateArgs) -> Result<(), DemoError> {
     let shutdown = CancellationToken::new();
     app::end_on_signal(shutdown.clone())?;
     let (listen, control) = (args.listen_address(), args.control_address.as_deref());

@@ -6,8 +6,8 @@
 //! scrape costs the memory of a chunk, whatever the size of the fleet.
 
 mod body;
-pub mod catalogue;
-pub mod negotiate;
+pub(crate) mod catalogue;
+pub(crate) mod negotiate;
 mod number;
 mod registry;
 mod render;
@@ -17,18 +17,20 @@ use std::time::Duration;
 
 use prometheus::proto::MetricFamily;
 
-pub use body::ExpositionBody;
-pub use negotiate::{Encoding, Escaping, Format};
-pub use registry::probe_families;
+pub(crate) use body::ExpositionBody;
+#[cfg(test)]
+pub(crate) use negotiate::Escaping;
+pub(crate) use negotiate::{Encoding, Format};
+pub(crate) use registry::probe_families;
 
 use crate::model::{CollectorSet, Fleet, States, Timestamp};
 
 /// How much is rendered before it is handed on, in bytes.
-pub const CHUNK_BYTES: usize = 64 * 1024;
+pub(crate) const CHUNK_BYTES: usize = 64 * 1024;
 
 /// What to write, and how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub(crate) struct Options {
     /// Families of other collectors are left out.
     pub collectors: CollectorSet,
     /// Which series an enum gets.
@@ -43,7 +45,7 @@ pub struct Options {
 ///
 /// `own` are the exporter's families, as the `prometheus` crate gathers them.
 /// `now` is this machine's time: ages are as of then.
-pub fn stream(
+pub(crate) fn stream(
     fleet: Arc<Fleet>,
     own: Vec<MetricFamily>,
     now: Timestamp,
@@ -55,7 +57,7 @@ pub fn stream(
 /// The answer to a probe: what [`stream`] would say of the one connection in
 /// `fleet`, and `probe_success` and `probe_duration_seconds`, without what is
 /// about scopes, accounts and the exporter.
-pub fn stream_probe(
+pub(crate) fn stream_probe(
     fleet: Arc<Fleet>,
     success: bool,
     took: Duration,
@@ -66,6 +68,11 @@ pub fn stream_probe(
 }
 
 /// The same bytes as [`stream`], at once.
-pub fn render(fleet: &Fleet, own: &[MetricFamily], now: Timestamp, options: Options) -> Vec<u8> {
+pub(crate) fn render(
+    fleet: &Fleet,
+    own: &[MetricFamily],
+    now: Timestamp,
+    options: Options,
+) -> Vec<u8> {
     body::render(fleet, own, now, options)
 }

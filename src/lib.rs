@@ -26,16 +26,25 @@
 //!   connections.
 //! - What could log somebody in is never read into the [`model`].
 
-pub mod app;
-pub mod assets;
-pub mod cli;
-pub mod collect;
-pub mod config;
-pub mod demo;
-pub mod exposition;
-pub mod kernel;
-pub mod logging;
-pub mod model;
-pub mod once;
-pub mod telemetry;
-pub mod web;
+mod app;
+mod assets;
+mod cli;
+mod collect;
+mod config;
+mod demo;
+mod exposition;
+mod kernel;
+mod logging;
+mod model;
+mod once;
+mod run;
+mod telemetry;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod testing;
+mod web;
+
+pub use run::run;
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,7 @@ use crate::cli::{LogFlags, LogFormat, LogLevel};
 ///
 /// Our own events from the level that was asked for. Of the libraries warnings
 /// at most: their debug output shows requests, and with them the key.
-pub fn init(flags: LogFlags) {
+pub(crate) fn init(flags: LogFlags) {
     let level = match flags.level.unwrap_or_default() {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Info => LevelFilter::INFO,
@@ -30,6 +30,8 @@ pub fn init(flags: LogFlags) {
     };
     let targets = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
+        .with_target("exporter_toolkit", level)
+        .with_target("kernel_api_simulator", level)
         .with_target("kernel_auth_exporter", level);
     let layer = tracing_subscriber::fmt::layer()
         .event_format(Line(flags.format.unwrap_or_default()))

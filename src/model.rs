@@ -15,19 +15,19 @@ mod time;
 mod values;
 mod words;
 
-pub use api::{
+pub(crate) use api::{
     Collector, CollectorSet, Endpoint, ErrorReason, Field, ProfileNameMode, RetryReason,
     ScrapeOutcome, States, WaitReason,
 };
-pub use attention::Attention;
-pub use connection::{Connection, Flow, PendingInput, PendingInputs, Settings};
-pub use history::{EventSlot, History};
-pub use labels::{LabelBlock, MAX_LABEL_BYTES, bound_label, escape_label_into, short_hash};
-pub use org::{OrgView, Plan};
-pub use snapshot::{AccountView, Fleet, Found, Scope, ScopeView, Snapshot};
-pub use time::{ClockOffset, Timestamp};
-pub use values::{
+pub(crate) use attention::Attention;
+pub(crate) use connection::{Connection, Flow, PendingInput, PendingInputs, Settings};
+pub(crate) use history::{EventSlot, History};
+pub(crate) use labels::{LabelBlock, MAX_LABEL_BYTES, bound_label, escape_label_into, short_hash};
+pub(crate) use org::{OrgView, Plan};
+pub(crate) use snapshot::{AccountView, Fleet, Found, Scope, ScopeView, Snapshot};
+pub(crate) use time::{ClockOffset, Timestamp};
+pub(crate) use values::{
     AuthStatus, CredentialKind, ErrorCode, EventOutcome, EventType, FlowStatus, FlowStep, FlowType,
     HealthCheckUnavailable, ReauthReason,
 };
-pub use words::{plain_words, relogin_words, span_words};
+pub(crate) use words::{plain_words, relogin_words, span_words};

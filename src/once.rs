@@ -21,7 +21,7 @@ use crate::model::{Collector, ScrapeOutcome, Timestamp};
 
 /// Why nothing was printed.
 #[derive(Debug, Error)]
-pub enum OnceError {
+pub(crate) enum OnceError {
     /// It could not begin.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -36,7 +36,7 @@ pub enum OnceError {
 }
 
 /// Collects and prints; whether the API answered fully.
-pub async fn run(
+pub(crate) async fn run(
     config: &Config,
     format: OnceFormat,
     output: Option<&Path>,

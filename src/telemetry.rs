@@ -31,7 +31,7 @@ const FLOW_BUCKETS: [f64; 11] = [
 
 /// What was built, from what, by what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Build {
+pub(crate) struct Build {
     /// The crate's version.
     pub version: &'static str,
     /// The git commit, or `unknown`.
@@ -42,7 +42,7 @@ pub struct Build {
 
 impl Build {
     /// This build.
-    pub const fn current() -> Self {
+    pub(crate) const fn current() -> Self {
         const fn or_unknown(text: Option<&'static str>) -> &'static str {
             match text {
                 Some(text) => text,
@@ -59,7 +59,7 @@ impl Build {
 
 /// Counts what the exporter does. A handle: clones count together.
 #[derive(Clone, Debug)]
-pub struct Telemetry {
+pub(crate) struct Telemetry {
     registry: Registry,
     requests: IntCounterVec,
     durations: HistogramVec,
@@ -116,7 +116,7 @@ impl Telemetry {
     /// Every known label value is there at 0 from the start, so that a first
     /// error is an increase; of endpoints, those of `endpoints`, which are the
     /// ones in use.
-    pub fn new(build: Build, endpoints: &[Endpoint]) -> Self {
+    pub(crate) fn new(build: Build, endpoints: &[Endpoint]) -> Self {
         let telemetry = Self {
             registry: Registry::new(),
             requests: labelled("kernel_auth_api_requests_total", IntCounterVec::new),
@@ -154,7 +154,7 @@ impl Telemetry {
     }
 
     /// Has the series of these endpoints, at 0 where they are new.
-    pub fn expect_endpoints(&self, endpoints: &[Endpoint]) {
+    pub(crate) fn expect_endpoints(&self, endpoints: &[Endpoint]) {
         for endpoint in endpoints {
             self.durations.with_label_values(&[endpoint.as_str()]);
             for code in codes() {
@@ -164,13 +164,13 @@ impl Telemetry {
     }
 
     /// Has the families about logins, at 0.
-    pub fn expect_flows(&self) {
+    pub(crate) fn expect_flows(&self) {
         self.flows.get_or_init(|| Flows::new(&self.registry));
     }
 
     /// Counts a login that ended: why, where it failed, and how long it took, where that
     /// is known.
-    pub fn flow_ended(
+    pub(crate) fn flow_ended(
         &self,
         kind: EventType,
         outcome: EventOutcome,
@@ -192,7 +192,7 @@ impl Telemetry {
     }
 
     /// Notes how many connections wait for their timeline to be read.
-    pub fn timelines_pending(&self, count: usize) {
+    pub(crate) fn timelines_pending(&self, count: usize) {
         if let Some(flows) = self.flows.get() {
             flows.pending.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
@@ -231,7 +231,7 @@ impl Telemetry {
 
     /// Counts a request to the API that took this long: `code` is the status
     /// of the answer, `None` where there was none.
-    pub fn api_request(&self, endpoint: Endpoint, code: Option<u16>, took: Duration) {
+    pub(crate) fn api_request(&self, endpoint: Endpoint, code: Option<u16>, took: Duration) {
         self.requests
             .with_label_values(&[endpoint.as_str(), code_label(code)])
             .inc();
@@ -241,51 +241,45 @@ impl Telemetry {
     }
 
     /// Counts something that went wrong.
-    pub fn api_error(&self, reason: ErrorReason) {
+    pub(crate) fn api_error(&self, reason: ErrorReason) {
         self.errors.with_label_values(&[reason.as_str()]).inc();
     }
 
     /// Counts a request sent again.
-    pub fn api_retry(&self, reason: RetryReason) {
+    pub(crate) fn api_retry(&self, reason: RetryReason) {
         self.retries.with_label_values(&[reason.as_str()]).inc();
     }
 
     /// Adds time that a request was held back.
-    pub fn api_wait(&self, reason: WaitReason, waited: Duration) {
+    pub(crate) fn api_wait(&self, reason: WaitReason, waited: Duration) {
         self.waits
             .with_label_values(&[reason.as_str()])
             .inc_by(waited.as_secs_f64());
     }
 
     /// Counts a value that this build does not know.
-    pub fn unknown_value(&self, field: Field) {
+    pub(crate) fn unknown_value(&self, field: Field) {
         self.unknown_values
             .with_label_values(&[field.as_str()])
             .inc();
     }
 
     /// Counts a scrape that took this long.
-    pub fn scrape(&self, outcome: ScrapeOutcome, took: Duration) {
+    pub(crate) fn scrape(&self, outcome: ScrapeOutcome, took: Duration) {
         self.scrapes.with_label_values(&[outcome.as_str()]).inc();
         self.last_scrape_duration.set(took.as_secs_f64());
     }
 
     /// Notes a load of the configuration, the first one at the start included.
-    pub fn config_reloaded(&self, ok: bool, at: Timestamp) {
+    pub(crate) fn config_reloaded(&self, ok: bool, at: Timestamp) {
         self.last_reload_successful.set(i64::from(ok));
         if ok {
             self.last_reload_success.set(at.as_seconds());
         }
     }
 
-    /// Where to register further families, whose names, help and labels are to
-    /// come from the catalogue too.
-    pub fn registry(&self) -> &Registry {
-        &self.registry
-    }
-
     /// Everything, as it is now.
-    pub fn gather(&self) -> Vec<MetricFamily> {
+    pub(crate) fn gather(&self) -> Vec<MetricFamily> {
         self.registry.gather()
     }
 }
@@ -401,7 +395,7 @@ mod tests {
             .collect();
         let expected: BTreeSet<String> = catalogue::families()
             .iter()
-            .filter(|family| family.subject == catalogue::Subject::Exporter && family.is_emitted())
+            .filter(|family| family.subject == catalogue::Subject::Exporter)
             .filter(|family| cfg!(target_os = "linux") || !family.name.starts_with("process_"))
             .map(|family| family.name.to_owned())
             .collect();

@@ -2,5 +2,5 @@
 
 mod discovery;
 mod probe;
-pub mod routes;
+pub(crate) mod routes;
 mod status_page;

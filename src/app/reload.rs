@@ -18,7 +18,7 @@ use crate::web::routes::{Order, Routes};
 use exporter_toolkit::web_config::WebConfigHandle;
 
 /// Reads flags, environment and config file again. May block.
-pub type Loader = Arc<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
+pub(crate) type Loader = Arc<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
 
 /// What can be told to read the configuration again.
 pub(super) struct Reloader {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// A value that cannot be put into the rules: what is wrong, and what is right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct InvalidOption(String);
+pub(crate) struct InvalidOption(String);
 
 fn invalid<T>(message: impl Into<String>) -> Result<T, InvalidOption> {
     Err(InvalidOption(message.into()))
@@ -14,7 +14,7 @@ fn invalid<T>(message: impl Into<String>) -> Result<T, InvalidOption> {
 
 /// A span as Prometheus writes it: `300ms`, `5m`, `1h30m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PromDuration {
+pub(crate) struct PromDuration {
     millis: u64,
 }
 
@@ -34,22 +34,17 @@ impl PromDuration {
     const MAX_MILLIS: u64 = 365 * 86_400_000;
 
     /// From whole seconds.
-    pub const fn from_secs(seconds: u64) -> Self {
+    pub(crate) const fn from_secs(seconds: u64) -> Self {
         Self {
             millis: seconds * 1_000,
         }
-    }
-
-    /// Milliseconds.
-    pub const fn as_millis(self) -> u64 {
-        self.millis
     }
 
     /// How long a missing sample is bridged before an alert that waits
     /// `self`: less than that, so that nothing fires on an old sample alone,
     /// two minutes at most, and never less than one evaluation.
     #[must_use]
-    pub fn bridge(self, interval: Self) -> Self {
+    pub(crate) fn bridge(self, interval: Self) -> Self {
         let most = self.millis / 4 * 3;
         Self {
             millis: most.min(120_000).max(interval.millis),
@@ -115,7 +110,7 @@ impl fmt::Display for PromDuration {
 
 /// The beginning of a link, without a slash at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BaseUrl(String);
+pub(crate) struct BaseUrl(String);
 
 impl FromStr for BaseUrl {
     type Err = InvalidOption;
@@ -149,7 +144,7 @@ impl fmt::Display for BaseUrl {
 
 /// The value of label `job` under which Prometheus scrapes the exporter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobName(String);
+pub(crate) struct JobName(String);
 
 impl FromStr for JobName {
     type Err = InvalidOption;
@@ -171,7 +166,7 @@ impl fmt::Display for JobName {
 
 /// A part of a whole, above 0 and at most 1.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub struct Share(f64);
+pub(crate) struct Share(f64);
 
 impl FromStr for Share {
     type Err = InvalidOption;
@@ -192,7 +187,7 @@ impl fmt::Display for Share {
 
 /// Everything that `assets` lets a user choose.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Options {
+pub(crate) struct Options {
     /// Where the runbook pages are published; annotation `runbook_url`.
     pub runbook_base_url: BaseUrl,
     /// Where Grafana is; annotation `dashboard_url`.
@@ -271,7 +266,7 @@ impl Default for Options {
 
 impl Options {
     /// Checks what no option can tell alone.
-    pub fn check(&self) -> Result<(), InvalidOption> {
+    pub(crate) fn check(&self) -> Result<(), InvalidOption> {
         if self.interval.millis == 0 {
             return invalid("--interval must be above 0");
         }

@@ -9,7 +9,7 @@ use crate::assets::{BaseUrl, JobName, Options, PromDuration, Share};
 /// Dashboards, rules, runbooks and sample configurations, written to a
 /// directory. Without flags the files are as they stand in the repository.
 #[derive(Debug, Args)]
-pub struct AssetsArgs {
+pub(crate) struct AssetsArgs {
     /// Where to write; created where it is missing.
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
@@ -117,7 +117,7 @@ pub struct AssetsArgs {
 
 impl AssetsArgs {
     /// The options, each valid; [`Options::check`] looks at them together.
-    pub fn options(&self) -> Options {
+    pub(crate) fn options(&self) -> Options {
         let default = Options::default();
         Options {
             runbook_base_url: self

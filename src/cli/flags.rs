@@ -13,7 +13,7 @@ use crate::model::Collector;
 /// The flags that `serve`, `once`, `demo` and `check-config` share.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Configuration")]
-pub struct Flags {
+pub(crate) struct Flags {
     /// Config file in YAML; flags and environment win over it
     #[arg(id = "config.file", long = "config.file", value_name = "FILE")]
     pub config_file: Option<PathBuf>,
@@ -39,7 +39,7 @@ pub struct Flags {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Kernel API")]
 #[allow(missing_docs)] // The help texts say it.
-pub struct KernelFlags {
+pub(crate) struct KernelFlags {
     /// Base URL of the API [default: https://api.onkernel.com]
     /// [env: KERNEL_BASE_URL]
     #[arg(id = "kernel.api-url", long = "kernel.api-url", value_name = "URL")]
@@ -135,7 +135,7 @@ pub struct KernelFlags {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Metrics")]
 #[allow(missing_docs)] // The help texts say it.
-pub struct MetricsFlags {
+pub(crate) struct MetricsFlags {
     /// States of an enum to show: `all` as 0 or 1, or only the `active` one
     /// [default: all]
     #[arg(id = "metrics.states", long = "metrics.states", value_name = "WHICH")]
@@ -155,7 +155,7 @@ pub struct MetricsFlags {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Web")]
 #[allow(missing_docs)] // The help texts say it.
-pub struct WebFlags {
+pub(crate) struct WebFlags {
     /// Where to listen, HOST:PORT or :PORT; repeatable [default: :10077]
     #[arg(
         id = "web.listen-address",
@@ -196,7 +196,7 @@ pub struct WebFlags {
 #[derive(Clone, Copy, Debug, Default, Args)]
 #[command(next_help_heading = "Logging")]
 #[allow(missing_docs)] // The help texts say it.
-pub struct LogFlags {
+pub(crate) struct LogFlags {
     /// Least severity: debug, info, warn or error [default: info]
     #[arg(
         id = "log.level",
@@ -220,7 +220,7 @@ pub struct LogFlags {
 
 /// `--log.level`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogLevel {
+pub(crate) enum LogLevel {
     /// Every decision.
     Debug,
     /// What an operator wants to know.
@@ -234,7 +234,7 @@ pub enum LogLevel {
 
 /// `--log.format`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// `key=value` pairs.
     #[default]
     Logfmt,

@@ -11,7 +11,7 @@ use kernel_api_simulator::{Fault, Options};
 /// Only reads are simulated. Point a client at the address in the log, with the
 /// API key below.
 #[derive(Clone, Debug, Args)]
-pub struct SimulateArgs {
+pub(crate) struct SimulateArgs {
     /// Where to listen. Port 0 takes a free port; it is in the log.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:10078")]
     pub listen_address: String,
@@ -66,7 +66,7 @@ fn speed(text: &str) -> Result<f64, String> {
 
 impl SimulateArgs {
     /// What to make the simulator from.
-    pub fn options(&self) -> Options {
+    pub(crate) fn options(&self) -> Options {
         Options {
             connections: self.connections,
             seed: self.seed,
@@ -82,7 +82,7 @@ impl SimulateArgs {
     }
 
     /// Where to listen; a bare `:PORT` means every interface.
-    pub fn listen_address(&self) -> String {
+    pub(crate) fn listen_address(&self) -> String {
         match self.listen_address.strip_prefix(':') {
             Some(port) => format!("[::]:{port}"),
             None => self.listen_address.clone(),

@@ -7,14 +7,14 @@ use crate::model::{Collector, CollectorSet};
 
 /// The switches of the API.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct KernelSwitches {
+pub(crate) struct KernelSwitches {
     /// `--kernel.allow-http`.
     pub allow_http: Option<bool>,
 }
 
 /// The switches of the server.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct WebSwitches {
+pub(crate) struct WebSwitches {
     /// `--web.systemd-socket`.
     pub systemd_socket: Option<bool>,
     /// `--web.enable-lifecycle`.
@@ -23,7 +23,7 @@ pub struct WebSwitches {
 
 /// `--collector.NAME` and `--no-collector.NAME`.
 #[derive(Clone, Copy, Debug)]
-pub struct CollectorFlags {
+pub(crate) struct CollectorFlags {
     given: CollectorSet,
     on: CollectorSet,
 }
@@ -39,13 +39,13 @@ impl Default for CollectorFlags {
 
 impl CollectorFlags {
     /// Whether a flag switched it, and how.
-    pub fn given(&self, collector: Collector) -> Option<bool> {
+    pub(crate) fn given(self, collector: Collector) -> Option<bool> {
         self.given.has(collector).then(|| self.on.has(collector))
     }
 
     /// The same with `collector` switched by a flag.
     #[must_use]
-    pub fn with(self, collector: Collector, on: bool) -> Self {
+    pub(crate) fn with(self, collector: Collector, on: bool) -> Self {
         Self {
             given: self.given.with(collector, true),
             on: self.on.with(collector, on),

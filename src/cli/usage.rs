@@ -10,7 +10,7 @@ use super::{Cli, Command, version_text};
 
 /// Nothing to run: print this and exit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stop {
+pub(crate) enum Stop {
     /// Asked for, for stdout; exit with 0.
     Answer(String),
     /// A mistake, one line for stderr; exit with 2.
@@ -21,7 +21,7 @@ pub enum Stop {
 ///
 /// Flags in front of a command and behind it count alike: `cli.flags` has
 /// both, the later over the earlier.
-pub fn parse<I>(arguments: I) -> Result<Cli, Stop>
+pub(crate) fn parse<I>(arguments: I) -> Result<Cli, Stop>
 where
     I: IntoIterator<Item = OsString>,
 {

@@ -23,7 +23,7 @@ const MAX_TOLD: usize = 256;
 
 /// The projects of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Projects {
+pub(crate) enum Projects {
     /// No project header: what the key's own scope says.
     Unscoped,
     /// These, by id.
@@ -34,7 +34,7 @@ pub enum Projects {
 
 /// One account, as configured.
 #[derive(Clone, Debug)]
-pub struct AccountSettings {
+pub(crate) struct AccountSettings {
     /// Label `account`.
     pub name: Option<Box<str>>,
     /// Where to look.
@@ -308,7 +308,7 @@ impl Account {
                 let _ = flight.changed().await;
             }
             let client = &this.shared.client;
-            let deadline = client.deadline(epoch, span, false);
+            let deadline = Client::deadline(epoch, span, false);
             let exported = this.exported();
             this.org.ask(client, this.name(), &deadline, exported).await;
             drop(asking);

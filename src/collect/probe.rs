@@ -20,7 +20,7 @@ use super::account::Account;
 use super::gather::Gathered;
 use super::scope::ScopeCollector;
 use super::{Collector, Request, Selection};
-use crate::kernel::Error;
+use crate::kernel::{Client, Error};
 use crate::model::{AccountView, ErrorReason, Fleet, Found, ScopeView, Snapshot, Timestamp};
 
 /// How long probes share one look at the key, so that a key that is refused
@@ -32,7 +32,7 @@ const LOG_PAUSE: Duration = Duration::from_mins(1);
 
 /// What a probe found.
 #[derive(Clone, Debug)]
-pub struct Probed {
+pub(crate) struct Probed {
     /// The connection, where the API told about it, in its scope; and whether
     /// the API knows its id, where it said so.
     pub fleet: Arc<Fleet>,
@@ -42,7 +42,7 @@ pub struct Probed {
 
 /// Why it is not clear what to probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum ProbeError {
+pub(crate) enum ProbeError {
     /// No such account.
     #[error("no such account in the configuration")]
     UnknownAccount,
@@ -86,7 +86,7 @@ impl Collector {
     /// Where `request` does not name the place and there are several, the
     /// latest snapshots tell; an id that they do not know is
     /// [`ProbeError::Ambiguous`].
-    pub async fn probe(&self, id: &str, request: Request<'_>) -> Result<Probed, ProbeError> {
+    pub(crate) async fn probe(&self, id: &str, request: Request<'_>) -> Result<Probed, ProbeError> {
         let accounts: Vec<_> = self.wanted(&request).collect();
         if accounts.is_empty() {
             return Err(ProbeError::UnknownAccount);
@@ -292,7 +292,7 @@ async fn fetch(
 ) -> Outcome {
     let probes = account.probes();
     let epoch = probes.epoch(&account).await;
-    let deadline = account.client().deadline(epoch, span, false);
+    let deadline = Client::deadline(epoch, span, false);
     let mut gathered = Gathered::default();
     let result = scope
         .gathering(&deadline)

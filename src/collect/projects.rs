@@ -18,7 +18,7 @@ pub(super) async fn fetch(
     epoch: u64,
     span: Duration,
 ) -> Result<Vec<Project>, Error> {
-    let deadline = client.deadline(epoch, span, false);
+    let deadline = Client::deadline(epoch, span, false);
     let mut projects: Vec<Project> = Vec::new();
     let mut offset = 0;
     let fail = |problem| {

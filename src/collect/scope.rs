@@ -13,7 +13,7 @@ use super::gather::{Gathered, Gathering};
 use super::plan::{Knowledge, choose};
 use super::timeline::{Pass, TimelineReader};
 use super::{MISSING_PER_COLLECTION, Selection};
-use crate::kernel::{Deadline, Error, Filter};
+use crate::kernel::{Client, Deadline, Error, Filter};
 use crate::model::{
     ErrorReason, Scope, ScopeView, ScrapeOutcome, Snapshot, Timestamp, WaitReason, bound_label,
     escape_label_into,
@@ -295,7 +295,7 @@ impl ScopeCollector {
     }
 
     async fn run(&self, epoch: u64, span: Duration) {
-        let deadline = self.shared.client.deadline(epoch, span, true);
+        let deadline = Client::deadline(epoch, span, true);
         let (mut known, one_by_one, before, kept, cursor) = {
             let state = self.state();
             let one_by_one = state.knowledge.turn < state.distrust_until;
@@ -522,7 +522,7 @@ impl ScopeCollector {
             return;
         };
         let cost = choose(&self.selection, &self.state().knowledge).cost;
-        let deadline = shared.client.deadline(epoch, left, false);
+        let deadline = Client::deadline(epoch, left, false);
         let timelines = self.timelines();
         let pass = Pass {
             reader: &timelines,

@@ -29,7 +29,7 @@ impl fmt::Display for Problem {
 
 /// A place in a file, both counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
+pub(crate) struct Position {
     /// Line.
     pub line: u64,
     /// Column, in characters.
@@ -44,7 +44,7 @@ impl fmt::Display for Position {
 
 /// Where a setting was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// On the command line; the flag's name with its dashes.
     Flag(&'static str),
     /// In an environment variable, by name.
@@ -114,7 +114,7 @@ impl fmt::Display for Origin {
 /// Displays as one line: where, what is wrong, what to do. It holds neither a
 /// key nor any other value from the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
+pub(crate) struct ConfigError {
     origin: Origin,
     problem: Problem,
     exit_code: u8,
@@ -123,13 +123,8 @@ pub struct ConfigError {
 impl ConfigError {
     /// What the process exits with: 2 for usage (a flag, or no key at all), 1
     /// for the config file, the environment, and files that cannot be used.
-    pub fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         self.exit_code
-    }
-
-    /// Where the setting was given.
-    pub fn origin(&self) -> &Origin {
-        &self.origin
     }
 
     /// The same with exit code 1: the flag is right, the file it names is not.

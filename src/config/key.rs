@@ -8,11 +8,11 @@ use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
 /// No key is longer than this, in bytes.
-pub const MAX_KEY_BYTES: usize = 8 * 1024;
+pub(crate) const MAX_KEY_BYTES: usize = 8 * 1024;
 
 /// Where an account's key comes from.
 #[derive(Clone, Debug)]
-pub enum KeySource {
+pub(crate) enum KeySource {
     /// A file, read again while the exporter runs. Relative to the working
     /// directory.
     File(PathBuf),
@@ -22,7 +22,7 @@ pub enum KeySource {
 
 /// Why there is no key. Displays as one line without the key.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyError {
+pub(crate) enum KeyError {
     /// The file cannot be read.
     #[error("key file {path}: {}", reason(*.kind))]
     Unreadable {
@@ -49,7 +49,7 @@ pub enum KeyError {
 
 /// Why a text is no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotAKey {
+pub(crate) enum NotAKey {
     /// Nothing but white space.
     #[error("empty; put the API key there")]
     Empty,
@@ -65,7 +65,7 @@ pub enum NotAKey {
 ///
 /// Bounded in size, and only regular files (through links too), so that it
 /// returns promptly whatever the path names.
-pub fn read_key(path: &Path) -> Result<SecretString, KeyError> {
+pub(crate) fn read_key(path: &Path) -> Result<SecretString, KeyError> {
     let shown = || shown_path(path);
     let unreadable = |error: io::Error| KeyError::Unreadable {
         path: shown(),

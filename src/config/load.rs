@@ -24,7 +24,7 @@ const HOUR: Duration = Duration::from_hours(1);
 const WEEK: Duration = Duration::from_hours(7 * 24);
 
 /// Environment variables, so that tests bring their own.
-pub trait Env {
+pub(crate) trait Env {
     /// The value of a variable, if it is set.
     fn var(&self, name: &str) -> Option<OsString>;
 }
@@ -36,14 +36,14 @@ impl<F: Fn(&str) -> Option<OsString>> Env for F {
 }
 
 /// The environment of this process: `load(&flags, &process_env)`.
-pub fn process_env(name: &str) -> Option<OsString> {
+pub(crate) fn process_env(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
 /// Reads everything; the first mistake is the error.
 ///
 /// Files with keys are read once to see that they hold one. No network.
-pub fn load(flags: &Flags, env: &dyn Env) -> Result<Config, ConfigError> {
+pub(crate) fn load(flags: &Flags, env: &dyn Env) -> Result<Config, ConfigError> {
     let file = flags.config_file.as_deref().map(File::read).transpose()?;
     let sources = Sources {
         flags,
@@ -58,7 +58,7 @@ pub fn load(flags: &Flags, env: &dyn Env) -> Result<Config, ConfigError> {
 
 /// The API that `demo` brings along.
 #[derive(Debug)]
-pub struct Simulated {
+pub(crate) struct Simulated {
     /// Its base URL, on loopback.
     pub url: String,
     /// The key that it takes.
@@ -69,7 +69,7 @@ pub struct Simulated {
 /// watched unless flags choose, and every collector is on unless switched off.
 ///
 /// The environment is not asked, so that a real key stays out of a demo.
-pub fn load_demo(flags: &Flags, simulated: Simulated) -> Result<Config, ConfigError> {
+pub(crate) fn load_demo(flags: &Flags, simulated: Simulated) -> Result<Config, ConfigError> {
     let env = |_: &str| None;
     let brings = Problem::fixed("demo brings its own API and key; leave this out");
     if flags.kernel.api_url.is_some() {

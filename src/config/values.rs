@@ -16,11 +16,11 @@ macro_rules! checked_text {
     ( $(#[$meta:meta])* $name:ident ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(String);
+        pub(crate) struct $name(String);
 
         impl $name {
             /// The text.
-            pub fn as_str(&self) -> &str {
+            pub(crate) fn as_str(&self) -> &str {
                 &self.0
             }
         }
@@ -56,7 +56,7 @@ checked_text! {
 
 impl ProjectId {
     /// Refuses what a header or a path cannot carry.
-    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidId> {
         if !is_id(text) || !text.is_ascii() {
             return Err(InvalidId(
                 "not a project ID (its name does not do): 1 to 256 visible ASCII characters \
@@ -76,7 +76,7 @@ checked_text! {
 impl ConnectionId {
     /// Refuses what cannot be one segment of a path: empty, more than 256
     /// bytes, `/ \ ? # %`, white space, control characters, `.` and `..`.
-    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidId> {
         if !is_id(text) {
             return Err(InvalidId(
                 "not a connection ID: 1 to 256 bytes without / \\ ? # %, spaces or control \
@@ -89,7 +89,7 @@ impl ConnectionId {
 
 /// Why a text was refused, without the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidId(&'static str);
+pub(crate) struct InvalidId(&'static str);
 
 impl fmt::Display for InvalidId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -117,7 +117,7 @@ fn is_id(text: &str) -> bool {
 
 /// `HOST:PORT` or `:PORT`, an IPv6 address in brackets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ListenAddress {
+pub(crate) struct ListenAddress {
     text: String,
     port: u16,
 }
@@ -152,19 +152,8 @@ impl ListenAddress {
     }
 
     /// As it was written.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
-    }
-
-    /// The host without brackets; empty for every address of the machine.
-    pub fn host(&self) -> &str {
-        let host = self.text.rsplit_once(':').map_or("", |(host, _)| host);
-        host.trim_start_matches('[').trim_end_matches(']')
-    }
-
-    /// The port; 0 asks the system for a free one.
-    pub fn port(&self) -> u16 {
-        self.port
     }
 }
 
@@ -177,7 +166,7 @@ impl fmt::Display for ListenAddress {
 /// The API's base URL: `http` or `https`, without trailing slash, user, query
 /// or fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiUrl(String);
+pub(crate) struct ApiUrl(String);
 
 impl ApiUrl {
     /// Refuses `http` to hosts other than this machine unless `allow_http`.
@@ -213,7 +202,7 @@ impl ApiUrl {
     }
 
     /// The URL without trailing slash: a path that begins with `/` may follow.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -239,7 +228,7 @@ fn is_loopback(url: &Url) -> bool {
 /// The part of the organisation's published limit that this exporter may use:
 /// above 0, at most 1.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub struct QuotaShare(f64);
+pub(crate) struct QuotaShare(f64);
 
 impl QuotaShare {
     pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
@@ -253,7 +242,7 @@ impl QuotaShare {
     }
 
     /// The share itself.
-    pub fn get(self) -> f64 {
+    pub(crate) fn get(self) -> f64 {
         self.0
     }
 }
@@ -409,15 +398,14 @@ mod tests {
 
     #[test]
     fn listen_addresses_have_a_host_and_a_port() {
-        for (text, host, port) in [
-            (":10077", "", 10077),
-            ("0.0.0.0:0", "0.0.0.0", 0),
-            ("[::]:9100", "::", 9100),
-            ("[fe80::1]:65535", "fe80::1", 65535),
-            ("metrics.example-1:80", "metrics.example-1", 80),
+        for text in [
+            ":10077",
+            "0.0.0.0:0",
+            "[::]:9100",
+            "[fe80::1]:65535",
+            "metrics.example-1:80",
         ] {
             let address = ListenAddress::parse(text).unwrap();
-            assert_eq!((address.host(), address.port()), (host, port), "{text}");
             assert_eq!(address.to_string(), text);
         }
         for text in [

@@ -26,7 +26,7 @@ const GZIP_CHUNK_BYTES: usize = 16 * 1024;
 
 /// The answer to a scrape. Holds the fleet, and one chunk.
 #[derive(Debug)]
-pub struct ExpositionBody {
+pub(crate) struct ExpositionBody {
     fleet: Arc<Fleet>,
     own: Vec<MetricFamily>,
     renderer: Renderer,

@@ -4,7 +4,8 @@
 //! take names, types and labels from here and from nowhere else.
 
 mod connection;
-mod docs;
+#[cfg(test)]
+pub(crate) mod docs;
 mod fleet;
 mod org;
 mod own;
@@ -12,13 +13,11 @@ mod timeline;
 
 use std::sync::LazyLock;
 
-pub use docs::markdown;
-
 use crate::model::{AccountView, Collector, Connection, ScopeView, Timestamp};
 
 /// A family: everything about it but its samples.
 #[derive(Clone, Copy, Debug)]
-pub struct Family {
+pub(crate) struct Family {
     /// As samples in text format 0.0.4 carry it: counters end in `_total`.
     pub name: &'static str,
     /// What the value means, one line.
@@ -39,7 +38,7 @@ pub struct Family {
 
 /// The type of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Goes up and down.
     Gauge,
     /// Only goes up, and starts at 0 with the process.
@@ -50,7 +49,7 @@ pub enum Kind {
 
 impl Kind {
     /// As `# TYPE` spells it, in every format.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Gauge => "gauge",
             Self::Counter => "counter",
@@ -61,7 +60,7 @@ impl Kind {
 
 /// The unit of a family's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub(crate) enum Unit {
     /// Seconds; for points in time, since the Unix epoch.
     Seconds,
     /// Bytes.
@@ -70,7 +69,7 @@ pub enum Unit {
 
 impl Unit {
     /// As `# UNIT` spells it.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Seconds => "seconds",
             Self::Bytes => "bytes",
@@ -80,12 +79,16 @@ impl Unit {
 
 /// A label of a family.
 #[derive(Clone, Copy, Debug)]
-pub struct Label {
+pub(crate) struct Label {
     /// Its name.
     pub name: &'static str,
     /// Every value it can have, or `None` where the fleet decides.
     pub values: Option<&'static [&'static str]>,
     /// Whether some configurations leave it out.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the documentation and tests")
+    )]
     pub optional: bool,
 }
 
@@ -117,7 +120,7 @@ impl Label {
 
 /// What a value is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub(crate) enum Subject {
     /// One connection.
     Connection,
     /// A connection that the configuration names by id.
@@ -134,7 +137,7 @@ pub enum Subject {
 
 impl Subject {
     /// The labels that every family about this has.
-    pub const fn labels(self) -> &'static [Label] {
+    pub(crate) const fn labels(self) -> &'static [Label] {
         const PROJECT: Label = Label::optional("project");
         const ACCOUNT: Label = Label::optional("account");
         const ID: Label = Label::open("connection_id");
@@ -152,19 +155,13 @@ impl Subject {
 
 impl Family {
     /// Every label, those of the subject first.
-    pub fn all_labels(&self) -> impl Iterator<Item = &'static Label> {
+    pub(crate) fn all_labels(&self) -> impl Iterator<Item = &'static Label> {
         self.subject.labels().iter().chain(self.labels)
-    }
-
-    /// Whether this build gives it values. The others have their names and
-    /// types reserved.
-    pub const fn is_emitted(&self) -> bool {
-        !matches!(self.source, Source::Reserved)
     }
 
     /// The name as OpenMetrics gives it in `# TYPE`: a counter's without
     /// `_total`.
-    pub fn open_metrics_name(&self) -> &'static str {
+    pub(crate) fn open_metrics_name(&self) -> &'static str {
         match self.kind {
             Kind::Counter => self.name.strip_suffix("_total").unwrap_or(self.name),
             Kind::Gauge | Kind::Histogram => self.name,
@@ -172,7 +169,8 @@ impl Family {
     }
 
     /// The names of its samples: what a query can ask for.
-    pub fn sample_names(&self) -> Vec<String> {
+    #[cfg(test)]
+    pub(crate) fn sample_names(&self) -> Vec<String> {
         match self.kind {
             Kind::Gauge | Kind::Counter => vec![self.name.to_owned()],
             Kind::Histogram => ["_bucket", "_sum", "_count"]
@@ -302,7 +300,7 @@ impl Value {
 
 /// Every family, in the order of the output: what is about the whole fleet
 /// first, so that it can be read without scrolling past the connections.
-pub fn families() -> &'static [Family] {
+pub(crate) fn families() -> &'static [Family] {
     static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
         [
             fleet::FAMILIES,
@@ -317,22 +315,8 @@ pub fn families() -> &'static [Family] {
 }
 
 /// The family of this name.
-pub fn family(name: &str) -> Option<&'static Family> {
+pub(crate) fn family(name: &str) -> Option<&'static Family> {
     families().iter().find(|family| family.name == name)
-}
-
-/// The collectors' default, and what turns a family on or off, for `--help`
-/// and the documentation.
-pub fn collector_help(collector: Collector) -> &'static str {
-    match collector {
-        Collector::Status => "Whether each connection is logged in.",
-        Collector::Auth => "When each connection was last checked.",
-        Collector::Flow => "The most recent login flow of each connection.",
-        Collector::Reauth => "Whether each connection can log in again unattended, and why.",
-        Collector::Settings => "How each connection is configured.",
-        Collector::Timeline => "What happened, from the timeline of each connection.",
-        Collector::Org => "The organisation's limits and plan, and the API key's expiry.",
-    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ const MAX_ALTERNATIVES: usize = 64;
 
 /// A text format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Format {
+pub(crate) enum Format {
     /// Prometheus text 0.0.4.
     #[default]
     Text004,
@@ -25,7 +25,7 @@ pub enum Format {
 /// How names outside the classic alphabet are to be escaped. The exporter has
 /// none, so the text is the same for each; the answer must name it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Escaping {
+pub(crate) enum Escaping {
     /// Not at all.
     AllowUtf8,
     /// Replaced by underscores: what Prometheus takes for granted where
@@ -66,7 +66,7 @@ macro_rules! content_types {
 
 impl Format {
     /// The value of `Content-Type`.
-    pub const fn content_type(self) -> &'static str {
+    pub(crate) const fn content_type(self) -> &'static str {
         match self {
             Self::Text004 => "text/plain; version=0.0.4; charset=utf-8",
             Self::Text100(escaping) => content_types!("text/plain; version=1.0.0", escaping),
@@ -83,7 +83,7 @@ impl Format {
 
 /// A content coding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Encoding {
+pub(crate) enum Encoding {
     /// As it is.
     #[default]
     Identity,
@@ -93,7 +93,7 @@ pub enum Encoding {
 
 impl Encoding {
     /// The value of `Content-Encoding`, where there is to be one.
-    pub const fn content_encoding(self) -> Option<&'static str> {
+    pub(crate) const fn content_encoding(self) -> Option<&'static str> {
         match self {
             Self::Identity => None,
             Self::Gzip => Some("gzip"),
@@ -103,7 +103,7 @@ impl Encoding {
 
 /// The format for the value of `Accept`: of those that the most specific range
 /// gives the highest weight, the one named first.
-pub fn format(accept: Option<&str>) -> Format {
+pub(crate) fn format(accept: Option<&str>) -> Format {
     let ranges: Vec<Range<'_>> = alternatives(accept)
         .filter_map(|(index, text)| Range::parse(index, text))
         .collect();
@@ -141,7 +141,7 @@ pub fn format(accept: Option<&str>) -> Format {
 /// The content coding for the value of `Accept-Encoding`. Compressed only for
 /// who asks for it and does not like plain text better; a scraper that refuses
 /// both gets it plain.
-pub fn encoding(accept_encoding: Option<&str>) -> Encoding {
+pub(crate) fn encoding(accept_encoding: Option<&str>) -> Encoding {
     let (mut gzip, mut identity, mut any) = (None, None, None);
     for (_, text) in alternatives(accept_encoding) {
         let mut parts = text.split(';').map(str::trim);

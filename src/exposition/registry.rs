@@ -124,7 +124,7 @@ fn escape_help(out: &mut String, help: &str, open_metrics: bool) {
 }
 
 /// The families that an answer of `/probe` has beside the connection's.
-pub fn probe_families(success: bool, took: Duration) -> Vec<MetricFamily> {
+pub(crate) fn probe_families(success: bool, took: Duration) -> Vec<MetricFamily> {
     [
         ("probe_success", f64::from(u8::from(success))),
         ("probe_duration_seconds", took.as_secs_f64()),

@@ -33,7 +33,7 @@ const ERROR_BODY_TIME: Duration = Duration::from_secs(1);
 static PROJECT_HEADER: HeaderName = HeaderName::from_static("x-kernel-project-id");
 
 /// The API as one account sees it.
-pub struct Client {
+pub(crate) struct Client {
     http: Arc<Http>,
     key: Key,
     budget: Budget,
@@ -57,7 +57,7 @@ enum Standing {
 
 /// A `GET`, described.
 #[derive(Clone, Copy, Debug)]
-pub struct Query<'a> {
+pub(crate) struct Query<'a> {
     /// What is asked for.
     pub endpoint: Endpoint,
     /// Path and query below the base URL, already encoded.
@@ -70,7 +70,7 @@ pub struct Query<'a> {
 
 /// How much a request is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Manner {
+pub(crate) struct Manner {
     /// Tries after the first one.
     pub retries: u32,
     /// Whether a 403 or a 404 is counted as an error.
@@ -89,7 +89,7 @@ impl Default for Manner {
 
 /// A 200, decoded.
 #[derive(Debug)]
-pub struct Answer<T> {
+pub(crate) struct Answer<T> {
     /// What the body held.
     pub value: T,
     /// Its headers.
@@ -113,7 +113,7 @@ impl From<Problem> for Failure {
 
 impl Client {
     /// The API with this key, using at most `quota_share` of a published limit.
-    pub fn new(http: Arc<Http>, key: Key, quota_share: f64) -> Self {
+    pub(crate) fn new(http: Arc<Http>, key: Key, quota_share: f64) -> Self {
         Self {
             http,
             key,
@@ -126,14 +126,14 @@ impl Client {
     }
 
     /// Whether both ask the same API.
-    pub fn is_of_same_api(&self, other: &Self) -> bool {
+    pub(crate) fn is_of_same_api(&self, other: &Self) -> bool {
         self.http.base == other.http.base
     }
 
     /// Goes on with the rate limit and the clock of `previous`, which may
     /// still be in use: what one of them sends or is told holds for both.
     #[must_use]
-    pub fn succeeding(mut self, previous: &Self) -> Self {
+    pub(crate) fn succeeding(mut self, previous: &Self) -> Self {
         self.budget = self.budget.succeeding(&previous.budget);
         self.clock = Mutex::new(previous.clock());
         self
@@ -142,7 +142,7 @@ impl Client {
     /// Starts a collection of the account: the key is read again where it can
     /// change, and a key that was refused gets its next chance. Everything
     /// asked for within one epoch costs a refused key one request.
-    pub async fn begin_epoch(&self) -> u64 {
+    pub(crate) async fn begin_epoch(&self) -> u64 {
         let epoch = self.epochs.fetch_add(1, Ordering::Relaxed) + 1;
         self.refresh_key().await;
         epoch
@@ -150,40 +150,40 @@ impl Client {
 
     /// A deadline `span` from now, for requests of `epoch`; whether waiting for
     /// the quota may stretch it.
-    pub fn deadline(&self, epoch: u64, span: Duration, may_stretch: bool) -> Deadline {
+    pub(crate) fn deadline(epoch: u64, span: Duration, may_stretch: bool) -> Deadline {
         Deadline::new(epoch, span, may_stretch)
     }
 
     /// The rate limit and what holds requests back.
-    pub fn rate(&self) -> RateView {
+    pub(crate) fn rate(&self) -> RateView {
         self.budget.view(Instant::now())
     }
 
     /// How far the API's clock is ahead, once an answer has told.
-    pub fn clock(&self) -> Option<ClockOffset> {
+    pub(crate) fn clock(&self) -> Option<ClockOffset> {
         *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether `cost` requests have to wait, and for what.
-    pub fn would_wait(&self, cost: u64) -> Option<WaitReason> {
+    pub(crate) fn would_wait(&self, cost: u64) -> Option<WaitReason> {
         self.budget
             .wait_for(Instant::now(), cost)
             .map(|wait| wait.reason)
     }
 
     /// How long `cost` requests take at the pace the quota allows.
-    pub fn pace(&self, cost: u64) -> Duration {
+    pub(crate) fn pace(&self, cost: u64) -> Duration {
         self.budget.pace(cost)
     }
 
     /// Who hears of what happens.
-    pub fn observer(&self) -> &dyn Observer {
+    pub(crate) fn observer(&self) -> &dyn Observer {
         &*self.http.observer
     }
 
     /// Sends one `GET` and decodes its 200; retries what the official clients
     /// retry, as long as `deadline` lets it.
-    pub async fn get<T>(
+    pub(crate) async fn get<T>(
         &self,
         query: Query<'_>,
         deadline: &Deadline,
@@ -193,7 +193,7 @@ impl Client {
     }
 
     /// The same, in a manner of one's own.
-    pub async fn ask<T>(
+    pub(crate) async fn ask<T>(
         &self,
         query: Query<'_>,
         manner: Manner,

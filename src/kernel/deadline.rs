@@ -10,7 +10,7 @@ const MAX_STRETCH: Duration = Duration::from_mins(15);
 
 /// The time that a group of requests may take together.
 #[derive(Debug)]
-pub struct Deadline {
+pub(crate) struct Deadline {
     epoch: u64,
     span: Duration,
     at: Mutex<Instant>,
@@ -38,7 +38,7 @@ impl Deadline {
     }
 
     /// When it is over.
-    pub fn at(&self) -> Instant {
+    pub(crate) fn at(&self) -> Instant {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

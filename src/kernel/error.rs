@@ -11,14 +11,14 @@ use crate::model::{Endpoint, ErrorReason};
 
 /// A request, or a walk over pages, that did not give what was asked for.
 #[derive(Clone, Debug)]
-pub struct Error {
+pub(crate) struct Error {
     endpoint: Endpoint,
     problem: Problem,
 }
 
 /// What went wrong.
 #[derive(Clone, Debug)]
-pub enum Problem {
+pub(crate) enum Problem {
     /// No connection, for the named reason; the text is the transport's own.
     Unreachable {
         /// `dns`, `connect`, `tls` or `transport`.
@@ -71,22 +71,22 @@ pub enum Problem {
 
 impl Error {
     /// `problem` with a request of this kind.
-    pub fn new(endpoint: Endpoint, problem: Problem) -> Self {
+    pub(crate) fn new(endpoint: Endpoint, problem: Problem) -> Self {
         Self { endpoint, problem }
     }
 
     /// The kind of request.
-    pub fn endpoint(&self) -> Endpoint {
+    pub(crate) fn endpoint(&self) -> Endpoint {
         self.endpoint
     }
 
     /// What went wrong.
-    pub fn problem(&self) -> &Problem {
+    pub(crate) fn problem(&self) -> &Problem {
         &self.problem
     }
 
     /// The label value under which it is counted.
-    pub fn reason(&self) -> ErrorReason {
+    pub(crate) fn reason(&self) -> ErrorReason {
         match &self.problem {
             Problem::Unreachable { reason, .. } => *reason,
             Problem::Timeout => ErrorReason::Timeout,
@@ -111,22 +111,22 @@ impl Error {
     }
 
     /// Whether nothing was sent, so that nothing was counted yet.
-    pub fn was_not_sent(&self) -> bool {
+    pub(crate) fn was_not_sent(&self) -> bool {
         self.was_held_back() || matches!(self.problem, Problem::Refused(_))
     }
 
     /// Whether nothing was sent, because a 429 or the quota held it back.
-    pub fn was_held_back(&self) -> bool {
+    pub(crate) fn was_held_back(&self) -> bool {
         matches!(self.problem, Problem::Blocked | Problem::OverQuota)
     }
 
     /// Whether it says that the connection asked for does not exist.
-    pub fn is_not_found(&self) -> bool {
+    pub(crate) fn is_not_found(&self) -> bool {
         self.endpoint == Endpoint::Connection && self.reason() == ErrorReason::NotFound
     }
 
     /// Whether the API has said that this is not to be had: 403, or 404.
-    pub fn is_refusal(&self) -> bool {
+    pub(crate) fn is_refusal(&self) -> bool {
         let status = match &self.problem {
             Problem::Status { status, .. } | Problem::Refused(status) => status.as_u16(),
             _ => return false,
@@ -136,7 +136,7 @@ impl Error {
 
     /// Whether it may be the fault of the one thing that was asked for: an
     /// answer came, and it was not about the key or the limit.
-    pub fn is_about_one(&self) -> bool {
+    pub(crate) fn is_about_one(&self) -> bool {
         matches!(
             self.reason(),
             ErrorReason::ServerError
@@ -148,7 +148,7 @@ impl Error {
     }
 
     /// Whether it says that the key is refused.
-    pub fn is_denied(&self) -> bool {
+    pub(crate) fn is_denied(&self) -> bool {
         matches!(
             self.reason(),
             ErrorReason::Unauthorized | ErrorReason::Forbidden

@@ -16,7 +16,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What all accounts share: the connection pool and the bound on requests in
 /// flight.
-pub struct Http {
+pub(crate) struct Http {
     pub(super) pool: reqwest::Client,
     pub(super) base: Box<str>,
     pub(super) slots: Semaphore,
@@ -25,7 +25,7 @@ pub struct Http {
 
 /// How to reach the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientSettings {
+pub(crate) struct ClientSettings {
     /// Scheme and authority, and a path prefix if any; no trailing slash.
     pub base_url: String,
     /// Requests in flight, over all accounts.
@@ -36,7 +36,7 @@ pub struct ClientSettings {
 
 /// Why no client could be made.
 #[derive(Debug, Error)]
-pub enum HttpError {
+pub(crate) enum HttpError {
     /// `ca_file` cannot be read.
     #[error("ca_file {path}: {error}")]
     CaFile {
@@ -60,7 +60,10 @@ pub enum HttpError {
 
 impl Http {
     /// Sets up the connection pool. Sends nothing.
-    pub fn new(settings: &ClientSettings, observer: Arc<dyn Observer>) -> Result<Self, HttpError> {
+    pub(crate) fn new(
+        settings: &ClientSettings,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, HttpError> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("kernel-auth-exporter/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())

@@ -9,18 +9,18 @@ use thiserror::Error;
 
 /// Reads the key anew. Called off the async threads; its error names the
 /// place, never the content.
-pub type Reread = Arc<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
+pub(crate) type Reread = Arc<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
 
 /// Why a key cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum KeyError {
+pub(crate) enum KeyError {
     /// It has characters that no HTTP header can carry.
     #[error("the API key has characters that an HTTP header cannot carry")]
     NotAHeader,
 }
 
 /// The bearer key of one account, and where a newer one may come from.
-pub struct Key {
+pub(crate) struct Key {
     current: Mutex<Current>,
     reread: Option<Reread>,
 }
@@ -45,7 +45,7 @@ pub(super) enum Refreshed {
 
 impl Key {
     /// A key, and how to read it again where it comes from a file.
-    pub fn new(secret: &SecretString, reread: Option<Reread>) -> Result<Self, KeyError> {
+    pub(crate) fn new(secret: &SecretString, reread: Option<Reread>) -> Result<Self, KeyError> {
         let current = Current {
             header: header(secret)?,
             generation: 0,

@@ -7,7 +7,7 @@ use crate::model::{
 };
 
 /// Hears of every request, so that the client needs to know no metrics.
-pub trait Observer: Send + Sync + 'static {
+pub(crate) trait Observer: Send + Sync + 'static {
     /// A request was answered with `code`, or not at all (`None`), after `took`.
     fn request(&self, endpoint: Endpoint, code: Option<u16>, took: Duration);
     /// Something did not give what was asked for.
@@ -28,16 +28,4 @@ pub trait Observer: Send + Sync + 'static {
         _took: Option<Duration>,
     ) {
     }
-}
-
-/// Hears nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoObserver;
-
-impl Observer for NoObserver {
-    fn request(&self, _: Endpoint, _: Option<u16>, _: Duration) {}
-    fn error(&self, _: ErrorReason) {}
-    fn retry(&self, _: RetryReason) {}
-    fn waited(&self, _: WaitReason, _: Duration) {}
-    fn unknown_value(&self, _: Field) {}
 }

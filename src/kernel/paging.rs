@@ -9,7 +9,7 @@ const NEXT_OFFSET: &str = "x-next-offset";
 
 /// What a page says of the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Page {
+pub(crate) enum Page {
     /// This was the last page.
     Last,
     /// More rows follow at this absolute offset.
@@ -19,7 +19,7 @@ pub enum Page {
 /// Headers from which the rest of the list cannot be told. The list is then
 /// not whole, whatever it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum PageError {
+pub(crate) enum PageError {
     /// `X-Has-More: true` and no readable `X-Next-Offset`: going on would mean
     /// guessing, stopping would cut the list short.
     #[error("X-Has-More is true, but X-Next-Offset is missing or not a number")]
@@ -39,7 +39,7 @@ pub enum PageError {
 
 /// The two paging headers, as far as they can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct PageHeaders {
+pub(crate) struct PageHeaders {
     /// `X-Has-More`; `None` where it is missing or unreadable.
     pub has_more: Option<bool>,
     /// `X-Next-Offset`; `None` where it is missing or not a number.
@@ -49,7 +49,7 @@ pub struct PageHeaders {
 impl PageHeaders {
     /// Reads them. Header names compare without regard to case; booleans as
     /// the official clients accept them.
-    pub fn read(headers: &HeaderMap) -> Self {
+    pub(crate) fn read(headers: &HeaderMap) -> Self {
         let text = |name| {
             headers
                 .get(name)
@@ -77,7 +77,7 @@ impl PageHeaders {
 ///
 /// `X-Next-Offset` is absolute: the length of the page is never added to it,
 /// and an empty page is the end only if the headers say so.
-pub fn next_page(asked: u64, headers: PageHeaders) -> Result<Page, PageError> {
+pub(crate) fn next_page(asked: u64, headers: PageHeaders) -> Result<Page, PageError> {
     match (headers.has_more, headers.next_offset) {
         (Some(false), _) | (None, None | Some(0)) => Ok(Page::Last),
         (Some(true), None) => Err(PageError::NoOffset),

@@ -22,7 +22,7 @@ const RESERVE_DIVISOR: u64 = 10;
 
 /// Requests of one account against the organisation's limit.
 #[derive(Debug)]
-pub struct Budget {
+pub(crate) struct Budget {
     share: f64,
     /// Shared with the budget that this one succeeds.
     state: Arc<Mutex<State>>,
@@ -55,7 +55,7 @@ pub(super) struct Wait {
 
 /// The state of the budget, for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct RateView {
+pub(crate) struct RateView {
     /// `X-RateLimit-Limit` of the latest answer that had one.
     pub limit: Option<u64>,
     /// `X-RateLimit-Remaining` of the same answer.
@@ -67,7 +67,7 @@ pub struct RateView {
 impl Budget {
     /// A budget of `share` (0–1] of what the API will publish. Nothing is
     /// limited before it has published anything.
-    pub fn new(share: f64) -> Self {
+    pub(crate) fn new(share: f64) -> Self {
         Self {
             share,
             state: Arc::default(),
@@ -142,7 +142,7 @@ impl Budget {
     }
 
     /// What people may want to see of it.
-    pub fn view(&self, now: Instant) -> RateView {
+    pub(crate) fn view(&self, now: Instant) -> RateView {
         let state = self.state();
         RateView {
             limit: state.limit,

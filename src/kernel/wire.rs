@@ -25,12 +25,12 @@ use crate::model::{
 };
 
 /// Why a body cannot be read.
-pub type DecodeError = serde_json::Error;
+pub(crate) type DecodeError = serde_json::Error;
 
 /// Which rows of an answer are wanted. Names are compared as the API sent
 /// them, before a profile name is hashed or dropped.
 #[derive(Clone, Debug, Default)]
-pub struct Filter {
+pub(crate) struct Filter {
     /// Only these ids; `None`: any.
     pub ids: Option<HashSet<Box<str>>>,
     /// Only these domains; empty: any.
@@ -54,7 +54,7 @@ impl Filter {
 
 /// Turns bodies into connections.
 #[derive(Clone, Copy, Debug)]
-pub struct Decoder<'a> {
+pub(crate) struct Decoder<'a> {
     /// Where the connections are found; goes into their labels.
     pub scope: &'a Scope,
     /// What becomes of their profile names.
@@ -65,7 +65,7 @@ pub struct Decoder<'a> {
 
 /// What one body held.
 #[derive(Debug, Default)]
-pub struct Listing {
+pub(crate) struct Listing {
     /// Rows of the body, wanted or not.
     pub rows: usize,
     /// The wanted connections, in the order of the body.
@@ -78,7 +78,7 @@ pub struct Listing {
 
 /// A value that this build does not know.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Unknown {
+pub(crate) struct Unknown {
     /// Which member.
     pub field: Field,
     /// The value, bounded.
@@ -88,7 +88,7 @@ pub struct Unknown {
 impl Decoder<'_> {
     /// Reads the array of `GET /auth/connections`. One object that cannot be
     /// read does not lose the others.
-    pub fn list(&self, body: &[u8]) -> Result<Listing, serde_json::Error> {
+    pub(crate) fn list(&self, body: &[u8]) -> Result<Listing, serde_json::Error> {
         self.list_in_one_pass(body)
             .map_or_else(|| self.list_row_by_row(body), Ok)
     }
@@ -103,7 +103,7 @@ impl Decoder<'_> {
     }
 
     /// Reads the object of `GET /auth/connections/{id}`.
-    pub fn one(&self, body: &[u8]) -> Result<Listing, serde_json::Error> {
+    pub(crate) fn one(&self, body: &[u8]) -> Result<Listing, serde_json::Error> {
         let row: &RawValue = serde_json::from_slice(body)?;
         let mut listing = Listing::default();
         self.row_text(row, &mut listing, &mut String::new());
@@ -381,7 +381,7 @@ impl<'de> Visitor<'de> for Page<'_, '_> {
 
 /// A row of `GET /org/projects`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Project {
+pub(crate) struct Project {
     /// `id`.
     pub id: Box<str>,
     /// `status` is `active`; archived projects stay in the list, and asking
@@ -391,7 +391,7 @@ pub struct Project {
 
 impl Project {
     /// Reads the array of `GET /org/projects`.
-    pub fn list(body: &[u8]) -> Result<Vec<Self>, serde_json::Error> {
+    pub(crate) fn list(body: &[u8]) -> Result<Vec<Self>, serde_json::Error> {
         #[derive(Deserialize)]
         struct Wire {
             id: String,

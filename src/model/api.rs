@@ -7,17 +7,18 @@ macro_rules! vocabulary {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
-        pub enum $name { $( $(#[$vmeta])* $variant, )+ }
+        pub(crate) enum $name { $( $(#[$vmeta])* $variant, )+ }
 
+        #[allow(dead_code, reason = "not every vocabulary uses all of this outside of tests")]
         impl $name {
             /// Every value, in the order of [`Self::LABELS`].
-            pub const ALL: &'static [Self] = &[$( Self::$variant, )+];
+            pub(crate) const ALL: &'static [Self] = &[$( Self::$variant, )+];
 
             /// The label value of each, indexed by `self as usize`.
-            pub const LABELS: &'static [&'static str] = &[$( $text, )+];
+            pub(crate) const LABELS: &'static [&'static str] = &[$( $text, )+];
 
             /// The label value.
-            pub const fn as_str(self) -> &'static str {
+            pub(crate) const fn as_str(self) -> &'static str {
                 Self::LABELS[self as usize]
             }
         }
@@ -231,27 +232,27 @@ vocabulary! {
 
 /// Which collectors are on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CollectorSet(u8);
+pub(crate) struct CollectorSet(u8);
 
 impl CollectorSet {
     /// None.
-    pub const EMPTY: Self = Self(0);
+    pub(crate) const EMPTY: Self = Self(0);
 
     /// The set with `collector` on or off.
     #[must_use]
-    pub const fn with(self, collector: Collector, on: bool) -> Self {
+    pub(crate) const fn with(self, collector: Collector, on: bool) -> Self {
         let bit = 1 << collector as u8;
         Self(if on { self.0 | bit } else { self.0 & !bit })
     }
 
     /// Whether `collector` is on.
-    pub const fn has(self, collector: Collector) -> bool {
+    pub(crate) const fn has(self, collector: Collector) -> bool {
         self.0 & (1 << collector as u8) != 0
     }
 
     /// What is on in both.
     #[must_use]
-    pub const fn and(self, other: Self) -> Self {
+    pub(crate) const fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 }

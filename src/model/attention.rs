@@ -5,7 +5,7 @@ use super::{AuthStatus, Connection, FlowStep, Timestamp};
 
 /// How much a connection needs somebody, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Attention {
+pub(crate) enum Attention {
     /// A live flow waits for somebody: it lives ten minutes.
     Waiting,
     /// Logged out, and nothing will log it in again by itself.
@@ -20,7 +20,7 @@ pub enum Attention {
 
 impl Attention {
     /// Every level, the most urgent first.
-    pub const ALL: &'static [Self] = &[
+    pub(crate) const ALL: &'static [Self] = &[
         Self::Waiting,
         Self::NeedsPerson,
         Self::NeedsAuth,
@@ -29,7 +29,7 @@ impl Attention {
     ];
 
     /// Judges `connection` at `now`, on the API's clock.
-    pub fn of(connection: &Connection, now: Timestamp) -> Self {
+    pub(crate) fn of(connection: &Connection, now: Timestamp) -> Self {
         let live = connection.flow.is_live(now);
         let waits = matches!(
             connection.flow.step,
@@ -45,7 +45,7 @@ impl Attention {
     }
 
     /// In words.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting for a person",
             Self::NeedsPerson => "needs a login",

@@ -11,7 +11,7 @@ use super::{
 /// somebody in is here: links, tokens, messages and credential names are never
 /// read into it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Connection {
+pub(crate) struct Connection {
     /// Its names: `id`, `domain`, `profile_name`, and where it was found.
     pub labels: LabelBlock,
     /// `status`.
@@ -36,7 +36,7 @@ pub struct Connection {
 
 /// The most recent login flow: `flow_*`, `error_code` and what it waits for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Flow {
+pub(crate) struct Flow {
     /// `flow_status`.
     pub status: FlowStatus,
     /// `flow_step`.
@@ -55,14 +55,14 @@ impl Flow {
     /// Whether somebody can still act on it: `IN_PROGRESS` and not past its
     /// expiry. A background worker turns an expired flow into `EXPIRED` only
     /// later, so the status alone does not tell.
-    pub fn is_live(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_live(&self, now: Timestamp) -> bool {
         self.status == FlowStatus::InProgress && self.expires_at.is_none_or(|at| at > now)
     }
 }
 
 /// How the connection is configured. Absent members stay absent.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// `health_check_interval`, seconds.
     pub health_check_interval: Option<u32>,
     /// `health_checks`: scheduled checks are on.
@@ -82,7 +82,7 @@ pub struct Settings {
 /// A kind of input that a live flow can wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum PendingInput {
+pub(crate) enum PendingInput {
     /// `fields`, else `discovered_fields`.
     Field,
     /// `choices`.
@@ -97,7 +97,7 @@ pub enum PendingInput {
 
 impl PendingInput {
     /// Every kind, in the order of [`Self::LABELS`].
-    pub const ALL: &'static [Self] = &[
+    pub(crate) const ALL: &'static [Self] = &[
         Self::Field,
         Self::Choice,
         Self::MfaOption,
@@ -106,7 +106,7 @@ impl PendingInput {
     ];
 
     /// The label value of each, indexed by `self as usize`.
-    pub const LABELS: &'static [&'static str] = &[
+    pub(crate) const LABELS: &'static [&'static str] = &[
         "field",
         "choice",
         "mfa_option",
@@ -118,25 +118,20 @@ impl PendingInput {
 /// How many inputs of each kind are asked for; a kind that the API does not
 /// name is absent, which is not zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct PendingInputs {
+pub(crate) struct PendingInputs {
     counts: [u16; 5],
     present: u8,
 }
 
 impl PendingInputs {
     /// Sets the number of one kind; more than 65,535 count as that.
-    pub fn set(&mut self, kind: PendingInput, count: usize) {
+    pub(crate) fn set(&mut self, kind: PendingInput, count: usize) {
         self.counts[kind as usize] = u16::try_from(count).unwrap_or(u16::MAX);
         self.present |= 1 << kind as u8;
     }
 
     /// The number of one kind, `None` where the API names none.
-    pub fn of(&self, kind: PendingInput) -> Option<u16> {
+    pub(crate) fn of(&self, kind: PendingInput) -> Option<u16> {
         (self.present & (1 << kind as u8) != 0).then(|| self.counts[kind as usize])
-    }
-
-    /// All kinds together.
-    pub fn total(&self) -> u32 {
-        self.counts.iter().map(|count| u32::from(*count)).sum()
     }
 }

@@ -4,7 +4,7 @@ use super::{EventOutcome, EventType, Timestamp};
 
 /// A kind of event and how such an event can end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EventSlot(u8);
+pub(crate) struct EventSlot(u8);
 
 /// Outcomes of a login and of a health check.
 const FLOW_OUTCOMES: u8 = 4;
@@ -12,10 +12,10 @@ const CHECK_OUTCOMES: u8 = 2;
 
 impl EventSlot {
     /// How many there are.
-    pub const COUNT: usize = (2 * FLOW_OUTCOMES + CHECK_OUTCOMES) as usize;
+    pub(crate) const COUNT: usize = (2 * FLOW_OUTCOMES + CHECK_OUTCOMES) as usize;
 
     /// `None` for an end that events of this kind do not have.
-    pub fn of(kind: EventType, outcome: EventOutcome) -> Option<Self> {
+    pub(crate) fn of(kind: EventType, outcome: EventOutcome) -> Option<Self> {
         let outcome = outcome as u8;
         match kind {
             EventType::Login if outcome < FLOW_OUTCOMES => Some(Self(outcome)),
@@ -30,7 +30,7 @@ impl EventSlot {
 
 /// What is known of a connection's past.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct History {
+pub(crate) struct History {
     /// When a login, attended or not, last succeeded.
     pub last_success: Option<Timestamp>,
     /// When a health check last saw it logged in.
@@ -40,12 +40,12 @@ pub struct History {
 
 impl History {
     /// How many events ended so since the timeline was first read.
-    pub fn count(&self, slot: EventSlot) -> u64 {
+    pub(crate) fn count(&self, slot: EventSlot) -> u64 {
         u64::from(self.counts[usize::from(slot.0)])
     }
 
     /// Counts one more.
-    pub fn add(&mut self, slot: EventSlot) {
+    pub(crate) fn add(&mut self, slot: EventSlot) {
         let count = &mut self.counts[usize::from(slot.0)];
         *count = count.wrapping_add(1);
     }

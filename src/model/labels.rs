@@ -8,14 +8,14 @@ use sha2::{Digest, Sha256};
 use super::Scope;
 
 /// The longest label value that leaves this program, in bytes before escaping.
-pub const MAX_LABEL_BYTES: usize = 256;
+pub(crate) const MAX_LABEL_BYTES: usize = 256;
 
 /// Appends `value` as the text formats want a label value: `\`, `"` and line
 /// feed escaped (Prometheus text format 0.0.4 and OpenMetrics 1.0.0 ABNF,
 /// `escaped-string`, agree on these three and on nothing else).
 ///
 /// NUL, which some parsers take for the end of input, becomes U+FFFD.
-pub fn escape_label_into(out: &mut String, value: &str) {
+pub(crate) fn escape_label_into(out: &mut String, value: &str) {
     let mut rest = value;
     while let Some(at) = rest
         .bytes()
@@ -56,7 +56,7 @@ fn unescape(escaped: &str) -> Cow<'_, str> {
 ///
 /// A longer one keeps its beginning and ends in `…` and 16 hex digits of its
 /// SHA-256, so that two long values stay two.
-pub fn bound_label(value: &str) -> Cow<'_, str> {
+pub(crate) fn bound_label(value: &str) -> Cow<'_, str> {
     if value.len() <= MAX_LABEL_BYTES {
         return Cow::Borrowed(value);
     }
@@ -68,7 +68,7 @@ pub fn bound_label(value: &str) -> Cow<'_, str> {
 }
 
 /// The first 16 hex digits of the SHA-256 of `value`.
-pub fn short_hash(value: &str) -> String {
+pub(crate) fn short_hash(value: &str) -> String {
     let digest = Sha256::digest(value.as_bytes());
     let mut head = [0; 8];
     head.copy_from_slice(&digest[..8]);
@@ -81,7 +81,7 @@ pub fn short_hash(value: &str) -> String {
 /// The text is `connection_id="…",domain="…"` and so on, without braces.
 /// `profile_name` is left out where the configuration drops it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct LabelBlock {
+pub(crate) struct LabelBlock {
     text: Box<str>,
     id_len: u16,
     domain_len: u16,
@@ -98,7 +98,7 @@ impl LabelBlock {
     /// at most doubles or (NUL) triples a byte, so lengths fit 16 bits.
     ///
     /// `scratch` is reused between calls and saves growing a new buffer.
-    pub fn new(
+    pub(crate) fn new(
         id: &str,
         domain: &str,
         profile_name: Option<&str>,
@@ -126,30 +126,30 @@ impl LabelBlock {
     }
 
     /// The escaped labels, without braces.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
     /// The connection's `id`.
-    pub fn id(&self) -> Cow<'_, str> {
+    pub(crate) fn id(&self) -> Cow<'_, str> {
         unescape(self.escaped_id())
     }
 
     /// The connection's `id` as it stands in the text: the same string for the
     /// same id, and cheap to compare.
-    pub fn escaped_id(&self) -> &str {
+    pub(crate) fn escaped_id(&self) -> &str {
         &self.text[ID.len()..ID.len() + usize::from(self.id_len)]
     }
 
     /// The connection's `domain`, bounded.
-    pub fn domain(&self) -> Cow<'_, str> {
+    pub(crate) fn domain(&self) -> Cow<'_, str> {
         let start = ID.len() + usize::from(self.id_len) + DOMAIN.len();
         unescape(&self.text[start..start + usize::from(self.domain_len)])
     }
 
     /// The connection's `profile_name`, bounded and as the configuration lets
     /// it be seen; `None` where it is dropped.
-    pub fn profile_name(&self) -> Option<Cow<'_, str>> {
+    pub(crate) fn profile_name(&self) -> Option<Cow<'_, str>> {
         let len = usize::from(self.profile_len?);
         let start = ID.len()
             + usize::from(self.id_len)

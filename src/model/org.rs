@@ -5,7 +5,7 @@ use super::Timestamp;
 /// `plan` of `GET /org/entitlements`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Plan {
+pub(crate) enum Plan {
     /// `FREE`.
     Free,
     /// `HOBBYIST`.
@@ -20,11 +20,11 @@ pub enum Plan {
 
 impl Plan {
     /// The label value of each, indexed by `self as usize`.
-    pub const LABELS: &'static [&'static str] =
+    pub(crate) const LABELS: &'static [&'static str] =
         &["FREE", "HOBBYIST", "START_UP", "ENTERPRISE", "other"];
 
     /// Reads what the API sent, without regard to ASCII case.
-    pub fn from_wire(text: &str) -> Self {
+    pub(crate) fn from_wire(text: &str) -> Self {
         let known = [Self::Free, Self::Hobbyist, Self::StartUp, Self::Enterprise];
         let named = |plan: &Self| text.eq_ignore_ascii_case(Self::LABELS[*plan as usize]);
         known.into_iter().find(named).unwrap_or(Self::Other)
@@ -34,7 +34,7 @@ impl Plan {
 /// Limits, plan and key of an account's organisation; what the API does not
 /// tell is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OrgView {
+pub(crate) struct OrgView {
     /// `auth_connections_used`.
     pub connections_used: Option<u64>,
     /// `max_auth_connections`.

@@ -7,7 +7,7 @@ use super::{ClockOffset, Connection, OrgView, Timestamp, labels};
 /// Where connections were looked for: an account and one of its projects, each
 /// only where the configuration names it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
-pub struct Scope {
+pub(crate) struct Scope {
     account: Option<Box<str>>,
     project: Option<Box<str>>,
     suffix: Box<str>,
@@ -15,7 +15,7 @@ pub struct Scope {
 
 impl Scope {
     /// The scope of an account and a project.
-    pub fn new(account: Option<&str>, project: Option<&str>) -> Self {
+    pub(crate) fn new(account: Option<&str>, project: Option<&str>) -> Self {
         let mut suffix = String::new();
         for (name, value) in [("project", project), ("account", account)] {
             if let Some(value) = value {
@@ -34,24 +34,24 @@ impl Scope {
     }
 
     /// Label `account`.
-    pub fn account(&self) -> Option<&str> {
+    pub(crate) fn account(&self) -> Option<&str> {
         self.account.as_deref()
     }
 
     /// Label `project`: the project's id.
-    pub fn project(&self) -> Option<&str> {
+    pub(crate) fn project(&self) -> Option<&str> {
         self.project.as_deref()
     }
 
     /// `,project="…",account="…"`, escaped; empty where neither is named.
-    pub fn label_suffix(&self) -> &str {
+    pub(crate) fn label_suffix(&self) -> &str {
         &self.suffix
     }
 }
 
 /// Whether the API knows a connection that the configuration names by id.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub(crate) struct Found {
     /// The configured id.
     pub id: Box<str>,
     /// `false`: the API answered 404 for it.
@@ -60,7 +60,7 @@ pub struct Found {
 
 /// The connections of one scope at one moment.
 #[derive(Clone, Debug)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// When the data were fetched, on this machine's clock.
     pub fetched_at: Timestamp,
     /// How far the API's clock was ahead.
@@ -73,7 +73,7 @@ pub struct Snapshot {
 
 /// One scope as a scrape sees it.
 #[derive(Clone, Debug)]
-pub struct ScopeView {
+pub(crate) struct ScopeView {
     /// Which account and project.
     pub scope: Arc<Scope>,
     /// Whether the most recent collection came whole from the API.
@@ -85,7 +85,7 @@ pub struct ScopeView {
 
 /// One account as a scrape sees it.
 #[derive(Clone, Debug, Default)]
-pub struct AccountView {
+pub(crate) struct AccountView {
     /// Label `account`, where the configuration names it.
     pub account: Option<Box<str>>,
     /// `X-RateLimit-Limit` of the latest answer that had one: requests a
@@ -103,7 +103,7 @@ pub struct AccountView {
 
 /// Everything one scrape shows.
 #[derive(Clone, Debug, Default)]
-pub struct Fleet {
+pub(crate) struct Fleet {
     /// In the order of the configuration.
     pub accounts: Vec<AccountView>,
     /// Sorted by account, then project.
@@ -111,18 +111,8 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// How many connections there are to show.
-    pub fn len(&self) -> usize {
-        self.connections().count()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.connections().next().is_none()
-    }
-
     /// Every connection with its scope and snapshot.
-    pub fn connections(&self) -> impl Iterator<Item = (&ScopeView, &Snapshot, &Connection)> {
+    pub(crate) fn connections(&self) -> impl Iterator<Item = (&ScopeView, &Snapshot, &Connection)> {
         self.scopes.iter().flat_map(|view| {
             view.snapshot
                 .as_deref()

@@ -4,37 +4,38 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A point in time: microseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(i64);
+pub(crate) struct Timestamp(i64);
 
 impl Timestamp {
     /// From microseconds since the Unix epoch.
-    pub const fn from_micros(micros: i64) -> Self {
+    pub(crate) const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
     /// From whole seconds since the Unix epoch.
-    pub const fn from_seconds(seconds: i64) -> Self {
+    #[cfg(test)]
+    pub(crate) const fn from_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1_000_000))
     }
 
     /// Microseconds since the Unix epoch.
-    pub const fn as_micros(self) -> i64 {
+    pub(crate) const fn as_micros(self) -> i64 {
         self.0
     }
 
     /// Seconds since the Unix epoch, with their fraction.
-    pub fn as_seconds(self) -> f64 {
+    pub(crate) fn as_seconds(self) -> f64 {
         micros_to_seconds(self.0)
     }
 
     /// Seconds from `earlier` to `self`; negative where `earlier` is later.
-    pub fn seconds_since(self, earlier: Self) -> f64 {
+    pub(crate) fn seconds_since(self, earlier: Self) -> f64 {
         micros_to_seconds(self.0.saturating_sub(earlier.0))
     }
 
     /// `self` moved forward by `by`.
     #[must_use]
-    pub fn plus(self, by: Duration) -> Self {
+    pub(crate) fn plus(self, by: Duration) -> Self {
         Self(
             self.0
                 .saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)),
@@ -64,7 +65,7 @@ fn micros_to_seconds(micros: i64) -> f64 {
 /// and remaining times compare the API's timestamps with the API's clock, so a
 /// host whose clock is an hour off does not see every flow as expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct ClockOffset(i64);
+pub(crate) struct ClockOffset(i64);
 
 impl ClockOffset {
     /// Offsets up to this are noise: `Date` has whole seconds and the answer
@@ -73,7 +74,7 @@ impl ClockOffset {
 
     /// From the API's time and this machine's at about the same moment; zero
     /// when they differ by no more than the header's resolution explains.
-    pub fn between(api: Timestamp, local: Timestamp) -> Self {
+    pub(crate) fn between(api: Timestamp, local: Timestamp) -> Self {
         let offset = api.0.saturating_sub(local.0);
         Self(if offset.saturating_abs() <= Self::NOISE_MICROS {
             0
@@ -84,12 +85,12 @@ impl ClockOffset {
 
     /// This machine's `local` time on the API's clock.
     #[must_use]
-    pub fn apply(self, local: Timestamp) -> Timestamp {
+    pub(crate) fn apply(self, local: Timestamp) -> Timestamp {
         Timestamp(local.0.saturating_add(self.0))
     }
 
     /// Seconds; positive where the API is ahead.
-    pub fn as_seconds(self) -> f64 {
+    pub(crate) fn as_seconds(self) -> f64 {
         micros_to_seconds(self.0)
     }
 }

@@ -15,27 +15,28 @@ macro_rules! label_values {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
-        pub enum $name {
+        pub(crate) enum $name {
             $( $(#[$wmeta])* $wire, )+
             $( $(#[$ometa])* $own, )*
         }
 
+        #[allow(dead_code, reason = "not every vocabulary uses all of this outside of tests")]
         impl $name {
             /// Every value, in the order of [`Self::LABELS`].
-            pub const ALL: &'static [Self] = &[$( Self::$wire, )+ $( Self::$own, )*];
+            pub(crate) const ALL: &'static [Self] = &[$( Self::$wire, )+ $( Self::$own, )*];
 
             /// The label value of each, indexed by `self as usize`.
-            pub const LABELS: &'static [&'static str] = &[$( $wtext, )+ $( $otext, )*];
+            pub(crate) const LABELS: &'static [&'static str] = &[$( $wtext, )+ $( $otext, )*];
 
             /// The label value.
-            pub const fn as_str(self) -> &'static str {
+            pub(crate) const fn as_str(self) -> &'static str {
                 Self::LABELS[self as usize]
             }
 
             /// Reads what the API sent, without regard to ASCII case.
             ///
             /// `None` for a value that this build does not know.
-            pub fn from_wire(text: &str) -> Option<Self> {
+            pub(crate) fn from_wire(text: &str) -> Option<Self> {
                 $( if text.eq_ignore_ascii_case($wtext) { return Some(Self::$wire); } )+
                 None
             }
@@ -286,7 +287,7 @@ label_values! {
 /// `credential`, reduced to its class: its name and path are never read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
-pub enum CredentialKind {
+pub(crate) enum CredentialKind {
     /// No credential is attached.
     None,
     /// `{name}`: stored at Kernel.
@@ -299,9 +300,13 @@ pub enum CredentialKind {
     ExternalInert,
 }
 
+#[allow(
+    dead_code,
+    reason = "not every vocabulary uses all of this outside of tests"
+)]
 impl CredentialKind {
     /// Every value, in the order of [`Self::LABELS`].
-    pub const ALL: &'static [Self] = &[
+    pub(crate) const ALL: &'static [Self] = &[
         Self::None,
         Self::Kernel,
         Self::ExternalPath,
@@ -310,7 +315,7 @@ impl CredentialKind {
     ];
 
     /// The label value of each, indexed by `self as usize`.
-    pub const LABELS: &'static [&'static str] = &[
+    pub(crate) const LABELS: &'static [&'static str] = &[
         "none",
         "kernel",
         "external_path",
@@ -319,7 +324,7 @@ impl CredentialKind {
     ];
 
     /// The label value.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         Self::LABELS[self as usize]
     }
 }

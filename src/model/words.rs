@@ -3,13 +3,13 @@
 use super::Connection;
 
 /// A label value in plain words: `AWAITING_INPUT` is `awaiting input`.
-pub fn plain_words(label: &str) -> String {
+pub(crate) fn plain_words(label: &str) -> String {
     label.to_lowercase().replace('_', " ")
 }
 
 /// Whether the connection can log in again unattended, and why; empty where
 /// the API says neither.
-pub fn relogin_words(connection: &Connection) -> String {
+pub(crate) fn relogin_words(connection: &Connection) -> String {
     let reason = connection
         .can_reauth_reason
         .map(|reason| plain_words(reason.as_str()));
@@ -23,7 +23,7 @@ pub fn relogin_words(connection: &Connection) -> String {
 
 /// A span of seconds in its two largest units: `42s`, `9m05s`, `3h12m`,
 /// `2d04h`.
-pub fn span_words(seconds: f64) -> String {
+pub(crate) fn span_words(seconds: f64) -> String {
     #[allow(clippy::cast_possible_truncation)]
     let whole = seconds.abs().round() as i64;
     let sign = if seconds <= -0.5 { "-" } else { "" };

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use self::narrowed::Narrowed;
-pub use self::reload::{Order, Reload};
+pub(crate) use self::reload::{Order, Reload};
 use super::discovery::{self, Targets};
 use super::{probe, status_page};
 use crate::collect::Collector;
@@ -36,7 +36,7 @@ const LONGEST_SCRAPE: f64 = 600.0;
 const PAGES: usize = 2;
 
 /// What a reload replaces.
-pub struct Live {
+pub(crate) struct Live {
     /// Fetches and holds the fleet.
     pub collector: Collector,
     /// Which families are shown.
@@ -53,7 +53,7 @@ pub struct Live {
 
 /// What stays as it was started.
 #[derive(Clone, Debug)]
-pub struct Fixed {
+pub(crate) struct Fixed {
     /// Path of the metrics.
     pub telemetry_path: String,
     /// Scrapes, probes and discoveries at once; more get 503.
@@ -61,7 +61,7 @@ pub struct Fixed {
 }
 
 /// Answers every request that the server lets through.
-pub struct Routes {
+pub(crate) struct Routes {
     live: RwLock<Arc<Live>>,
     fixed: Fixed,
     telemetry: Telemetry,
@@ -84,7 +84,7 @@ enum Place {
 
 impl Routes {
     /// Routes over `live`, which can be replaced.
-    pub fn new(live: Live, fixed: Fixed, telemetry: Telemetry, reload: Reload) -> Self {
+    pub(crate) fn new(live: Live, fixed: Fixed, telemetry: Telemetry, reload: Reload) -> Self {
         let scrapes = Arc::new(Semaphore::new(fixed.max_requests));
         Self {
             live: RwLock::new(Arc::new(live)),
@@ -97,22 +97,22 @@ impl Routes {
     }
 
     /// Answers from `live` from now on; scrapes under way end as they began.
-    pub fn replace(&self, live: Live) {
+    pub(crate) fn replace(&self, live: Live) {
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
     }
 
     /// What answers now.
-    pub fn live(&self) -> Arc<Live> {
+    pub(crate) fn live(&self) -> Arc<Live> {
         Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How loading the configuration went.
-    pub fn reload(&self) -> &Reload {
+    pub(crate) fn reload(&self) -> &Reload {
         &self.reload
     }
 
     /// The exporter's own metrics.
-    pub fn telemetry(&self) -> &Telemetry {
+    pub(crate) fn telemetry(&self) -> &Telemetry {
         &self.telemetry
     }
 

@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::{Family, Subject, collector_help, families};
+use super::{Family, Subject, families};
 use crate::model::{Collector, CollectorSet};
 
 const INTRODUCTION: &str = "\
 # Metrics
 
-<!-- Made from src/exposition/catalogue. To renew it: UPDATE_DOCS=1 cargo test --test docs_metrics -->
+<!-- Made from src/exposition/catalogue. To renew it: UPDATE_DOCS=1 cargo test --lib docs -->
 
 Every family that the exporter can show. A family without a sample is left out of the answer, with
 its `# HELP` and `# TYPE`. What the API leaves out, or sends as `null`, is left out here and never 0.
@@ -25,14 +25,13 @@ state.
 ";
 
 /// The text of `docs/metrics.md`.
-pub fn markdown() -> String {
+pub(crate) fn markdown() -> String {
     let mut out = String::from(INTRODUCTION);
-    let emitted = || families().iter().filter(|family| family.is_emitted());
     section(
         &mut out,
         "The fleet",
         "Always on.",
-        emitted().filter(|family| {
+        families().iter().filter(|family| {
             matches!(
                 family.subject,
                 Subject::Scope | Subject::Account | Subject::ConfiguredConnection
@@ -49,7 +48,9 @@ pub fn markdown() -> String {
             &mut out,
             &format!("Collector `{collector}`"),
             &format!("{} {default}", collector_help(collector)),
-            emitted().filter(|family| family.collector == Some(collector)),
+            families()
+                .iter()
+                .filter(|family| family.collector == Some(collector)),
         );
     }
     for (title, about, subject) in [
@@ -65,7 +66,9 @@ pub fn markdown() -> String {
             &mut out,
             title,
             about,
-            emitted().filter(|family| family.subject == subject && family.collector.is_none()),
+            families()
+                .iter()
+                .filter(|family| family.subject == subject && family.collector.is_none()),
         );
     }
     out
@@ -135,4 +138,17 @@ fn names<'a>(labels: impl IntoIterator<Item = &'a super::Label>) -> String {
         })
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// What a collector is about.
+fn collector_help(collector: Collector) -> &'static str {
+    match collector {
+        Collector::Status => "Whether each connection is logged in.",
+        Collector::Auth => "When each connection was last checked.",
+        Collector::Flow => "The most recent login flow of each connection.",
+        Collector::Reauth => "Whether each connection can log in again unattended, and why.",
+        Collector::Settings => "How each connection is configured.",
+        Collector::Timeline => "What happened, from the timeline of each connection.",
+        Collector::Org => "The organisation's limits and plan, and the API key's expiry.",
+    }
 }

@@ -9,7 +9,7 @@ use crate::model::{Plan, Timestamp};
 /// `GET /org/limits`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub struct OrgLimits {
+pub(crate) struct OrgLimits {
     /// Connections of the whole organisation.
     #[serde(rename = "auth_connections_used", deserialize_with = "count")]
     pub connections_used: Option<u64>,
@@ -32,14 +32,14 @@ pub struct OrgLimits {
 
 impl OrgLimits {
     /// Reads the body.
-    pub fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
+    pub(crate) fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(body)
     }
 }
 
 /// `GET /org/entitlements`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Entitlements {
+pub(crate) struct Entitlements {
     /// The plan that is in force.
     pub plan: Option<Plan>,
     /// `features.managed_auth.health_check_interval_min_seconds`.
@@ -48,7 +48,7 @@ pub struct Entitlements {
 
 impl Entitlements {
     /// Reads the body.
-    pub fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
+    pub(crate) fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
         #[derive(Deserialize)]
         struct Wire<'a> {
             #[serde(borrow)]
@@ -87,7 +87,7 @@ impl Entitlements {
 
 /// Reads `GET /auth/context`: the id of the credential in use, where it is one
 /// that has an id.
-pub fn credential_in_use(body: &[u8]) -> Result<Option<Box<str>>, serde_json::Error> {
+pub(crate) fn credential_in_use(body: &[u8]) -> Result<Option<Box<str>>, serde_json::Error> {
     #[derive(Deserialize)]
     struct Wire<'a> {
         #[serde(borrow)]
@@ -105,7 +105,7 @@ pub fn credential_in_use(body: &[u8]) -> Result<Option<Box<str>>, serde_json::Er
 
 /// What a page of `GET /org/api_keys` says of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyExpiry {
+pub(crate) enum KeyExpiry {
     /// Nothing: it is not on this page.
     NotHere,
     /// It has no end.
@@ -117,7 +117,7 @@ pub enum KeyExpiry {
 impl KeyExpiry {
     /// Looks for the key `id` in the body. The other members of a row say whose
     /// key it is, and are not read.
-    pub fn of(id: &str, body: &[u8]) -> Result<Self, serde_json::Error> {
+    pub(crate) fn of(id: &str, body: &[u8]) -> Result<Self, serde_json::Error> {
         #[derive(Deserialize)]
         struct Wire<'a> {
             #[serde(borrow)]

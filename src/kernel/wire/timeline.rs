@@ -13,7 +13,7 @@ use crate::model::{ErrorCode, EventOutcome, EventType, Field, Timestamp};
 
 /// One event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event {
+pub(crate) struct Event {
     /// A hash of its id.
     pub id: u64,
     /// `type`; `None`: one that this build does not know.
@@ -30,7 +30,7 @@ pub struct Event {
 
 /// `status` of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventState {
+pub(crate) enum EventState {
     /// `IN_PROGRESS`.
     Unfinished,
     /// It has ended.
@@ -41,7 +41,7 @@ pub enum EventState {
 
 /// What one body held.
 #[derive(Debug, Default)]
-pub struct Timeline {
+pub(crate) struct Timeline {
     /// In the order of the body, which is newest first.
     pub events: Vec<Event>,
     /// Events that cannot be read.
@@ -52,7 +52,7 @@ pub struct Timeline {
 
 impl Timeline {
     /// Reads the body. One event that cannot be read does not lose the others.
-    pub fn read(body: &[u8]) -> Result<Self, DecodeError> {
+    pub(crate) fn read(body: &[u8]) -> Result<Self, DecodeError> {
         let rows: Vec<&RawValue> = serde_json::from_slice(body)?;
         let mut timeline = Self::default();
         for row in rows {

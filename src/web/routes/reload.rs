@@ -12,13 +12,13 @@ use exporter_toolkit::web_config::WebConfigHandle;
 
 /// Somebody wants a reload, and how it went: in the error's words what is
 /// wrong.
-pub type Order = oneshot::Sender<Result<(), String>>;
+pub(crate) type Order = oneshot::Sender<Result<(), String>>;
 
 /// Orders that wait. Each reloads everything, so more would be for nothing.
 const WAITING: usize = 4;
 
 /// Passes orders on, and remembers how the latest load of the files went.
-pub struct Reload {
+pub(crate) struct Reload {
     /// `None`: `--web.enable-lifecycle` was not given.
     orders: Option<mpsc::Sender<Order>>,
     web_config: WebConfigHandle,
@@ -34,7 +34,7 @@ struct Latest {
 impl Reload {
     /// The first load has just succeeded. With `over_http`, orders come out of
     /// the receiver.
-    pub fn new(
+    pub(crate) fn new(
         web_config: WebConfigHandle,
         over_http: bool,
     ) -> (Self, Option<mpsc::Receiver<Order>>) {
@@ -52,7 +52,7 @@ impl Reload {
     }
 
     /// Notes how a reload went.
-    pub fn note(&self, ok: bool) {
+    pub(crate) fn note(&self, ok: bool) {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         latest.ok = ok;
         if ok {
@@ -64,7 +64,7 @@ impl Reload {
     ///
     /// The web configuration is also read again by itself when its files
     /// change.
-    pub fn state(&self) -> (bool, Timestamp) {
+    pub(crate) fn state(&self) -> (bool, Timestamp) {
         let latest = *self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         let ok = latest.ok && self.web_config.last_reload_ok();
         let web = self.web_config.last_reload_success().map(Timestamp::from);

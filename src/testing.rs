@@ -1,0 +1,225 @@
+//! What benchmarks and fuzz targets need of the inside; not part of any
+//! promise, and only there with the feature `testing`.
+
+use std::hint::black_box;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use http_body::Body as _;
+use secrecy::SecretString;
+
+use crate::collect::{self, AccountSettings, Collector, Projects, Selection};
+use crate::exposition::negotiate::Escaping;
+use crate::exposition::{Encoding, Format, Options, render, stream};
+use crate::kernel::{Client, ClientSettings, Decoder, Filter, Http, Key, Observer};
+use crate::model::{
+    AccountView, AuthStatus, ClockOffset, Connection, CredentialKind, Endpoint, ErrorReason, Field,
+    Fleet, Flow, FlowStatus, FlowStep, FlowType, LabelBlock, PendingInputs, ProfileNameMode,
+    ReauthReason, RetryReason, Scope, ScopeView, Settings, Snapshot, States, Timestamp, WaitReason,
+};
+
+const NOW: Timestamp = Timestamp::from_micros(1_795_341_600_250_000);
+
+/// The ways to write a fleet that are measured.
+pub const WAYS: [&str; 5] = [
+    "text 0.0.4",
+    "text 1.0.0",
+    "openmetrics 1.0.0",
+    "text 0.0.4, active states",
+    "text 0.0.4, gzip",
+];
+
+fn options(way: &str) -> Options {
+    let plain = Options::default();
+    let with = |format| Options { format, ..plain };
+    match way {
+        "text 1.0.0" => with(Format::Text100(Escaping::AllowUtf8)),
+        "openmetrics 1.0.0" => with(Format::OpenMetrics100(Escaping::AllowUtf8)),
+        "text 0.0.4, active states" => Options {
+            states: States::Active,
+            ..plain
+        },
+        "text 0.0.4, gzip" => Options {
+            encoding: Encoding::Gzip,
+            ..plain
+        },
+        _ => plain,
+    }
+}
+
+/// A fleet to write.
+pub struct Written(Arc<Fleet>);
+
+impl Written {
+    /// So many connections, alike but not the same.
+    pub fn of(connections: usize) -> Self {
+        Self(fleet(connections))
+    }
+
+    /// Its whole text, not compressed.
+    pub fn text(&self, way: &str) -> Vec<u8> {
+        let options = Options {
+            encoding: Encoding::Identity,
+            ..options(way)
+        };
+        render(&self.0, &[], NOW, options)
+    }
+
+    /// Reads the body to its end, as a connection does, and gives its length.
+    pub fn drain(&self, way: &str) -> usize {
+        let mut body = stream(Arc::clone(&self.0), Vec::new(), NOW, options(way));
+        let mut context = Context::from_waker(Waker::noop());
+        let mut length = 0;
+        loop {
+            match Pin::new(&mut body).poll_frame(&mut context) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    length += frame.data_ref().map_or(0, bytes::Bytes::len);
+                    black_box(frame);
+                }
+                Poll::Ready(None) => return length,
+                Poll::Pending => {}
+                Poll::Ready(Some(Err(never))) => match never {},
+            }
+        }
+    }
+}
+
+fn pick<T: Copy>(all: &[T], index: usize) -> T {
+    all[index % all.len()]
+}
+
+fn connection(index: usize, scope: &Scope, scratch: &mut String) -> Connection {
+    let ago = |seconds: usize| {
+        let seconds = i64::try_from(seconds).expect("a few hours");
+        Some(Timestamp::from_micros(
+            NOW.as_micros() - seconds * 1_000_000 - 67_000,
+        ))
+    };
+    Connection {
+        labels: LabelBlock::new(
+            &format!("{:024x}", index * 0x9e37_79b9_7f4a),
+            &format!("site-{}.example.com", index % 400),
+            Some(&format!("customer-{index}")),
+            scope,
+            scratch,
+        ),
+        status: pick(
+            &[AuthStatus::Authenticated, AuthStatus::NeedsAuth],
+            index / 7,
+        ),
+        last_auth_at: ago(index % 3600),
+        last_auth_check_at: ago(index % 3600),
+        flow: Flow {
+            status: pick(FlowStatus::ALL, index / 3),
+            step: pick(FlowStep::ALL, index / 5),
+            kind: pick(FlowType::ALL, index / 11),
+            expires_at: ago(index % 86_400),
+            error_code: None,
+            pending: PendingInputs::default(),
+        },
+        can_reauth: Some(index.is_multiple_of(3)),
+        can_reauth_reason: Some(pick(ReauthReason::ALL, index)),
+        settings: Settings {
+            health_check_interval: Some(3600),
+            health_checks: Some(true),
+            auto_reauth: Some(true),
+            save_credentials: Some(index.is_multiple_of(2)),
+            record_session: Some(false),
+            health_check_unavailable: None,
+            credential: pick(CredentialKind::ALL, index),
+        },
+        history: None,
+    }
+}
+
+fn fleet(connections: usize) -> Arc<Fleet> {
+    let scope = Scope::new(None, Some("proj_bench"));
+    let mut scratch = String::new();
+    let connections = (0..connections)
+        .map(|index| connection(index, &scope, &mut scratch))
+        .collect();
+    Arc::new(Fleet {
+        accounts: vec![AccountView::default()],
+        scopes: vec![ScopeView {
+            scope: Arc::new(scope),
+            up: true,
+            snapshot: Some(Arc::new(Snapshot {
+                fetched_at: NOW,
+                clock: ClockOffset::default(),
+                connections,
+                found: Vec::new(),
+            })),
+        }],
+    })
+}
+
+/// Decodes a page of the API; gives the number of its rows.
+pub fn decode(page: &[u8]) -> usize {
+    let (scope, filter) = (Scope::default(), Filter::default());
+    let decoder = Decoder {
+        scope: &scope,
+        profile_names: ProfileNameMode::Keep,
+        filter: &filter,
+    };
+    decoder.list(page).map_or(0, |listing| listing.rows)
+}
+
+/// A collector of every connection.
+pub struct Collecting(Collector);
+
+impl Collecting {
+    /// Of the API at `base_url`, with the simulated API's key.
+    pub fn new(base_url: String, key: &str) -> Self {
+        let settings = ClientSettings {
+            base_url,
+            concurrency: 8,
+            ca_file: None,
+        };
+        let http = Http::new(&settings, Arc::new(NoObserver)).expect("a client");
+        let key = Key::new(&SecretString::from(key), None).expect("a key");
+        let account = AccountSettings {
+            name: None,
+            projects: Projects::Unscoped,
+            selection: Selection::Every {
+                domains: Vec::new(),
+                profiles: Vec::new(),
+            },
+        };
+        let settings = collect::Settings {
+            timeline_requests: None,
+            org: false,
+            timeout: Duration::from_mins(1),
+            cache: Duration::ZERO,
+            hold: Duration::from_mins(5),
+            concurrency: 8,
+            max_connections: 250_000,
+            profile_names: ProfileNameMode::Keep,
+        };
+        let client = Client::new(Arc::new(http), key, 1.0);
+        Self(Collector::succeeding(
+            &Arc::new(settings),
+            vec![(account, client)],
+            None,
+        ))
+    }
+
+    /// Collects once; whether all came.
+    pub async fn collect(&self) -> bool {
+        let request = collect::Request::everything(Duration::from_mins(1));
+        self.0.collect(request).await.is_whole()
+    }
+}
+
+/// Hears nothing.
+#[derive(Clone, Copy, Debug, Default)]
+struct NoObserver;
+
+impl Observer for NoObserver {
+    fn request(&self, _: Endpoint, _: Option<u16>, _: Duration) {}
+    fn error(&self, _: ErrorReason) {}
+    fn retry(&self, _: RetryReason) {}
+    fn waited(&self, _: WaitReason, _: Duration) {}
+    fn unknown_value(&self, _: Field) {}
+}

@@ -1,0 +1,458 @@
+//! The config file, through `config::load`: every bad sample with its exact
+//! message, every good one, and what wins over what.
+//!
+//! `UPDATE_EXPECTED=1 cargo test --test config` writes the messages anew.
+
+mod secrets;
+mod support;
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use self::support::{SECRET, flags, load, load_with_key, write_config};
+use crate::cli::Cli;
+use crate::config::{self, Config, KeySource, Projects, Selection, Simulated};
+use crate::model::{Collector, ProfileNameMode, States};
+use clap::CommandFactory;
+use secrecy::{ExposeSecret, SecretString};
+
+fn files_in(directory: &str, extension: &str) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension() == Some(OsStr::new(extension)))
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "no .{extension} in {directory}");
+    files
+}
+
+#[test]
+fn every_bad_file_gets_its_exact_message() {
+    let update = std::env::var_os("UPDATE_EXPECTED").is_some();
+    let env = [
+        ("TEST_KEY", SECRET),
+        ("TEST_EMPTY", ""),
+        ("TEST_SPACE", "sk_a sk_b"),
+    ];
+    let mut wrong = Vec::new();
+    for path in files_in("tests/config/bad", "yml") {
+        let flag = format!("--config.file={}", path.display());
+        let message = match load(&[&flag], &env) {
+            Ok(_) => panic!("{} was accepted", path.display()),
+            Err(error) => format!("exit {}: {error}\n", error.exit_code()),
+        };
+        assert_eq!(message.lines().count(), 1, "{message}");
+        assert!(message.contains(&*path.to_string_lossy()), "{message}");
+        assert!(!message.contains("secret"), "{message}");
+        let expected = path.with_extension("txt");
+        if update {
+            fs::write(&expected, &message).unwrap();
+        } else if fs::read_to_string(&expected).ok().as_ref() != Some(&message) {
+            wrong.push(format!("{}: {message}", expected.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "not as expected:\n{}", wrong.concat());
+    for expected in files_in("tests/config/bad", "txt") {
+        let input = expected.with_extension("yml");
+        assert!(input.exists(), "{} has lost its file", expected.display());
+    }
+}
+
+#[test]
+fn every_good_file_is_accepted() {
+    for path in files_in("tests/config/good", "yml") {
+        let flag = format!("--config.file={}", path.display());
+        load_with_key(&[&flag]).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
+fn ids_keep_their_spelling() {
+    let config = load(
+        &["--config.file=tests/config/good/ids-that-look-like-numbers.yml"],
+        &[],
+    );
+    let account = config.unwrap().accounts.remove(0);
+    assert_eq!(account.name.unwrap().as_str(), "1e5");
+    let Projects::Listed(projects) = account.projects else {
+        panic!("{:?}", account.projects);
+    };
+    assert_eq!(projects[0].as_str(), "0123");
+    let Selection::Ids(ids) = account.selection else {
+        panic!("{:?}", account.selection);
+    };
+    let ids: Vec<&str> = ids.iter().map(config::ConnectionId::as_str).collect();
+    assert_eq!(ids, ["12e4567", "0x1F", "yes", "1_000", "ma_\u{e4}"]);
+}
+
+/// A sample with its key files replaced by one that exists.
+fn load_sample(text: &str, whence: &str) -> Config {
+    let text: String = text
+        .lines()
+        .map(|line| match line.find("api_key_file:") {
+            Some(at) => {
+                let after = &line[at..];
+                let end = after.find([',', '}', '#']).unwrap_or(after.len());
+                format!("{}api_key_file: key {}\n", &line[..at], &after[end..])
+            }
+            None => format!("{line}\n"),
+        })
+        .collect();
+    let (_directory, flag) = write_config(&text);
+    let env = |name: &str| name.ends_with("_KEY").then(|| OsString::from(SECRET));
+    config::load(&flags(&[&flag]), &env).unwrap_or_else(|error| panic!("{whence}: {error}"))
+}
+
+#[test]
+fn the_samples_are_accepted() {
+    let mut count = 0;
+    for path in files_in("examples", "yml") {
+        let name = path.file_name().unwrap().to_string_lossy();
+        if name.starts_with("kernel-auth-exporter") {
+            load_sample(
+                &fs::read_to_string(&path).unwrap(),
+                &path.display().to_string(),
+            );
+            count += 1;
+        }
+    }
+    assert!(count >= 2, "{count} samples found");
+}
+
+/// A fenced block of YAML is the exporter's own configuration when its first
+/// line says so.
+#[test]
+fn the_samples_in_the_docs_are_accepted() {
+    let mut pages = files_in("docs", "md");
+    pages.extend(
+        Path::new("README.md")
+            .exists()
+            .then(|| PathBuf::from("README.md")),
+    );
+    let mut count = 0;
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        for block in text.split("```yaml\n").skip(1) {
+            let block = block.split("```").next().unwrap();
+            if block.starts_with("# kernel-auth-exporter.yml") {
+                load_sample(block, &page.display().to_string());
+                count += 1;
+            }
+        }
+    }
+    assert!(count >= 1, "no sample found");
+}
+
+#[test]
+fn the_full_sample_says_what_it_means() {
+    let text = fs::read_to_string("examples/kernel-auth-exporter.yml").unwrap();
+    let config = load_sample(&text, "sample");
+    let names: Vec<_> = config
+        .accounts
+        .iter()
+        .filter_map(|account| account.name.as_ref())
+        .collect();
+    let names: Vec<&str> = names.into_iter().map(config::AccountName::as_str).collect();
+    assert_eq!(names, ["production", "staging", "critical"]);
+    assert_eq!(config.accounts[0].projects, Projects::All);
+    assert!(matches!(config.accounts[1].key, KeySource::Value(_)));
+    assert!(matches!(&config.accounts[1].projects, Projects::Listed(ids) if ids.len() == 2));
+    assert_eq!(
+        config.accounts[1].selection,
+        Selection::Every {
+            domains: vec!["portal.example.com".to_owned()],
+            profiles: vec!["billing-bot".to_owned(), "crm-sync".to_owned()],
+        }
+    );
+    assert!(matches!(&config.accounts[2].selection, Selection::Ids(ids) if ids.len() == 2));
+    assert!(config.collectors.has(Collector::Timeline) && config.collectors.has(Collector::Org));
+    assert_eq!(
+        config.summary(),
+        "configuration ok: https://api.onkernel.com; production: all projects, every connection; \
+         staging: 2 projects, every connection of 1 domain and 2 profiles; critical: 1 project, \
+         2 connections; collectors status,auth,flow,reauth,settings,timeline,org; listen on :10077"
+    );
+}
+
+/// Flags with a default in their help text, as `(flag, default)`.
+fn documented_defaults() -> Vec<(String, String)> {
+    let command = Cli::command();
+    let defaults = command.get_arguments().filter_map(|argument| {
+        let help = argument.get_help()?.to_string();
+        let default = help
+            .split("[default: ")
+            .nth(1)?
+            .split(']')
+            .next()?
+            .to_owned();
+        let long = argument.get_long()?.to_owned();
+        (!long.starts_with("log.")).then_some((long, default))
+    });
+    defaults.collect()
+}
+
+#[test]
+fn the_defaults_in_the_help_are_true() {
+    let defaults = documented_defaults();
+    assert!(defaults.len() >= 23, "{defaults:?}");
+    let plain = format!("{:?}", load_with_key(&[]).unwrap());
+    for (flag, default) in defaults {
+        let argument = match default.as_str() {
+            "on" => format!("--{flag}"),
+            "off" => format!("--no-{flag}"),
+            value => format!("--{flag}={value}"),
+        };
+        let given = format!("{:?}", load_with_key(&[&argument]).unwrap());
+        assert_eq!(given, plain, "{argument}");
+    }
+}
+
+#[test]
+fn every_flag_is_in_the_docs_with_its_default() {
+    let page = fs::read_to_string("docs/configuration.md").unwrap();
+    for (flag, default) in documented_defaults() {
+        let row = page
+            .lines()
+            .find(|line| line.contains(&format!("--{flag}`")));
+        let row = row.unwrap_or_else(|| panic!("--{flag} is not in docs/configuration.md"));
+        assert!(
+            row.contains(&format!("`{default}`")) || row.contains(&format!("| {default} |")),
+            "{row}"
+        );
+    }
+    for argument in Cli::command().get_arguments() {
+        let Some(long) = argument.get_long().filter(|long| !long.starts_with("no-")) else {
+            continue;
+        };
+        if !["help", "version"].contains(&long) {
+            assert!(
+                page.contains(&format!("--{long}`")),
+                "--{long} is not in the docs"
+            );
+        }
+    }
+}
+
+#[test]
+fn later_wins() {
+    let (_directory, file) = write_config("api: {url: 'http://localhost:1', timeout: 1s}");
+    let url = |arguments: &[&str], env: &[(&str, &str)]| {
+        let mut env = env.to_vec();
+        env.push(("KERNEL_API_KEY", SECRET));
+        load(arguments, &env).unwrap().api.url.to_string()
+    };
+    let variable = ("KERNEL_BASE_URL", "http://localhost:2");
+    assert_eq!(url(&[], &[]), "https://api.onkernel.com");
+    assert_eq!(url(&[&file], &[]), "http://localhost:1");
+    assert_eq!(
+        url(&[&file], &[("KERNEL_BASE_URL", "")]),
+        "http://localhost:1"
+    );
+    assert_eq!(url(&[&file], &[variable]), "http://localhost:2");
+    assert_eq!(
+        url(
+            &[&file, "--kernel.api-url=http://localhost:3/"],
+            &[variable]
+        ),
+        "http://localhost:3"
+    );
+    let config = load_with_key(&[&file, "--kernel.timeout=2s"]).unwrap();
+    assert_eq!(config.api.timeout, Duration::from_secs(2));
+    let config = load_with_key(&[&file]).unwrap();
+    assert_eq!(config.api.timeout, Duration::from_secs(1));
+}
+
+#[test]
+fn every_setting_reaches_its_place() {
+    let config = load_with_key(&[
+        "--kernel.api-url=http://api.example:8080/base//",
+        "--kernel.allow-http",
+        "--kernel.project=proj_a",
+        "--kernel.project=proj_b",
+        "--kernel.domain=a.example",
+        "--kernel.profile=p 1",
+        "--kernel.timeout=1m30s",
+        "--kernel.concurrency=3",
+        "--kernel.cache=15s",
+        "--kernel.hold=0s",
+        "--kernel.quota-share=0.25",
+        "--kernel.max-connections=7",
+        "--kernel.timeline-requests=0",
+        "--metrics.states=active",
+        "--metrics.profile-name=hash",
+        "--no-collector.flow",
+        "--collector.org",
+        "--web.listen-address=127.0.0.1:0",
+        "--web.listen-address=[::1]:9000",
+        "--web.telemetry-path=/kernel/metrics",
+        "--web.config.file=web.yml",
+        "--web.max-requests=2",
+        "--web.timeout-offset=0.25s",
+        "--web.enable-lifecycle",
+    ])
+    .unwrap();
+    assert_eq!(config.api.url.as_str(), "http://api.example:8080/base");
+    assert_eq!(config.api.timeout, Duration::from_secs(90));
+    assert_eq!(config.api.concurrency.get(), 3);
+    assert_eq!(config.api.cache, Duration::from_secs(15));
+    assert_eq!(config.api.hold, Duration::ZERO);
+    assert!((config.api.quota_share.get() - 0.25).abs() < f64::EPSILON);
+    assert_eq!(config.api.max_connections, 7);
+    assert_eq!(config.timeline_requests, 0);
+    assert_eq!(config.metrics.states, States::Active);
+    assert_eq!(config.metrics.profile_name, ProfileNameMode::Hash);
+    assert!(!config.collectors.has(Collector::Flow) && config.collectors.has(Collector::Org));
+    let listen: Vec<_> = config.web.listen.iter().map(ToString::to_string).collect();
+    assert_eq!(listen, ["127.0.0.1:0", "[::1]:9000"]);
+    assert_eq!(config.web.telemetry_path, "/kernel/metrics");
+    assert_eq!(
+        config.web.config_file.as_deref(),
+        Some(Path::new("web.yml"))
+    );
+    assert_eq!(config.web.max_requests, 2);
+    assert_eq!(config.web.timeout_offset, Duration::from_millis(250));
+    assert!(config.web.enable_lifecycle && !config.web.systemd_socket);
+    let [account] = config.accounts.as_slice() else {
+        panic!("{:?}", config.accounts);
+    };
+    assert!(account.name.is_none());
+    assert!(matches!(&account.projects, Projects::Listed(ids) if ids.len() == 2));
+    assert_eq!(
+        account.selection,
+        Selection::Every {
+            domains: vec!["a.example".to_owned()],
+            profiles: vec!["p 1".to_owned()],
+        }
+    );
+
+    let systemd = load_with_key(&["--web.systemd-socket"]).unwrap().web;
+    assert!(systemd.systemd_socket && systemd.listen.is_empty());
+}
+
+#[test]
+fn of_a_switch_and_its_twin_the_last_wins_on_both_sides_of_the_command() {
+    let on = |arguments: &[&str]| {
+        load_with_key(arguments)
+            .unwrap()
+            .collectors
+            .has(Collector::Flow)
+    };
+    assert!(!on(&["--collector.flow", "--no-collector.flow"]));
+    assert!(on(&["--no-collector.flow", "--collector.flow"]));
+    assert!(on(&["--no-collector.flow", "once", "--collector.flow"]));
+    assert!(!on(&["--no-collector.flow", "once"]));
+    assert!(!on(&["--no-collector.flow", "--no-collector.flow"]));
+    let listen = ["--web.listen-address=:1", "once", "--web.listen-address=:2"];
+    assert_eq!(load_with_key(&listen).unwrap().web.listen.len(), 2);
+}
+
+fn key_of(config: &Config) -> String {
+    match &config.accounts[0].key {
+        KeySource::File(path) => format!("file {}", path.display()),
+        KeySource::Value(key) => key.expose_secret().to_owned(),
+    }
+}
+
+#[test]
+fn the_key_comes_from_the_flag_then_the_environment_then_the_file() {
+    let (directory, file) = write_config("accounts: [{name: a, api_key_file: key}]");
+    let beside = directory.path().join("key").display().to_string();
+    let flag = "--kernel.api-key-file=tests/config/key";
+    let in_env = ("KERNEL_API_KEY", " sk_env\n");
+    let in_env_file = ("KERNEL_API_KEY_FILE", "tests/config/key");
+
+    assert_eq!(key_of(&load(&[], &[in_env]).unwrap()), "sk_env");
+    assert_eq!(
+        key_of(&load(&[], &[in_env_file]).unwrap()),
+        "file tests/config/key"
+    );
+    assert_eq!(
+        key_of(&load(&[flag], &[in_env]).unwrap()),
+        "file tests/config/key"
+    );
+    assert_eq!(
+        key_of(&load(&[&file], &[]).unwrap()),
+        format!("file {beside}")
+    );
+    assert_eq!(key_of(&load(&[&file], &[in_env]).unwrap()), "sk_env");
+    assert_eq!(
+        key_of(&load(&[&file, flag], &[]).unwrap()),
+        "file tests/config/key"
+    );
+}
+
+#[test]
+fn of_several_accounts_the_environment_serves_those_without_a_key() {
+    let (_directory, file) =
+        write_config("accounts: [{name: a}, {name: b, api_key_file: key}, {name: c}]");
+    let config = load(&[&file], &[("KERNEL_API_KEY", "sk_env")]).unwrap();
+    assert!(matches!(config.accounts[0].key, KeySource::Value(_)));
+    assert!(matches!(config.accounts[1].key, KeySource::File(_)));
+    assert!(matches!(config.accounts[2].key, KeySource::Value(_)));
+}
+
+#[test]
+fn flags_replace_the_selection_of_a_single_account() {
+    let (_directory, file) = write_config(
+        "accounts: [{name: a, api_key_file: key, projects: [proj_a], connections: [ma_abc]}]",
+    );
+    let account = |arguments: &[&str], env: &[(&str, &str)]| {
+        let arguments: Vec<&str> = [file.as_str()].iter().chain(arguments).copied().collect();
+        load(&arguments, env).unwrap().accounts.remove(0)
+    };
+    let plain = account(&[], &[]);
+    let narrowed = account(&["--kernel.domain=example.com"], &[]);
+    assert_eq!(narrowed.name, plain.name);
+    assert_eq!(narrowed.projects, plain.projects);
+    assert!(matches!(narrowed.selection, Selection::Every { .. }));
+    let moved = account(
+        &["--kernel.project=proj_b"],
+        &[("KERNEL_PROJECT", "proj_c")],
+    );
+    assert_eq!(moved.selection, plain.selection);
+    assert!(matches!(&moved.projects, Projects::Listed(ids) if ids[0].as_str() == "proj_b"));
+    let moved = account(&[], &[("KERNEL_PROJECT", "proj_c")]);
+    assert!(matches!(&moved.projects, Projects::Listed(ids) if ids[0].as_str() == "proj_c"));
+}
+
+#[test]
+fn demo_needs_no_key_and_takes_none() {
+    let simulated = || Simulated {
+        url: "http://127.0.0.1:4010".to_owned(),
+        key: SecretString::from(SECRET),
+    };
+    let demo = |arguments: &[&str]| config::load_demo(&flags(arguments), simulated());
+    let config = demo(&["demo", "--no-collector.org", "--web.listen-address=:0"]).unwrap();
+    assert_eq!(config.api.url.as_str(), "http://127.0.0.1:4010");
+    assert_eq!(key_of(&config), SECRET);
+    assert_eq!(config.accounts[0].projects, Projects::All);
+    assert!(config.collectors.has(Collector::Timeline));
+    assert!(!config.collectors.has(Collector::Org));
+    for argument in [
+        "--kernel.api-url=http://localhost",
+        "--kernel.api-key-file=tests/config/key",
+    ] {
+        let message = demo(&["demo", argument]).unwrap_err().to_string();
+        assert!(
+            message.ends_with("demo brings its own API and key; leave this out"),
+            "{message}"
+        );
+    }
+    let message = demo(&["demo", "--config.file=examples/kernel-auth-exporter.yml"]).unwrap_err();
+    assert!(
+        message
+            .to_string()
+            .contains("accounts[0]: demo brings its own"),
+        "{message}"
+    );
+}
+
+#[test]
+fn nothing_shows_the_key() {
+    let config = load_with_key(&[]).unwrap();
+    assert_eq!(key_of(&config), SECRET);
+    assert!(!format!("{config:?}{config:#?}{}", config.summary()).contains("Zq9"));
+}

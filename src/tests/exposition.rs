@@ -1,0 +1,11 @@
+//! The text that scrapers get, through the crate's front door.
+
+pub(crate) mod fixture;
+mod formats;
+mod golden;
+mod judges;
+pub(crate) mod oracle;
+pub(crate) mod parser;
+pub(crate) mod random;
+mod semantics;
+mod streaming;

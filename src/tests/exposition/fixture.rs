@@ -1,0 +1,360 @@
+//! Fleets to render.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::exposition::{Encoding, Escaping, Format, Options};
+use crate::model::{
+    AccountView, AuthStatus, ClockOffset, Collector, CollectorSet, Connection, CredentialKind,
+    Endpoint, ErrorCode, ErrorReason, EventOutcome, EventSlot, EventType, Fleet, Flow, FlowStatus,
+    FlowStep, FlowType, Found, HealthCheckUnavailable, History, LabelBlock, OrgView, PendingInput,
+    PendingInputs, Plan, ReauthReason, RetryReason, Scope, ScopeView, ScrapeOutcome, Settings,
+    Snapshot, States, Timestamp, WaitReason,
+};
+use crate::telemetry::{Build, Telemetry};
+use prometheus::proto::MetricFamily;
+
+/// 2026-11-22T10:00:00.25Z.
+pub(crate) const NOW: Timestamp = Timestamp::from_micros(1_795_341_600_250_000);
+
+/// The formats, with an escaping each.
+pub(crate) const FORMATS: [Format; 3] = [
+    Format::Text004,
+    Format::Text100(Escaping::AllowUtf8),
+    Format::OpenMetrics100(Escaping::Underscores),
+];
+
+pub(crate) fn options(format: Format) -> Options {
+    Options {
+        format,
+        collectors: every_collector(),
+        ..Options::default()
+    }
+}
+
+pub(crate) fn every_collector() -> CollectorSet {
+    let all = Collector::ALL.iter();
+    all.fold(CollectorSet::EMPTY, |set, each| set.with(*each, true))
+}
+
+pub(crate) fn active(format: Format) -> Options {
+    Options {
+        states: States::Active,
+        ..options(format)
+    }
+}
+
+pub(crate) fn gzip(options: Options) -> Options {
+    Options {
+        encoding: Encoding::Gzip,
+        ..options
+    }
+}
+
+/// A connection with nothing but what the API always sends.
+pub(crate) fn sparse(scope: &Scope, id: &str, domain: &str, profile: Option<&str>) -> Connection {
+    Connection {
+        labels: LabelBlock::new(id, domain, profile, scope, &mut String::new()),
+        status: AuthStatus::NeedsAuth,
+        last_auth_at: None,
+        last_auth_check_at: None,
+        flow: Flow {
+            status: FlowStatus::None,
+            step: FlowStep::None,
+            kind: FlowType::None,
+            expires_at: None,
+            error_code: None,
+            pending: PendingInputs::default(),
+        },
+        can_reauth: None,
+        can_reauth_reason: None,
+        settings: Settings {
+            health_check_interval: None,
+            health_checks: None,
+            auto_reauth: None,
+            save_credentials: None,
+            record_session: None,
+            health_check_unavailable: None,
+            credential: CredentialKind::None,
+        },
+        history: None,
+    }
+}
+
+/// One scope without names, whose snapshot is these connections.
+pub(crate) fn fleet_of(connections: Vec<Connection>) -> Fleet {
+    Fleet {
+        accounts: vec![AccountView::default()],
+        scopes: vec![scope_of(Scope::default(), connections)],
+    }
+}
+
+pub(crate) fn scope_of(scope: Scope, connections: Vec<Connection>) -> ScopeView {
+    ScopeView {
+        scope: Arc::new(scope),
+        up: true,
+        snapshot: Some(Arc::new(Snapshot {
+            fetched_at: NOW,
+            clock: ClockOffset::default(),
+            connections,
+            found: Vec::new(),
+        })),
+    }
+}
+
+/// What the timeline of a healthy connection told.
+fn past(ago: impl Fn(i64) -> Option<Timestamp>) -> History {
+    let mut history = History::default();
+    for (kind, outcome) in [
+        (EventType::Reauth, EventOutcome::Success),
+        (EventType::HealthCheck, EventOutcome::Authenticated),
+        (EventType::HealthCheck, EventOutcome::Authenticated),
+    ] {
+        history.add(EventSlot::of(kind, outcome).unwrap());
+    }
+    history.last_success = ago(193_700);
+    history.last_confirmed = ago(1188);
+    history
+}
+
+fn organisation(key_expires: Option<Timestamp>) -> OrgView {
+    OrgView {
+        connections_used: Some(4),
+        connections_limit: Some(250),
+        sessions_used: Some(2),
+        sessions_limit: Some(50),
+        min_health_check_interval: Some(300),
+        plan: Some(Plan::StartUp),
+        connections_unseen: Some(1),
+        key_expires,
+    }
+}
+
+/// A small fleet that has every family, for people to read.
+pub(crate) fn story() -> Fleet {
+    let scope = Scope::new(Some("production"), Some("proj_a"));
+    let ago = |seconds: i64| Some(Timestamp::from_seconds(1_795_341_600 - seconds));
+    let settings = |credential| Settings {
+        health_check_interval: Some(3600),
+        health_checks: Some(true),
+        auto_reauth: Some(true),
+        save_credentials: Some(true),
+        record_session: Some(false),
+        health_check_unavailable: None,
+        credential,
+    };
+    let healthy = Connection {
+        status: AuthStatus::Authenticated,
+        last_auth_at: ago(1188),
+        last_auth_check_at: ago(1188),
+        flow: Flow {
+            status: FlowStatus::Success,
+            step: FlowStep::Completed,
+            kind: FlowType::Reauth,
+            expires_at: ago(192_540),
+            error_code: None,
+            pending: PendingInputs::default(),
+        },
+        can_reauth: Some(true),
+        can_reauth_reason: Some(ReauthReason::TotpReauthAllowed),
+        settings: settings(CredentialKind::Kernel),
+        history: Some(Arc::new(past(ago))),
+        ..sparse(&scope, "q7f2m9", "portal.acme.example", Some("billing-bot"))
+    };
+    let mut pending = PendingInputs::default();
+    pending.set(PendingInput::Choice, 1);
+    pending.set(PendingInput::Field, 0);
+    let waiting = Connection {
+        last_auth_check_at: Some(Timestamp::from_micros(1_795_341_301_318_000)),
+        flow: Flow {
+            status: FlowStatus::InProgress,
+            step: FlowStep::AwaitingExternalAction,
+            kind: FlowType::Reauth,
+            expires_at: ago(-930),
+            error_code: None,
+            pending,
+        },
+        can_reauth: Some(false),
+        can_reauth_reason: Some(ReauthReason::RequiresExternalAction),
+        settings: settings(CredentialKind::ExternalPath),
+        ..sparse(&scope, "b5n0v7", "crm.example.org", Some("crm \"sync\""))
+    };
+    let failed = Connection {
+        flow: Flow {
+            status: FlowStatus::Failed,
+            step: FlowStep::Submitting,
+            kind: FlowType::Reauth,
+            expires_at: ago(8690),
+            error_code: Some(ErrorCode::CredentialsInvalid),
+            pending: PendingInputs::default(),
+        },
+        settings: Settings {
+            health_check_unavailable: Some(HealthCheckUnavailable::NoAuthCheckUrl),
+            ..settings(CredentialKind::ExternalAuto)
+        },
+        ..sparse(&scope, "t1k6z9", "bank.example.com", None)
+    };
+    Fleet {
+        accounts: vec![AccountView {
+            account: Some("production".into()),
+            ratelimit_limit: Some(250),
+            ratelimit_remaining: Some(231),
+            blocked_until: None,
+            clock: Some(ClockOffset::between(NOW.plus(Duration::from_mins(1)), NOW)),
+            org: organisation(ago(-864_000)),
+        }],
+        scopes: vec![
+            ScopeView {
+                scope: Arc::new(scope),
+                up: true,
+                snapshot: Some(Arc::new(Snapshot {
+                    fetched_at: NOW,
+                    clock: ClockOffset::default(),
+                    connections: vec![waiting, healthy, failed],
+                    found: vec![
+                        Found {
+                            id: "q7f2m9".into(),
+                            found: true,
+                        },
+                        Found {
+                            id: "gone".into(),
+                            found: false,
+                        },
+                    ],
+                })),
+            },
+            ScopeView {
+                scope: Arc::new(Scope::new(Some("production"), Some("proj_b"))),
+                up: false,
+                snapshot: None,
+            },
+        ],
+    }
+}
+
+/// The exporter's families with some history, without those of this process.
+pub(crate) fn own() -> Vec<MetricFamily> {
+    let build = Build {
+        version: "1.2.3",
+        revision: "0123abc",
+        rustversion: "1.95.0",
+    };
+    let telemetry = Telemetry::new(build, &[Endpoint::Connections]);
+    for millis in [3, 120, 45_000] {
+        telemetry.api_request(
+            Endpoint::Connections,
+            Some(200),
+            Duration::from_millis(millis),
+        );
+    }
+    telemetry.api_error(ErrorReason::RateLimited);
+    telemetry.api_retry(RetryReason::RateLimited);
+    telemetry.api_wait(WaitReason::RetryAfter, Duration::from_millis(1250));
+    telemetry.expect_flows();
+    telemetry.flow_ended(
+        EventType::Login,
+        EventOutcome::Failed,
+        Some(ErrorCode::CaptchaBlocked),
+        Some(Duration::from_millis(42_500)),
+    );
+    telemetry.timelines_pending(3);
+    telemetry.scrape(ScrapeOutcome::Fresh, Duration::from_millis(171));
+    telemetry.config_reloaded(true, Timestamp::from_micros(1_795_341_000_500_000));
+    let mut families = telemetry.gather();
+    families.retain(|family| !family.name().starts_with("process_"));
+    families
+}
+
+/// Names that have broken an exporter or a parser somewhere.
+pub(crate) const HOSTILE: [&str; 14] = [
+    "\"",
+    "\\",
+    "\\\"",
+    "\n",
+    "\\n",
+    "a\r\nb",
+    "\0",
+    "} 1\nkernel_auth_up 1",
+    "\u{202e}desrever\u{202c}",
+    "\u{2028}\u{85}\u{b}\u{c}",
+    " lead and trail ",
+    "{\"json\": [1,2]}",
+    "日本語 😀",
+    "# EOF",
+];
+
+/// A name as it is to be read back.
+pub(crate) fn visible(name: &str) -> String {
+    crate::model::bound_label(name).replace('\0', "\u{fffd}")
+}
+
+/// A connection for each hostile name, in each place, and some very long ones.
+pub(crate) fn hostile() -> (Fleet, Vec<[String; 3]>) {
+    let long = "long\"\\\n\0é".repeat(1_000);
+    let account = "acc\"ount\\\n";
+    let scope = Scope::new(Some(account), Some("pro\nject"));
+    let mut names = Vec::new();
+    let mut connections = Vec::new();
+    let hostile = HOSTILE.iter().copied().chain([long.as_str()]);
+    for (index, name) in hostile.enumerate() {
+        for place in 0..3 {
+            let mut three = [
+                format!("id-{index}-{place}"),
+                "d.example".into(),
+                "p".into(),
+            ];
+            three[place] = if place == 0 {
+                // Ids are unique.
+                format!("{index}{name}")
+            } else {
+                name.to_owned()
+            };
+            connections.push(sparse(&scope, &three[0], &three[1], Some(&three[2])));
+            names.push(three.map(|name| visible(&name)));
+        }
+    }
+    let fleet = Fleet {
+        accounts: vec![AccountView {
+            account: Some(account.into()),
+            ratelimit_limit: Some(1),
+            ..AccountView::default()
+        }],
+        scopes: vec![ScopeView {
+            scope: Arc::new(scope),
+            up: true,
+            snapshot: Some(Arc::new(Snapshot {
+                fetched_at: NOW,
+                clock: ClockOffset::default(),
+                found: vec![Found {
+                    id: long.as_str().into(),
+                    found: false,
+                }],
+                connections,
+            })),
+        }],
+    };
+    (fleet, names)
+}
+
+/// Many connections with all their members.
+pub(crate) fn large(connections: usize) -> Fleet {
+    let scope = Scope::new(None, Some("proj_large"));
+    let template = story();
+    let (_, _, template) = template.connections().nth(1).unwrap();
+    let connections = (0..connections)
+        .map(|index| Connection {
+            labels: LabelBlock::new(
+                &format!("connection-{index:06}"),
+                "portal.acme.example",
+                Some(&format!("profile-{index}")),
+                &scope,
+                &mut String::new(),
+            ),
+            ..template.clone()
+        })
+        .collect();
+    Fleet {
+        accounts: vec![AccountView::default()],
+        scopes: vec![scope_of(scope, connections)],
+    }
+}

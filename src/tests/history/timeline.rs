@@ -1,0 +1,441 @@
+//! The collector `timeline`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kernel_api_simulator::{
+    self, CheckOutcome, ErrorCode, EventKind, EventStatus, Fault, FaultKind, FlowKind, Happening,
+    Route,
+};
+
+use super::harness::{Bench, Shown, StoppedClock, moment, world};
+
+const ON: &str = "--collector.timeline";
+const EVENTS: &str = "kernel_auth_connection_events_total";
+const MINUTE: Duration = Duration::from_mins(1);
+
+type Counts = BTreeMap<Vec<String>, f64>;
+
+/// The ledger's events of the connections that are there, with zeros left out.
+fn ledger(bench: &Bench) -> Counts {
+    let ledger = bench.api.ledger();
+    let there: Vec<String> = bench.api.truth().into_iter().map(|row| row.id).collect();
+    let rows = ledger.counts.iter().filter(|row| there.contains(&row.id));
+    rows.map(|row| {
+        let (kind, outcome) = (row.kind.as_str(), row.outcome.as_str());
+        let key = [&*row.id, kind, outcome].map(str::to_owned).to_vec();
+        (key, row.count as f64)
+    })
+    .collect()
+}
+
+fn counted(shown: &Shown) -> Counts {
+    let mut counts = shown.by(EVENTS, &["connection_id", "type", "outcome"]);
+    counts.retain(|_, count| *count > 0.0);
+    counts
+}
+
+/// What came on top of `before`.
+fn since(before: &Counts, now: Counts) -> Counts {
+    let less = |(key, count): (Vec<String>, f64)| {
+        let count = count - before.get(&key).copied().unwrap_or_default();
+        (key, count)
+    };
+    let mut counts: Counts = now.into_iter().map(less).collect();
+    counts.retain(|_, count| *count != 0.0);
+    counts
+}
+
+fn hold_fleet_against_ledger(bench: &Bench, shown: &Shown) {
+    let ledger = bench.api.ledger();
+    let mut errors = shown.by("kernel_auth_flow_errors_total", &["type", "error_code"]);
+    errors.retain(|_, count| *count > 0.0);
+    let expected: Counts = ledger
+        .errors
+        .iter()
+        .map(|row| {
+            let key = [row.kind.as_str(), row.error_code.as_str()].map(str::to_owned);
+            (key.to_vec(), row.count as f64)
+        })
+        .collect();
+    assert_eq!(errors, expected);
+    for (suffix, value) in [("count", true), ("sum", false)] {
+        let name = format!("kernel_auth_flow_duration_seconds_{suffix}");
+        let shown = shown.by(&name, &["type", "outcome"]);
+        for row in &ledger.durations {
+            let key = [row.kind.as_str(), row.outcome.as_str()].map(str::to_owned);
+            let expected = if value {
+                row.count as f64
+            } else {
+                row.sum_seconds
+            };
+            assert!(
+                (shown[&key.to_vec()] - expected).abs() < 1e-3,
+                "{name}{key:?}: {} and not {expected}",
+                shown[&key.to_vec()]
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn after_a_day_the_counters_are_the_worlds_own() {
+    let flags = [ON, "--kernel.timeline-requests=200"];
+    let bench = Bench::new(world(60), &flags).await;
+    bench.collect().await;
+    let shown = bench.shown();
+    assert_eq!(counted(&shown), Counts::new(), "nothing has happened yet");
+    // Gaps of all sizes: events come one by one and in heaps.
+    for minute in 0..24 * 60 {
+        bench.api.advance(MINUTE);
+        if minute % 3 == 0 && minute % 100 < 60 {
+            bench.collect().await;
+        }
+    }
+    for _ in 0..3 {
+        bench.collect().await;
+    }
+    let shown = bench.shown();
+    assert_eq!(
+        shown.value("kernel_auth_timeline_pending_connections"),
+        Some(0.0)
+    );
+    assert!(
+        ledger(&bench).len() > 100,
+        "a day without events proves nothing"
+    );
+    assert_eq!(counted(&shown), ledger(&bench));
+    hold_fleet_against_ledger(&bench, &shown);
+    newest_times_are_those_of_the_timelines(&bench, &shown);
+}
+
+fn newest_times_are_those_of_the_timelines(bench: &Bench, shown: &Shown) {
+    let newest = |id: &str, of: &dyn Fn(&serde_json::Value) -> Option<String>| {
+        let events = bench.api.timeline(id).unwrap();
+        let times = events.iter().filter_map(|event| of(&event.object));
+        times
+            .map(|time| {
+                let time: jiff::Timestamp = time.parse().unwrap();
+                time.as_microsecond() as f64 / 1e6
+            })
+            .fold(None, |newest: Option<f64>, time| {
+                Some(newest.map_or(time, |newest| newest.max(time)))
+            })
+    };
+    let text =
+        |object: &serde_json::Value, name: &str| Some(object.get(name)?.as_str()?.to_owned());
+    let success = |object: &serde_json::Value| {
+        (text(object, "status")? == "SUCCESS")
+            .then(|| text(object, "completed_at").or_else(|| text(object, "timestamp")))?
+    };
+    let confirmed = |object: &serde_json::Value| {
+        (text(object, "status")? == "AUTHENTICATED").then(|| text(object, "timestamp"))?
+    };
+    let is = |name: &str| {
+        let name = format!("kernel_auth_connection_{name}_timestamp_seconds");
+        shown.by(&name, &["connection_id"])
+    };
+    let (successes, confirmations) = (is("last_success"), is("last_confirmed"));
+    for row in bench.api.truth() {
+        let key = vec![row.id.clone()];
+        // The first page may not reach back to the last success of a quiet one.
+        if let Some(shown) = successes.get(&key) {
+            assert_eq!(Some(*shown), newest(&row.id, &success), "{}", row.id);
+        }
+        assert_eq!(
+            confirmations.get(&key).copied(),
+            newest(&row.id, &confirmed),
+            "{}",
+            row.id
+        );
+    }
+    assert!(successes.len() > 20);
+}
+
+#[tokio::test]
+async fn a_burst_longer_than_a_page_is_read_over_several_collections() {
+    let bench = Bench::new(world(1), &[ON, "--kernel.timeline-requests=1"]).await;
+    bench.collect().await;
+    let id = bench.api.truth()[0].id.clone();
+    let check = Happening::Check(CheckOutcome::Confirmed);
+    for _ in 0..430 {
+        bench.api.advance(Duration::from_secs(1));
+        bench.api.happen(&id, &check);
+    }
+    let mut collections = 0;
+    while counted(&bench.shown()) != ledger(&bench) {
+        bench.requests(Route::Timeline);
+        bench.collect().await;
+        assert!(bench.requests(Route::Timeline).0 <= 1);
+        // One more in the middle of it.
+        if collections == 2 {
+            bench.api.advance(Duration::from_secs(1));
+            bench.api.happen(&id, &check);
+        }
+        collections += 1;
+        assert!(collections < 15, "{:?}", counted(&bench.shown()));
+    }
+    assert!(collections >= 5, "{collections}");
+}
+
+#[tokio::test]
+async fn an_unfinished_login_is_counted_when_it_ends() {
+    let bench = Bench::new(world(1), &[ON]).await;
+    let id = bench.api.truth()[0].id.clone();
+    // Under way when the exporter comes.
+    bench
+        .api
+        .happen(&id, &Happening::FlowStarts(FlowKind::Login));
+    bench.collect().await;
+    let failed = |shown: &Shown| {
+        let labels = ["type", "outcome"];
+        let of = |kind: &str, outcome: &str| vec![kind.to_owned(), outcome.to_owned()];
+        shown.by(EVENTS, &labels)[&of("login", "FAILED")]
+    };
+    let before = failed(&bench.shown());
+    // Other things happen on top of it.
+    for _ in 0..30 {
+        bench.api.advance(Duration::from_secs(1));
+        bench
+            .api
+            .happen(&id, &Happening::Check(CheckOutcome::Inconclusive));
+        bench.collect().await;
+    }
+    assert!((failed(&bench.shown()) - before).abs() < 1e-9);
+    let end = Happening::FlowEnds(EventStatus::Failed, Some(ErrorCode::BotDetected));
+    bench.api.advance(Duration::from_secs(12));
+    bench.api.happen(&id, &end);
+    for _ in 0..3 {
+        bench.collect().await;
+        let shown = bench.shown();
+        assert!((failed(&shown) - before - 1.0).abs() < 1e-9, "once");
+        let series = "kernel_auth_flow_errors_total{error_code=\"bot_detected\",type=\"login\"}";
+        assert_eq!(shown.value(series), Some(1.0));
+        let series = "kernel_auth_flow_duration_seconds_sum{outcome=\"FAILED\",type=\"login\"}";
+        assert_eq!(shown.value(series), Some(42.0));
+    }
+    bench.requests(Route::Timeline);
+    bench.collect().await;
+    assert_eq!(
+        bench.requests(Route::Timeline).0,
+        0,
+        "nothing goes on any more"
+    );
+}
+
+#[tokio::test]
+async fn a_restart_counts_nothing_old_and_a_reload_loses_nothing() {
+    let flags = [ON, "--kernel.timeline-requests=200"];
+    let mut bench = Bench::new(world(40), &flags).await;
+    bench.collect().await;
+    bench.api.advance(6 * 60 * MINUTE);
+    bench.collect().await;
+    let first = ledger(&bench);
+    assert!(!first.is_empty());
+    assert_eq!(counted(&bench.shown()), first);
+
+    bench.restart(&flags);
+    bench.collect().await;
+    assert_eq!(counted(&bench.shown()), Counts::new());
+    assert!(
+        bench
+            .shown()
+            .0
+            .contains("kernel_auth_connection_last_success_age_seconds{")
+    );
+    bench.api.advance(6 * 60 * MINUTE);
+    bench.collect().await;
+    let second = since(&first, ledger(&bench));
+    assert!(!second.is_empty());
+    assert_eq!(counted(&bench.shown()), second);
+
+    bench.reload(&[ON, "--kernel.timeline-requests=100"]);
+    assert_eq!(counted(&bench.shown()), second);
+    bench.api.advance(6 * 60 * MINUTE);
+    bench.collect().await;
+    assert_eq!(counted(&bench.shown()), since(&first, ledger(&bench)));
+}
+
+#[tokio::test]
+async fn ten_thousand_of_which_fifty_change_catch_up_in_three_collections() {
+    let few = "--metrics.states=active";
+    let many = [ON, few, "--kernel.timeline-requests=1000"];
+    let mut bench = Bench::new(world(10_000), &many).await;
+    for _ in 0..11 {
+        bench.collect().await;
+    }
+    bench.reload(&[ON, few]);
+    // Whoever had something under way is looked at until it ends.
+    for _ in 0..3 {
+        bench.collect().await;
+    }
+    let busy = bench.api.truth();
+    let busy = busy
+        .iter()
+        .filter(|row| row.flow_status.as_deref() == Some("IN_PROGRESS"));
+    for row in busy {
+        bench
+            .api
+            .happen(&row.id, &Happening::FlowEnds(EventStatus::Canceled, None));
+    }
+    let mut quiet = 0;
+    while bench
+        .shown()
+        .value("kernel_auth_timeline_pending_connections")
+        != Some(0.0)
+        || quiet == 0
+    {
+        bench.requests(Route::Timeline);
+        bench.collect().await;
+        quiet = usize::from(bench.requests(Route::Timeline).0 == 0);
+    }
+    let before = counted(&bench.shown());
+    let known = ledger(&bench);
+    let changed: Vec<String> = bench
+        .api
+        .truth()
+        .into_iter()
+        .step_by(200)
+        .map(|row| row.id)
+        .collect();
+    assert_eq!(changed.len(), 50);
+    for id in &changed {
+        bench
+            .api
+            .happen(id, &Happening::FlowStarts(FlowKind::Reauth));
+        bench
+            .api
+            .happen(id, &Happening::FlowEnds(EventStatus::Success, None));
+    }
+    let mut timelines = 0;
+    for _ in 0..3 {
+        bench.requests(Route::Timeline);
+        bench.collect().await;
+        let (asked, all) = bench.requests(Route::Timeline);
+        assert!(asked <= 20, "{asked}");
+        assert_eq!(all - asked, 100, "the list itself");
+        timelines += asked;
+    }
+    assert_eq!(timelines, 50);
+    let gained = since(&before, counted(&bench.shown()));
+    assert_eq!(gained.len(), 50);
+    assert_eq!(gained, since(&known, ledger(&bench)));
+    assert!(
+        gained
+            .keys()
+            .all(|key| key[1] == EventKind::Reauth.as_str())
+    );
+}
+
+#[tokio::test]
+async fn zeros_are_there_unless_only_active_states_are_wanted() {
+    let mut bench = Bench::new(world(3), &[ON]).await;
+    bench.collect().await;
+    assert_eq!(
+        bench
+            .shown()
+            .by(EVENTS, &["connection_id", "type", "outcome"])
+            .len(),
+        30
+    );
+    bench.reload(&[ON, "--metrics.states=active"]);
+    assert!(!bench.shown().0.contains(EVENTS));
+    bench.reload(&[]);
+    assert!(!bench.shown().0.contains("kernel_auth_flow_errors_total"));
+}
+
+#[tokio::test]
+async fn a_timeline_that_fails_leaves_the_collection_whole_and_is_tried_again() {
+    let bench = Bench::new(world(30), &[ON, "--kernel.timeline-requests=30"]).await;
+    for fault in [Fault::status(500), Fault::status(403), Fault::status(404)] {
+        bench.api.add_fault(Fault {
+            routes: vec![Route::Timeline],
+            ..fault
+        });
+        bench.requests(Route::Timeline);
+        bench.collect().await;
+        let asked = bench.requests(Route::Timeline).0;
+        assert!((1..=30).contains(&asked), "{asked}");
+        let shown = bench.shown();
+        assert_eq!(shown.value("kernel_auth_up"), Some(1.0));
+        assert!(!shown.0.contains(EVENTS));
+        bench.api.clear_faults();
+    }
+    // Without a timeline now; with one once something happens.
+    for row in bench.api.truth() {
+        bench.api.advance(Duration::from_secs(1));
+        bench
+            .api
+            .happen(&row.id, &Happening::Check(CheckOutcome::Confirmed));
+    }
+    bench.collect().await;
+    let shown = bench.shown();
+    assert_eq!(
+        shown.value("kernel_auth_timeline_pending_connections"),
+        Some(0.0)
+    );
+    assert_eq!(shown.by(EVENTS, &["connection_id"]).len(), 30);
+}
+
+#[tokio::test]
+async fn a_scrape_waits_for_no_timeline_and_a_second_one_asks_for_none_twice() {
+    let _clock = StoppedClock::new();
+    let bench = Bench::new(world(30), &[ON]).await;
+    bench.api.add_fault(Fault {
+        routes: vec![Route::Timeline],
+        ..Fault::new(FaultKind::Silent)
+    });
+    // The clock stands still, so that whoever waited would wait for ever.
+    for _ in 0..3 {
+        bench.scrape().await;
+    }
+    while bench.api.requests().in_flight < 4 {
+        moment().await;
+    }
+    assert_eq!(
+        bench.requests(Route::Timeline).0,
+        4,
+        "those of the first collection"
+    );
+    bench.api.clear_faults();
+    tokio::time::advance(5 * MINUTE).await;
+    bench.settle().await;
+    bench.collect().await;
+    assert_eq!(bench.requests(Route::Timeline).0, 20);
+}
+
+#[tokio::test]
+async fn timelines_leave_the_quota_to_the_collections() {
+    let _clock = StoppedClock::new();
+    let limited = kernel_api_simulator::Options {
+        rate_limit: Some(60),
+        ..world(250)
+    };
+    let flags = [
+        ON,
+        "--kernel.timeline-requests=500",
+        "--kernel.quota-share=0.5",
+    ];
+    let bench = Bench::new(limited, &flags).await;
+    let mut asked = Vec::new();
+    for _ in 0..6 {
+        // Fresh each time, as `scrape` holds.
+        bench.collect().await;
+        let (timelines, all) = bench.requests(Route::Timeline);
+        assert!(all <= 30, "{all} requests in a minute");
+        asked.push(timelines);
+        tokio::time::advance(MINUTE).await;
+    }
+    assert!(asked.iter().skip(1).all(|asked| *asked >= 20), "{asked:?}");
+}
+
+#[tokio::test]
+async fn nothing_that_nobody_should_read_gets_out() {
+    let bench = Bench::new(world(20), &[ON, "--collector.org"]).await;
+    bench.collect().await;
+    bench.api.advance(60 * MINUTE);
+    bench.collect().await;
+    let text = bench.shown().0;
+    assert!(text.contains(EVENTS));
+    assert!(!text.contains(kernel_api_simulator::SENSITIVE_MARK));
+}

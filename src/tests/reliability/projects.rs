@@ -1,0 +1,134 @@
+//! `projects: all`: the active projects, as the API lists them.
+
+use std::time::Duration;
+
+use kernel_api_simulator::{Fault, FaultKind, Route};
+use tokio::time::advance;
+
+use super::harness::{Bench, StoppedClock, world};
+
+async fn bench(projects: usize, connections: usize) -> Bench {
+    let options = kernel_api_simulator::Options {
+        projects,
+        ..world(connections)
+    };
+    Bench::new(options, &["--kernel.project=all"]).await
+}
+
+#[tokio::test]
+async fn every_active_project_is_followed_and_no_archived_one() {
+    let bench = bench(3, 90).await;
+    let scrape = bench.scrape().await;
+    assert!(scrape.is_up_everywhere());
+    for (id, _, archived) in bench.api.projects() {
+        let up = scrape.value(&format!("kernel_auth_up{{project=\"{id}\"}}"));
+        assert_eq!(up, (!archived).then_some(1.0), "{id}");
+    }
+    let log = bench.requests();
+    assert_eq!(
+        (log.count(Route::Projects), log.count(Route::Connections)),
+        (1, 3)
+    );
+    bench.scrape().await;
+    assert_eq!(
+        bench.requests().count(Route::Projects),
+        0,
+        "the list is good for a minute"
+    );
+}
+
+#[tokio::test]
+async fn projects_come_and_go() {
+    let _clock = StoppedClock::new();
+    let bench = bench(2, 20).await;
+    bench.scrape().await;
+    let new = bench.api.add_project("Another");
+    let (old, _, _) = bench.api.projects().remove(1);
+    bench.api.archive_project(&old, true);
+    // The archived one answers that it is gone, so the list is read again.
+    let scrape = bench.scrape().await;
+    assert_eq!(
+        scrape.value(&format!("kernel_auth_up{{project=\"{old}\"}}")),
+        Some(0.0)
+    );
+    assert_eq!(scrape.errors("project_not_found"), 1.0);
+    let scrape = bench.scrape().await;
+    assert_eq!(
+        scrape.value(&format!("kernel_auth_up{{project=\"{old}\"}}")),
+        None
+    );
+    assert_eq!(
+        scrape.value(&format!("kernel_auth_up{{project=\"{new}\"}}")),
+        Some(1.0)
+    );
+    assert!(!scrape.text.contains(&old));
+    let another = bench.api.add_project("One more");
+    advance(Duration::from_secs(61)).await;
+    let scrape = bench.scrape().await;
+    assert_eq!(
+        scrape.value(&format!("kernel_auth_up{{project=\"{another}\"}}")),
+        Some(1.0)
+    );
+}
+
+#[tokio::test]
+async fn a_list_of_projects_that_fails_is_not_an_empty_organisation() {
+    let _clock = StoppedClock::new();
+    let bench = bench(2, 20).await;
+    bench.api.add_fault(Fault::status(403).at(Route::Projects));
+    let scrape = bench.scrape().await;
+    assert_eq!(
+        (scrape.value("kernel_auth_up"), scrape.outcome),
+        (Some(0.0), "empty")
+    );
+    bench.api.clear_faults();
+    let before = bench.scrape().await;
+    assert!(before.is_up_everywhere());
+    advance(Duration::from_secs(61)).await;
+    bench.api.add_fault(Fault::status(500).at(Route::Projects));
+    let scrape = bench.fast_scrape().await;
+    assert_eq!(
+        scrape.value("kernel_auth_up"),
+        Some(0.0),
+        "there may be projects nobody looks at"
+    );
+    assert_eq!(
+        scrape.statuses(),
+        before.statuses(),
+        "those that are known are fresh"
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_project_is_an_error_that_says_so() {
+    let bench = Bench::new(world(20), &["--kernel.project=proj_nobody"]).await;
+    let scrape = bench.scrape().await;
+    assert_eq!(
+        scrape.value("kernel_auth_up{project=\"proj_nobody\"}"),
+        Some(0.0)
+    );
+    assert_eq!(scrape.errors("project_not_found"), 1.0);
+    assert_eq!(bench.cost(), 1);
+}
+
+#[tokio::test]
+async fn a_list_of_projects_that_hangs_keeps_nobody_waiting_who_is_known() {
+    let _clock = StoppedClock::new();
+    let bench = bench(2, 20).await;
+    bench.scrape().await;
+    advance(Duration::from_secs(61)).await;
+    bench
+        .api
+        .add_fault(Fault::new(FaultKind::Silent).at(Route::Projects));
+    let id = bench.ids().remove(0);
+    let fresh = match bench.truth()[&id].as_str() {
+        "NEEDS_AUTH" => "AUTHENTICATED",
+        _ => "NEEDS_AUTH",
+    };
+    bench
+        .api
+        .set_connection(&id, serde_json::json!({"status": fresh}));
+    let scrape = bench.fast_scrape().await;
+    assert_eq!(scrape.statuses(), bench.truth(), "fresh all the same");
+    assert_eq!(scrape.outcome, "fresh");
+}

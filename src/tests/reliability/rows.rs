@@ -1,0 +1,256 @@
+//! Single connections: those that go missing, end, move while the list is
+//! read, or cannot be read.
+
+use std::time::Duration;
+
+use kernel_api_simulator::{Fault, FaultKind, Route, Rows, Spoil};
+use tokio::time::advance;
+
+use super::harness::{Bench, StoppedClock, world};
+
+#[tokio::test]
+async fn a_deleted_connection_ends_once_a_404_confirms_it() {
+    let bench = Bench::new(world(120), &[]).await;
+    bench.scrape().await;
+    let gone = bench.ids().remove(5);
+    bench.api.remove_connection(&gone);
+    bench.requests();
+    let scrape = bench.scrape().await;
+    assert!(scrape.up());
+    assert_eq!(scrape.statuses().len(), 119);
+    assert!(!scrape.text.contains(&gone));
+    let log = bench.requests();
+    assert_eq!(
+        (log.total, log.count_status(Route::Connection, 404)),
+        (3, 1)
+    );
+    bench.scrape().await;
+    assert_eq!(bench.cost(), 2, "it is asked for once");
+}
+
+#[tokio::test]
+async fn rows_that_the_list_skips_while_it_shifts_are_not_lost() {
+    let bench = Bench::new(world(450), &[]).await;
+    bench.scrape().await;
+    bench.requests();
+    // Rows are deleted at the top between pages, so later ones slip through.
+    bench.api.add_fault(FaultKind::DeleteRows(1));
+    let scrape = bench.scrape().await;
+    let log = bench.requests();
+    assert!(
+        log.count(Route::Connection) > 0,
+        "what went missing was asked for"
+    );
+    assert!(scrape.up());
+    // Those that were deleted after their page was read are there as well.
+    let statuses = scrape.statuses();
+    let lost: Vec<_> = bench
+        .truth()
+        .into_iter()
+        .filter(|(id, status)| statuses.get(id) != Some(status))
+        .collect();
+    assert!(lost.is_empty(), "{lost:?}");
+    assert!(statuses.len() <= bench.truth().len() + 5);
+}
+
+#[tokio::test]
+async fn many_deletions_end_over_the_next_collections() {
+    let bench = Bench::new(world(200), &[]).await;
+    let before = bench.scrape().await;
+    for id in &bench.ids()[..60] {
+        bench.api.remove_connection(id);
+    }
+    let mut left = Vec::new();
+    for _ in 0..4 {
+        bench.requests();
+        let scrape = bench.scrape().await;
+        assert!(scrape.up());
+        assert!(bench.cost() <= 2 + 25, "a bounded number of questions");
+        for (id, status) in scrape.statuses() {
+            assert_eq!(before.statuses()[&id], status);
+        }
+        left.push(scrape.statuses().len());
+    }
+    assert_eq!(left, [175, 150, 140, 140]);
+}
+
+#[tokio::test]
+async fn what_the_list_forgets_but_the_api_knows_stays() {
+    let bench = Bench::new(world(50), &[]).await;
+    bench.scrape().await;
+    // The row is there twice and another not at all: an empty window hides it.
+    bench.api.add_fault(FaultKind::DuplicateRows(10));
+    let scrape = bench.scrape().await;
+    assert_eq!(scrape.statuses(), bench.truth());
+}
+
+#[tokio::test]
+async fn a_missing_row_that_cannot_be_asked_for_is_held() {
+    let _clock = StoppedClock::new();
+    let bench = Bench::new(world(30), &["--kernel.hold=5m"]).await;
+    let before = bench.scrape().await;
+    let gone = bench.ids().remove(3);
+    bench.api.remove_connection(&gone);
+    bench
+        .api
+        .add_fault(Fault::status(500).at(Route::Connection));
+    let scrape = bench.fast_scrape().await;
+    assert!(!scrape.up(), "nobody has said that it is gone");
+    assert_eq!(scrape.statuses(), before.statuses());
+    advance(Duration::from_secs(301)).await;
+    let scrape = bench.fast_scrape().await;
+    assert_eq!(
+        scrape.statuses().len(),
+        29,
+        "held for as long as anything is"
+    );
+}
+
+#[tokio::test]
+async fn an_unreadable_row_keeps_its_last_known_state_for_a_while() {
+    let _clock = StoppedClock::new();
+    let bench = Bench::new(world(30), &["--kernel.hold=5m"]).await;
+    let before = bench.scrape().await;
+    let taken = before.value("kernel_auth_snapshot_timestamp_seconds");
+    let id = bench.ids().remove(4);
+    let other = bench.ids().remove(9);
+    let fresh = if before.statuses()[&other] == "NEEDS_AUTH" {
+        "AUTHENTICATED"
+    } else {
+        "NEEDS_AUTH"
+    };
+    bench
+        .api
+        .set_connection(&other, serde_json::json!({"status": fresh}));
+    bench
+        .api
+        .add_fault(FaultKind::Row(Spoil::Types, Rows::Id(id.clone())));
+    for minute in 0..5 {
+        let scrape = bench.scrape().await;
+        assert!(!scrape.up());
+        assert_eq!(scrape.errors("malformed_row"), f64::from(minute + 1));
+        assert_eq!(scrape.statuses()[&id], before.statuses()[&id]);
+        assert_eq!(scrape.statuses()[&other], fresh, "the others are fresh");
+        assert!(scrape.value("kernel_auth_snapshot_timestamp_seconds") > taken);
+        advance(Duration::from_mins(1)).await;
+    }
+    advance(Duration::from_secs(10)).await;
+    let scrape = bench.scrape().await;
+    assert!(!scrape.statuses().contains_key(&id), "its time is over");
+    assert_eq!(scrape.statuses().len(), 29);
+}
+
+#[tokio::test]
+async fn a_configured_id_that_the_api_does_not_know_is_told() {
+    let bench = Bench::new(
+        world(30),
+        &["--kernel.connection=nobody", "--kernel.connection=q"],
+    )
+    .await;
+    let scrape = bench.scrape().await;
+    assert!(scrape.up(), "a 404 for a connection is an answer");
+    for id in ["nobody", "q"] {
+        let found = format!("kernel_auth_connection_found{{connection_id=\"{id}\"}}");
+        assert_eq!(scrape.value(&found), Some(0.0), "{}", scrape.text);
+    }
+    bench
+        .api
+        .create_connection(None, Some("q"), "d.example", "p")
+        .unwrap();
+    let scrape = bench.scrape().await;
+    assert_eq!(
+        scrape.value("kernel_auth_connection_found{connection_id=\"q\"}"),
+        Some(1.0)
+    );
+    assert_eq!(scrape.statuses().len(), 1);
+    bench.api.remove_connection("q");
+    let scrape = bench.scrape().await;
+    assert_eq!(
+        scrape.value("kernel_auth_connection_found{connection_id=\"q\"}"),
+        Some(0.0)
+    );
+    assert!(scrape.statuses().is_empty());
+}
+
+#[tokio::test]
+async fn one_id_that_fails_leaves_the_others_fresh() {
+    let _clock = StoppedClock::new();
+    let ids = Bench::new(world(2_000), &[]).await.ids();
+    let flags: Vec<String> = ids[..5]
+        .iter()
+        .map(|id| format!("--kernel.connection={id}"))
+        .collect();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    // Also where it is the one that is asked for first.
+    for bad in [0, 2] {
+        let bench = Bench::new(world(2_000), &flags).await;
+        let before = bench.scrape().await.statuses();
+        assert_eq!(before.len(), 5);
+        bench.api.add_fault(Fault {
+            id: Some(ids[bad].clone()),
+            ..Fault::status(500)
+        });
+        let fresh = match before[&ids[1]].as_str() {
+            "NEEDS_AUTH" => "AUTHENTICATED",
+            _ => "NEEDS_AUTH",
+        };
+        bench
+            .api
+            .set_connection(&ids[1], serde_json::json!({"status": fresh}));
+        let scrape = bench.fast_scrape().await;
+        assert!(!scrape.up());
+        let statuses = scrape.statuses();
+        assert_eq!(statuses[&ids[1]], fresh);
+        assert_eq!(statuses[&ids[bad]], before[&ids[bad]]);
+        assert_eq!(statuses.len(), 5);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_about_another_connection_says_nothing_of_this_one() {
+    for (name, body) in [
+        (
+            "another id",
+            r#"{"id":"Q","domain":"d","profile_name":"p","status":"AUTHENTICATED"}"#,
+        ),
+        ("no object", "null"),
+        ("no id", "{}"),
+    ] {
+        let bench = Bench::new(world(5), &["--kernel.connection=q"]).await;
+        bench
+            .api
+            .create_connection(None, Some("q"), "d.example", "p")
+            .unwrap();
+        let before = bench.scrape().await;
+        assert!(before.up(), "{name}");
+        bench.api.set_verbatim("q", body);
+        let scrape = bench.scrape().await;
+        assert!(!scrape.up(), "{name}");
+        assert_eq!(scrape.statuses(), before.statuses(), "{name}");
+        assert!(scrape.errors("malformed_row") >= 1.0, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn ids_that_always_fail_do_not_keep_the_others_from_their_turn() {
+    let _clock = StoppedClock::new();
+    let ids = Bench::new(world(2_000), &[]).await.ids();
+    let flags: Vec<String> = ids[..8]
+        .iter()
+        .map(|id| format!("--kernel.connection={id}"))
+        .collect();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let bench = Bench::new(world(2_000), &flags).await;
+    for id in &ids[..3] {
+        bench.api.add_fault(Fault {
+            id: Some(id.clone()),
+            ..Fault::status(500)
+        });
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..8 {
+        seen.extend(bench.fast_scrape().await.statuses().into_keys());
+        advance(Duration::from_secs(15)).await;
+    }
+    assert!(ids[3..8].iter().all(|id| seen.contains(id)), "{seen:?}");
+}

@@ -1,0 +1,186 @@
+//! `assets` through its front door: the files, byte by byte, and its options.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+
+fn assets(dir: &Path, flags: &[&str]) -> Output {
+    Command::cargo_bin("kernel-auth-exporter")
+        .expect("the binary is built with its tests")
+        .arg("assets")
+        .arg(dir)
+        .args(flags)
+        .output()
+        .expect("the binary starts")
+}
+
+fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![dir.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in fs::read_dir(next).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("output is text")
+}
+
+#[test]
+fn defaults_are_the_committed_files() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let output = assets(dir.path(), &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let written = files_below(dir.path());
+    for path in &written {
+        let name = path.strip_prefix(dir.path()).expect("below the directory");
+        let (made, committed) = (fs::read(path).unwrap(), fs::read(root.join(name)).unwrap());
+        assert!(
+            made == committed,
+            "{} is not what `assets` writes: commit what it writes",
+            name.display()
+        );
+        assert!(
+            text(&output.stdout).contains(&format!("created   {}", path.display())),
+            "{} is not reported",
+            name.display()
+        );
+    }
+    assert!(written.len() > 20, "{}", written.len());
+    assert_eq!(written.len(), text(&output.stdout).lines().count());
+}
+
+#[test]
+fn every_dashboard_rule_and_runbook_is_carried() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let dir = tempfile::tempdir().expect("a directory");
+    assert!(assets(dir.path(), &[]).status.success());
+    let carried = files_below(dir.path());
+    for (kind, ending) in [
+        ("dashboards", "json"),
+        ("alerts", "yml"),
+        ("docs/runbooks", "md"),
+    ] {
+        for path in files_below(&root.join(kind)) {
+            if path.extension().is_some_and(|found| found == ending) {
+                let name = path.strip_prefix(root).unwrap();
+                let is_carried = carried.contains(&dir.path().join(name));
+                assert!(is_carried, "{} is not in the binary", name.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn options_reach_the_files() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let output = assets(
+        dir.path(),
+        &[
+            "--runbook-base-url=https://runbooks.example.org/auth/",
+            "--dashboard-base-url=https://grafana.example.org",
+            "--job=monitoring/kernel",
+            "--needs-auth-for=90s",
+            "--keep-firing-for=15m",
+            "--staleness-factor=7",
+            "--key-expiry-warning-days=30",
+            "--burn-share=0.5",
+        ],
+    );
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
+    for name in [
+        "alerts/kernel-auth-rules.yml",
+        "alerts/kernel-auth-prometheusrule.yml",
+    ] {
+        let rules = fs::read_to_string(dir.path().join(name)).unwrap();
+        for wanted in [
+            "'https://runbooks.example.org/auth/KernelAuthFlowFailed.md'",
+            "https://grafana.example.org/d/kernel-auth-connection?",
+            "job=\"monitoring/kernel\"",
+            "for: 1m30s",
+            "keep_firing_for: 15m",
+            "> 7",
+            "< 30 * 86400",
+            "> 0.5",
+        ] {
+            assert!(rules.contains(wanted), "{name} lacks {wanted}");
+        }
+        assert!(!rules.contains("example.com"), "{name}");
+        assert!(!rules.contains("kernel-auth-exporter\""), "{name}");
+    }
+    let sample = dir.path().join("examples/prometheus-alerting.yml");
+    let sample = fs::read_to_string(sample).unwrap();
+    assert!(sample.contains("job_name: monitoring/kernel"));
+}
+
+#[test]
+fn what_is_there_is_told() {
+    let dir = tempfile::tempdir().expect("a directory");
+    assert!(assets(dir.path(), &[]).status.success());
+    let rules = dir.path().join("alerts/kernel-auth-rules.yml");
+    let before = fs::read(&rules).unwrap();
+    fs::write(&rules, "mine").unwrap();
+    let output = assets(dir.path(), &[]);
+    let replaced: Vec<_> = text(&output.stdout)
+        .lines()
+        .filter(|line| !line.starts_with("unchanged "))
+        .collect();
+    assert_eq!(replaced, [format!("replaced  {}", rules.display())]);
+    assert_eq!(fs::read(&rules).unwrap(), before);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(&rules).unwrap().permissions().mode();
+        assert_eq!(mode & 0o444, 0o444, "Prometheus may read it");
+    }
+}
+
+#[test]
+fn wrong_values_are_usage_errors_and_write_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let target = dir.path().join("out");
+    for (flag, said) in [
+        ("--job=a b", "a job name has"),
+        ("--runbook-base-url=runbooks", "begins with http://"),
+        ("--needs-auth-for=5 minutes", "not a duration"),
+        ("--burn-share=2", "at most 1"),
+        ("--staleness-factor=0", "--staleness-factor"),
+        (
+            "--key-expiry-critical-days=20",
+            "--key-expiry-critical-days",
+        ),
+        ("--interval=10m", "--interval"),
+    ] {
+        let output = assets(&target, &[flag]);
+        assert_eq!(output.status.code(), Some(2), "{flag}");
+        assert!(
+            text(&output.stderr).contains(said),
+            "{flag}: {}",
+            text(&output.stderr)
+        );
+        assert!(!target.exists(), "{flag}");
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_is_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let output = assets(&file, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains(&format!("{}/", file.display())));
+}

@@ -1,0 +1,291 @@
+//! `once`, `demo`, and what the program says when it cannot begin.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+use kernel_api_simulator::Fault;
+
+use super::support::{Api, KEY, Program, Scrape};
+
+#[tokio::test]
+async fn once_prints_what_a_scrape_would() {
+    let api = Api::small().await;
+    let ended = api.once(&[]).await;
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
+    let text = Scrape::parse(ended.stdout);
+    assert_eq!(text.written("kernel_auth_up"), "1");
+    // They would stand beside those of the program that serves the file.
+    assert!(!text.has("process_cpu_seconds_total"));
+    let scraped = api.exporter(&[]).scrape().await;
+    let families = |scrape: &Scrape| -> Vec<String> {
+        let lines = scrape
+            .text
+            .lines()
+            .filter(|line| line.starts_with("# TYPE"));
+        let names = lines.map(|line| line.split(' ').nth(2).unwrap().to_owned());
+        names.filter(|name| !name.starts_with("process_")).collect()
+    };
+    assert_eq!(families(&text), families(&scraped));
+}
+
+#[tokio::test]
+async fn once_fails_when_the_api_does_not_answer_fully() {
+    let api = Api::small().await;
+    api.control.add_fault(Fault::status(403));
+    let ended = api.once(&[]).await;
+    assert_eq!(ended.code(), Some(1));
+    assert_eq!(Scrape::parse(ended.stdout).written("kernel_auth_up"), "0");
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("reason=forbidden"));
+    let table = api.once(&["--format=table"]).await;
+    assert_eq!(table.code(), Some(1));
+    assert!(!table.stdout.is_empty(), "the table says so too");
+}
+
+#[tokio::test]
+async fn once_replaces_a_file_as_a_whole() {
+    let api = Api::small().await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("kernel_auth.prom");
+    fs::write(&path, "of yesterday").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let before = fs::metadata(&path).unwrap().ino();
+    let flag = format!("--output={}", path.display());
+    let ended = api.once(&[&flag]).await;
+    assert_eq!((ended.code(), &*ended.stdout), (Some(0), ""));
+    let text = Scrape::parse(fs::read_to_string(&path).unwrap());
+    assert_eq!(text.written("kernel_auth_up"), "1");
+    let metadata = fs::metadata(&path).unwrap();
+    assert_ne!(metadata.ino(), before, "written in place, not atomically");
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o644);
+    assert_eq!(
+        fs::read_dir(&directory).unwrap().count(),
+        1,
+        "nothing beside it"
+    );
+    // A failure is news as well: the file says that the API is not up.
+    api.control.add_fault(Fault::status(403));
+    assert_eq!(api.once(&[&flag]).await.code(), Some(1));
+    let text = Scrape::parse(fs::read_to_string(&path).unwrap());
+    assert_eq!(text.written("kernel_auth_up"), "0");
+    let nowhere = directory.path().join("no/such/directory");
+    let ended = api
+        .once(&[&format!("--output={}", nowhere.display())])
+        .await;
+    assert_eq!(ended.code(), Some(1));
+    assert!(
+        ended.stderr.contains("no/such/directory"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[tokio::test]
+async fn the_table_has_a_line_for_each_connection() {
+    let api = Api::small().await;
+    let ended = api.once(&["--format=table"]).await;
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
+    for truth in api.control.truth() {
+        let lines = ended.stdout.lines();
+        let lines = lines.filter(|line| line.contains(&truth.domain));
+        let of = |line: &&str| line.contains(&truth.profile_name);
+        assert_eq!(lines.filter(of).count(), 1, "{}", ended.stdout);
+    }
+    assert!(!ended.stdout.contains('\u{1b}'), "no colour into a pipe");
+}
+
+#[tokio::test]
+async fn configured_connections_are_found_or_not() {
+    let api = Api::small().await;
+    let ids: Vec<_> = api.control.truth().into_iter().map(|row| row.id).collect();
+    let flags = [&*ids[1], &*ids[3], "ma_nobody"].map(|id| format!("--kernel.connection={id}"));
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let ended = api.once(&flags).await;
+    assert_eq!(
+        ended.code(),
+        Some(0),
+        "a 404 is an answer: {}",
+        ended.stderr
+    );
+    let text = Scrape::parse(ended.stdout);
+    let found = |id: &str| {
+        text.written(&format!(
+            "kernel_auth_connection_found{{connection_id=\"{id}\"}}"
+        ))
+    };
+    assert_eq!(
+        [found(&ids[1]), found(&ids[3]), found("ma_nobody")],
+        ["1", "1", "0"]
+    );
+    let connections = text
+        .samples()
+        .filter(|(series, value)| series.starts_with("kernel_auth_connections{") && *value != "0");
+    let connections: u64 = connections
+        .map(|(_, value)| value.parse::<u64>().unwrap())
+        .sum();
+    assert_eq!(connections, 2);
+}
+
+/// A collector of `docs/metrics.md` that is on by default.
+struct Documented {
+    families: Vec<&'static str>,
+    /// Family, label, values.
+    values: Vec<(&'static str, &'static str, Vec<&'static str>)>,
+}
+
+/// What `docs/metrics.md`, which is made from the catalogue, says.
+fn documented_collectors() -> Vec<Documented> {
+    let page = include_str!("../../docs/metrics.md");
+    let sections = page.split("\n## Collector ").skip(1);
+    let on = sections.filter(|section| section.contains("On by default;"));
+    let collectors: Vec<_> = on
+        .map(|section| {
+            let section = section.split("\n## ").next().unwrap();
+            let named = |line: &'static str| line.strip_prefix("| `")?.split('`').next();
+            let values = |line: &'static str| {
+                let (family, rest) = line.strip_prefix('`')?.split_once("`, values of `")?;
+                let (label, values) = rest.split_once("`: ")?;
+                let values = values.split(", ").map(|value| value.trim_matches('`'));
+                Some((family, label, values.collect()))
+            };
+            Documented {
+                families: section.lines().filter_map(named).collect(),
+                values: section.lines().filter_map(values).collect(),
+            }
+        })
+        .collect();
+    assert_eq!(collectors.len(), 5, "the page is written as it was");
+    collectors
+}
+
+#[tokio::test]
+async fn the_demo_shows_every_family_and_every_state() {
+    let demo = Program::start(&["demo", "--web.listen-address=127.0.0.1:0"], &[]);
+    let scrape = demo.scrape().await;
+    let up = scrape
+        .samples()
+        .filter(|(series, _)| series.starts_with("kernel_auth_up"));
+    assert!(up.map(|(_, value)| value).all(|value| value == "1"));
+    // Which values each label of each family takes with a sample that is not 0.
+    let mut seen: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for (series, value) in scrape.samples() {
+        let (name, labels) = series.split_once('{').unwrap_or((series, ""));
+        for label in labels.trim_end_matches('}').split("\",") {
+            if let Some((label, text)) = label.split_once("=\"")
+                && value != "0"
+            {
+                let text = text.trim_end_matches('"');
+                seen.entry((name, label)).or_default().push(text);
+            }
+        }
+    }
+    // What no simulated fleet is by itself: faults make it so.
+    let never = ["UNKNOWN", "other"];
+    for collector in documented_collectors() {
+        for family in collector.families {
+            assert!(scrape.has(family), "{family}");
+        }
+        for (family, label, values) in collector.values {
+            let found = seen.get(&(family, label));
+            for value in values {
+                let is_seen = found.is_some_and(|found| found.contains(&value));
+                assert_ne!(is_seen, never.contains(&value), "{family} {value}");
+            }
+        }
+    }
+    let told = demo.stdout();
+    let address = demo.address().await;
+    let port = address.rsplit(':').next().unwrap();
+    assert!(
+        told.contains(&format!("http://localhost:{port}/metrics")),
+        "{told}"
+    );
+    assert!(told.contains("Ctrl-C"), "{told}");
+    demo.signal("INT");
+    assert_eq!(demo.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn without_a_key_it_names_the_ways_to_give_one() {
+    for command in [&[][..], &["once"]] {
+        let ended = Program::start(command, &[]).ended().await;
+        assert_eq!(ended.code(), Some(2));
+        assert_eq!(ended.stdout, "");
+        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+        for way in [
+            "KERNEL_API_KEY",
+            "KERNEL_API_KEY_FILE",
+            "--kernel.api-key-file",
+        ] {
+            assert!(ended.stderr.contains(way), "{}", ended.stderr);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_read_is_one_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let empty = directory.path().join("empty");
+    fs::write(&empty, "\n").unwrap();
+    for path in
+        [&empty, &directory.path().join("missing"), directory.path()] as [&std::path::Path; 3]
+    {
+        let flag = format!("--kernel.api-key-file={}", path.display());
+        let ended = Program::start(&[&flag], &[]).ended().await;
+        assert_ne!(ended.code(), Some(0));
+        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains(path.to_str().unwrap()),
+            "{}",
+            ended.stderr
+        );
+    }
+    let ended = Program::start(&["--kernel.api-key=x"], &[("KERNEL_API_KEY", KEY)]);
+    let ended = ended.ended().await;
+    assert_eq!(ended.code(), Some(2), "no flag takes the key itself");
+}
+
+#[tokio::test]
+async fn sighup_reloads_it() {
+    let api = Api::small().await;
+    let directory = tempfile::tempdir().unwrap();
+    let (key, file) = (
+        directory.path().join("key"),
+        directory.path().join("config.yml"),
+    );
+    fs::write(&key, KEY).unwrap();
+    let configure = |more: &str| {
+        let account = format!(
+            "accounts: [{{name: main, api_key_file: {}}}]",
+            key.display()
+        );
+        fs::write(&file, format!("{account}\n{more}\n")).unwrap();
+    };
+    configure("");
+    let program = Program::start(
+        &[
+            "--web.listen-address=127.0.0.1:0",
+            &format!("--config.file={}", file.display()),
+            &format!("--kernel.api-url={}", api.url),
+        ],
+        &[],
+    );
+    let zeros = "status=\"UNKNOWN\"} 0";
+    let loaded = "kernel_auth_exporter_config_last_reload_successful";
+    assert!(program.scrape().await.text.contains(zeros));
+
+    configure("metrics: {states: x}");
+    program.signal("HUP");
+    let line = program.logged("not reloaded").await.remove(0);
+    assert!(line.contains("level=error"), "{line}");
+    assert!(line.contains("config.yml:2:"), "{line}");
+    let scrape = program.scrape().await;
+    assert!(scrape.text.contains(zeros));
+    assert_eq!(scrape.written(loaded), "0");
+
+    configure("metrics: {states: active}");
+    program.signal("HUP");
+    program.logged("configuration reloaded").await;
+    assert!(!program.scrape().await.text.contains(zeros));
+}
