@@ -4,7 +4,7 @@ from panels import (
     BLUE, FLOW_STATUS, FLOW_STEP, FLOW_TYPE, ORANGE, OUTCOMES, PURPLE, RED, SCOPE, STATUS, YES_NO, board, by_name, by_query,
     eq, fixed, folded, laid_out, lines, mappings, metric, query, row, stat, state, table, text, thresholds, timeline,
     variable)
-from remedies import as_markdown
+from remedies import all_as_markdown
 
 THIS = eq("connection_id", "$connection_id")
 
@@ -105,7 +105,7 @@ def make():
                   query(f"time() - {now('max', 'last_auth_check_timestamp_seconds')}", "since the last check")], "s"))]),
         (1, [(24, row("Help"))]),
         (3, [(24, settings())]),
-        (22, [(24, text("What to do", "Remedies by error code and by reason.", as_markdown()))]),
+        (26, [(24, text("What to do", "Remedies by error code and by reason.", all_as_markdown()))]),
     ]
     return board(
         "kernel-auth-connection", "Kernel auth / Connection detail",
