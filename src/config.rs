@@ -6,7 +6,6 @@
 //! defaults, config file, environment, flags.
 
 mod accounts;
-mod duration;
 mod error;
 mod file;
 mod key;

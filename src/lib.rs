@@ -15,6 +15,7 @@
 //! - [`telemetry`]: the exporter's own metrics.
 //! - [`web`]: the bounded server and what it answers; never imports [`kernel`].
 //! - [`config`], [`cli`], [`logging`]: what the user said.
+//! - [`duration`]: spans of time as Prometheus writes them, for flags and keys.
 //! - [`assets`]: dashboards, rules and runbooks, carried by the binary.
 //! - [`app`], [`once`], [`demo`]: the commands, put together.
 //!
@@ -32,6 +33,7 @@ mod cli;
 mod collect;
 mod config;
 mod demo;
+mod duration;
 mod exposition;
 mod kernel;
 mod logging;

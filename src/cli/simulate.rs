@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::duration;
 use kernel_api_simulator::{Fault, Options};
 
 /// The simulated API.
@@ -30,7 +31,7 @@ pub(crate) struct SimulateArgs {
     pub seed: u64,
 
     /// Waits so long before every answer, such as 100ms.
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = kernel_api_simulator::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration::parse)]
     pub latency: Duration,
 
     /// Answers so many requests a minute, such as 100/min, and 429 beyond.

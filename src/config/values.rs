@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use super::duration;
 use super::error::Problem;
+use crate::duration;
 
 /// A text that was checked when it was read.
 macro_rules! checked_text {
@@ -308,7 +308,7 @@ pub(crate) fn duration_in(
     bounds: RangeInclusive<Duration>,
 ) -> impl Fn(&str) -> Result<Duration, Problem> {
     move |text| {
-        let value = duration::parse(text)?;
+        let value = duration::parse(text).map_err(|error| Problem::new(error.to_string()))?;
         if bounds.contains(&value) {
             return Ok(value);
         }

@@ -48,10 +48,19 @@ const ROOMS: &[Room] = &[
         &["exposition::catalogue", "model"],
         &["clap", "hyper", "reqwest"],
     ),
-    room("assets", &[], &["hyper", "reqwest", "tokio"]),
-    room("cli", &["assets", "model"], &["hyper", "reqwest", "tokio"]),
+    room("duration", &[], OUTSIDE),
+    room("assets", &["duration"], &["hyper", "reqwest", "tokio"]),
+    room(
+        "cli",
+        &["assets", "duration", "model"],
+        &["hyper", "reqwest", "tokio"],
+    ),
     room("logging", &["cli"], &["hyper", "reqwest"]),
-    room("config", &["cli", "model"], &["hyper", "prometheus"]),
+    room(
+        "config",
+        &["cli", "duration", "model"],
+        &["hyper", "prometheus"],
+    ),
     room(
         "web",
         &["collect", "config", "exposition", "model", "telemetry"],

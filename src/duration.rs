@@ -1,8 +1,6 @@
-//! Durations as Prometheus writes them.
+//! Durations as Prometheus writes them, for every flag and key.
 
 use std::time::Duration;
-
-use super::error::Problem;
 
 /// Largest first, the order in which they may be written; with milliseconds.
 const UNITS: [(&str, u64); 7] = [
@@ -18,22 +16,29 @@ const UNITS: [(&str, u64); 7] = [
 /// What Prometheus can hold: nanoseconds in 63 bits, about 292 years.
 const MAX_MILLIS: u64 = i64::MAX as u64 / 1_000_000;
 
-const SYNTAX: Problem = Problem::fixed(
-    "not a duration; write whole numbers with units, largest first, as in 300ms, 10s or 1m30s \
-     (units: y w d h m s ms)",
-);
+/// Why a text is no duration. The text itself may be a secret in a wrong place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotADuration {
+    #[error(
+        "not a duration; write whole numbers with units, largest first, as in 300ms, 10s or 1m30s \
+         (units: y w d h m s ms)"
+    )]
+    Syntax,
+    #[error("the duration is longer than 292 years")]
+    TooLong,
+}
 
 /// Reads what `model.ParseDuration` of Prometheus' `common` library reads:
 /// each unit at most once, largest first, and a bare `0`.
 ///
 /// Beyond it, the seconds may have up to three decimals (`0.5s`) when no
 /// milliseconds follow.
-pub(crate) fn parse(text: &str) -> Result<Duration, Problem> {
+pub(crate) fn parse(text: &str) -> Result<Duration, NotADuration> {
     if text == "0" {
         return Ok(Duration::ZERO);
     }
     if text.is_empty() {
-        return Err(SYNTAX);
+        return Err(NotADuration::Syntax);
     }
     let mut rest = text;
     let mut units = UNITS.iter();
@@ -49,14 +54,16 @@ pub(crate) fn parse(text: &str) -> Result<Duration, Problem> {
         };
         let (name, after) = split(after, |c| c.is_ascii_alphabetic());
         // Going on in one iterator enforces the order, and each unit once.
-        let (unit, factor) = units.find(|(unit, _)| *unit == name).ok_or(SYNTAX)?;
+        let (unit, factor) = units
+            .find(|(unit, _)| *unit == name)
+            .ok_or(NotADuration::Syntax)?;
         if number.is_empty() {
-            return Err(SYNTAX);
+            return Err(NotADuration::Syntax);
         }
         let fraction = match decimals {
             None => 0,
             Some(decimals) if *unit == "s" && after.is_empty() => thousandths(decimals)?,
-            Some(_) => return Err(SYNTAX),
+            Some(_) => return Err(NotADuration::Syntax),
         };
         millis = number
             .parse::<u64>()
@@ -65,7 +72,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, Problem> {
             .and_then(|part| part.checked_add(fraction))
             .and_then(|part| millis.checked_add(part))
             .filter(|total| *total <= MAX_MILLIS)
-            .ok_or(Problem::fixed("the duration is longer than 292 years"))?;
+            .ok_or(NotADuration::TooLong)?;
         rest = after;
     }
     Ok(Duration::from_millis(millis))
@@ -75,11 +82,13 @@ fn split(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.find(|c| !belongs(c)).unwrap_or(text.len()))
 }
 
-fn thousandths(decimals: &str) -> Result<u64, Problem> {
+fn thousandths(decimals: &str) -> Result<u64, NotADuration> {
     if decimals.is_empty() || decimals.len() > 3 {
-        return Err(SYNTAX);
+        return Err(NotADuration::Syntax);
     }
-    format!("{decimals:0<3}").parse().map_err(|_| SYNTAX)
+    format!("{decimals:0<3}")
+        .parse()
+        .map_err(|_| NotADuration::Syntax)
 }
 
 /// Writes it as Prometheus does: weeks and larger only where they fit whole.
