@@ -87,26 +87,6 @@ def test_examples_are_what_they_are_for(path, check, tmp_path):
         assert judge == "exporter"
 
 
-def test_manifests_agree_with_the_program(check):
-    documents = list(yaml.safe_load_all((ROOT / "deploy/kubernetes.yml").read_text()))
-    assert [document["kind"] for document in documents] == ["Deployment", "Service", "ServiceMonitor"]
-    deployment, service, monitor = documents
-    labels = deployment["spec"]["template"]["metadata"]["labels"]
-    for selector in (
-        deployment["spec"]["selector"]["matchLabels"],
-        service["spec"]["selector"],
-    ):
-        assert selector == labels
-    assert monitor["spec"]["selector"]["matchLabels"] == service["metadata"]["labels"]
-    container, = deployment["spec"]["template"]["spec"]["containers"]
-    key, *flags = container["args"]
-    mount, = container["volumeMounts"]
-    assert key == f"--kernel.api-key-file={mount['mountPath']}/api-key"
-    check(*flags)
-    version = re.search(r'^version = "(.+)"', (ROOT / "Cargo.toml").read_text(), re.M).group(1)
-    assert container["image"].endswith(":" + version)
-
-
 def test_every_command_of_the_readme_is_understood(check, tmp_path):
     (tmp_path / "kernel.key").write_text("sk_docs")
     lines = [line for text in blocks(ROOT / "README.md", "sh") for line in text.splitlines()]
