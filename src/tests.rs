@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps in vain has failed")]
 #![allow(clippy::float_cmp, reason = "samples are exact by design")]
 
+mod common;
 mod config;
 mod docs;
 mod exposition;

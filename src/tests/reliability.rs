@@ -9,7 +9,6 @@
 mod budget;
 mod cost;
 mod faults;
-mod harness;
 mod hold;
 mod hour;
 mod keys;

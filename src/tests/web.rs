@@ -9,7 +9,8 @@ mod status_page;
 
 use kernel_api_simulator::{Fault, FaultKind};
 
-use self::stage::{api_of, exporter, until};
+use self::stage::{api_of, exporter};
+use crate::tests::common::clock::until;
 
 #[tokio::test]
 async fn unknown_paths_and_methods() {

@@ -6,19 +6,20 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use kernel_api_simulator::Fault;
 
-use super::support::{Api, KEY, Program, Scrape};
+use super::metrics::labels;
+use super::support::{Api, KEY, Metrics, Program};
 
 #[tokio::test]
 async fn once_prints_what_a_scrape_would() {
     let api = Api::small().await;
     let ended = api.once(&[]).await;
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
-    let text = Scrape::parse(ended.stdout);
-    assert_eq!(text.written("kernel_auth_up"), "1");
+    let text = Metrics::new(ended.stdout);
+    assert_eq!(text.value("kernel_auth_up"), Some(1.0));
     // They would stand beside those of the program that serves the file.
     assert!(!text.has("process_cpu_seconds_total"));
     let scraped = api.exporter(&[]).scrape().await;
-    let families = |scrape: &Scrape| -> Vec<String> {
+    let families = |scrape: &Metrics| -> Vec<String> {
         let lines = scrape
             .text
             .lines()
@@ -35,7 +36,10 @@ async fn once_fails_when_the_api_does_not_answer_fully() {
     api.control.add_fault(Fault::status(403));
     let ended = api.once(&[]).await;
     assert_eq!(ended.code(), Some(1));
-    assert_eq!(Scrape::parse(ended.stdout).written("kernel_auth_up"), "0");
+    assert_eq!(
+        Metrics::new(ended.stdout).value("kernel_auth_up"),
+        Some(0.0)
+    );
     assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
     assert!(ended.stderr.contains("reason=forbidden"));
     let table = api.once(&["--format=table"]).await;
@@ -54,8 +58,8 @@ async fn once_replaces_a_file_as_a_whole() {
     let flag = format!("--output={}", path.display());
     let ended = api.once(&[&flag]).await;
     assert_eq!((ended.code(), &*ended.stdout), (Some(0), ""));
-    let text = Scrape::parse(fs::read_to_string(&path).unwrap());
-    assert_eq!(text.written("kernel_auth_up"), "1");
+    let text = Metrics::new(fs::read_to_string(&path).unwrap());
+    assert_eq!(text.value("kernel_auth_up"), Some(1.0));
     let metadata = fs::metadata(&path).unwrap();
     assert_ne!(metadata.ino(), before, "written in place, not atomically");
     assert_eq!(metadata.permissions().mode() & 0o777, 0o644);
@@ -67,8 +71,8 @@ async fn once_replaces_a_file_as_a_whole() {
     // A failure is news as well: the file says that the API is not up.
     api.control.add_fault(Fault::status(403));
     assert_eq!(api.once(&[&flag]).await.code(), Some(1));
-    let text = Scrape::parse(fs::read_to_string(&path).unwrap());
-    assert_eq!(text.written("kernel_auth_up"), "0");
+    let text = Metrics::new(fs::read_to_string(&path).unwrap());
+    assert_eq!(text.value("kernel_auth_up"), Some(0.0));
     let nowhere = directory.path().join("no/such/directory");
     let ended = api
         .once(&[&format!("--output={}", nowhere.display())])
@@ -108,23 +112,18 @@ async fn configured_connections_are_found_or_not() {
         "a 404 is an answer: {}",
         ended.stderr
     );
-    let text = Scrape::parse(ended.stdout);
+    let text = Metrics::new(ended.stdout);
     let found = |id: &str| {
-        text.written(&format!(
+        text.value(&format!(
             "kernel_auth_connection_found{{connection_id=\"{id}\"}}"
         ))
     };
     assert_eq!(
         [found(&ids[1]), found(&ids[3]), found("ma_nobody")],
-        ["1", "1", "0"]
+        [Some(1.0), Some(1.0), Some(0.0)]
     );
-    let connections = text
-        .samples()
-        .filter(|(series, value)| series.starts_with("kernel_auth_connections{") && *value != "0");
-    let connections: u64 = connections
-        .map(|(_, value)| value.parse::<u64>().unwrap())
-        .sum();
-    assert_eq!(connections, 2);
+    let connections = text.of("kernel_auth_connections").map(|(_, count)| count);
+    assert_eq!(connections.sum::<f64>(), 2.0);
 }
 
 /// A collector of `docs/metrics.md` that is on by default.
@@ -163,19 +162,15 @@ fn documented_collectors() -> Vec<Documented> {
 async fn the_demo_shows_every_family_and_every_state() {
     let demo = Program::start(&["demo", "--web.listen-address=127.0.0.1:0"], &[]);
     let scrape = demo.scrape().await;
-    let up = scrape
-        .samples()
-        .filter(|(series, _)| series.starts_with("kernel_auth_up"));
-    assert!(up.map(|(_, value)| value).all(|value| value == "1"));
+    assert!(scrape.has("kernel_auth_up"));
+    assert!(scrape.of("kernel_auth_up").all(|(_, up)| up == 1.0));
     // Which values each label of each family takes with a sample that is not 0.
     let mut seen: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for (series, value) in scrape.samples() {
-        let (name, labels) = series.split_once('{').unwrap_or((series, ""));
-        for label in labels.trim_end_matches('}').split("\",") {
-            if let Some((label, text)) = label.split_once("=\"")
-                && value != "0"
-            {
-                let text = text.trim_end_matches('"');
+        if value != "0"
+            && let Some((name, written)) = series.split_once('{')
+        {
+            for (label, text) in labels(written.trim_end_matches('}')) {
                 seen.entry((name, label)).or_default().push(text);
             }
         }
@@ -282,7 +277,7 @@ async fn sighup_reloads_it() {
     assert!(line.contains("config.yml:2:"), "{line}");
     let scrape = program.scrape().await;
     assert!(scrape.text.contains(zeros));
-    assert_eq!(scrape.written(loaded), "0");
+    assert_eq!(scrape.value(loaded), Some(0.0));
 
     configure("metrics: {states: active}");
     program.signal("HUP");

@@ -3,7 +3,7 @@
 use kernel_api_simulator::{Fault, FaultKind, Route};
 use reqwest::Method;
 
-use super::support::{Api, Program, Scrape, get, request};
+use super::support::{Api, Metrics, Program, get, request};
 
 #[tokio::test]
 async fn every_path_has_its_answer() {
@@ -32,7 +32,7 @@ async fn every_path_has_its_answer() {
         assert!(!response.text().await.unwrap().is_empty(), "{path}");
     }
     let scrape = exporter.scrape().await;
-    assert_eq!(scrape.written("kernel_auth_up"), "1");
+    assert_eq!(scrape.value("kernel_auth_up"), Some(1.0));
     assert!(exporter.get("/").await.contains("href=\"metrics\""));
 }
 
@@ -65,7 +65,7 @@ async fn a_scrape_can_be_narrowed_to_collectors() {
     let api = Api::small().await;
     let exporter = api.exporter(&[]);
     let url = exporter.address().await;
-    let status = Scrape::parse(exporter.get("/metrics?collect[]=status").await);
+    let status = Metrics::new(exporter.get("/metrics?collect[]=status").await);
     assert!(status.has("kernel_auth_connection_status"));
     assert!(status.has("kernel_auth_up"));
     for other in [
@@ -78,7 +78,7 @@ async fn a_scrape_can_be_narrowed_to_collectors() {
         assert!(exporter.scrape().await.has(other), "{other}");
     }
     let path = "/metrics?collect%5B%5D=reauth&collect[]=flow&unrelated=1";
-    let two = Scrape::parse(exporter.get(path).await);
+    let two = Metrics::new(exporter.get(path).await);
     assert!(two.has("kernel_auth_connection_can_reauth"));
     assert!(two.has("kernel_auth_connection_flow_status"));
     assert!(!two.has("kernel_auth_connection_status"));
@@ -125,8 +125,8 @@ async fn a_stalling_api_does_not_keep_a_scraper_waiting() {
             .await
             .unwrap_or_else(|error| panic!("{offset} offset: {error}"));
         assert_eq!(response.status(), 200);
-        let scrape = Scrape::parse(response.text().await.unwrap());
-        assert_eq!(scrape.written("kernel_auth_up"), "0");
+        let scrape = Metrics::new(response.text().await.unwrap());
+        assert_eq!(scrape.value("kernel_auth_up"), Some(0.0));
         assert!(!scrape.has("kernel_auth_connection_status"));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::SystemTime;
 
-use super::support::{Api, Scrape};
+use super::support::{Api, Metrics};
 
 /// What the API serves: the healthy one, the sparse one without a credential,
 /// the one that waits for a person, the failed one, the one that cannot be
@@ -113,7 +113,7 @@ async fn only_the_states_that_hold() {
         .iter()
         .any(|family| series.contains(family))
     };
-    let of_connections = |scrape: &Scrape, keep: fn(&str) -> bool| -> Vec<(String, String)> {
+    let of_connections = |scrape: &Metrics, keep: fn(&str) -> bool| -> Vec<(String, String)> {
         let samples = scrape
             .samples()
             .filter(|(series, _)| series.contains("connection_id="));

@@ -3,12 +3,12 @@
 use kernel_api_simulator::{Fault, FaultKind, Route};
 use reqwest::Method;
 
-use super::support::{Api, KEY, PATIENCE, Program, Scrape, request};
+use super::support::{Api, KEY, Metrics, PATIENCE, Program, request};
 
-/// Scrapes as Prometheus does, with a timeout of its own, and holds what every
+/// Metricss as Prometheus does, with a timeout of its own, and holds what every
 /// failure has in common: an answer, `kernel_auth_up 0`, one reason counted for
 /// each try, one line in the log, and no series of any connection.
-async fn fails_with(exporter: Program, reason: &str) -> (Scrape, String) {
+async fn fails_with(exporter: Program, reason: &str) -> (Metrics, String) {
     let url = format!("{}/metrics", exporter.address().await);
     let response = request(Method::GET, &url)
         .header("X-Prometheus-Scrape-Timeout-Seconds", PATIENCE.as_secs())
@@ -16,17 +16,14 @@ async fn fails_with(exporter: Program, reason: &str) -> (Scrape, String) {
         .await
         .unwrap();
     assert_eq!(response.status(), 200);
-    let scrape = Scrape::parse(response.text().await.unwrap());
-    assert_eq!(scrape.written("kernel_auth_up"), "0");
+    let scrape = Metrics::new(response.text().await.unwrap());
+    assert_eq!(scrape.value("kernel_auth_up"), Some(0.0));
     let errors = scrape.samples().filter(|(series, value)| {
         series.starts_with("kernel_auth_api_errors_total{") && *value != "0"
     });
     let errors: Vec<_> = errors.collect();
-    let tries = scrape
-        .samples()
-        .filter(|(series, _)| series.starts_with("kernel_auth_api_requests_total{"));
-    let tries = tries.map(|(_, value)| value.parse::<u64>().unwrap());
-    let tries = tries.sum::<u64>().to_string();
+    let tries = scrape.of("kernel_auth_api_requests_total");
+    let tries = tries.map(|(_, count)| count).sum::<f64>().to_string();
     let counted = format!("kernel_auth_api_errors_total{{reason=\"{reason}\"}}");
     assert_eq!(errors, [(counted.as_str(), tries.as_str())]);
     assert!(!scrape.text.contains("connection_id="), "{}", scrape.text);
@@ -44,10 +41,10 @@ async fn fails_with(exporter: Program, reason: &str) -> (Scrape, String) {
 
 /// Answers of the list that count, by status.
 #[track_caller]
-fn requests(scrape: &Scrape, code: &str) -> u64 {
+fn requests(scrape: &Metrics, code: &str) -> f64 {
     let series =
         format!("kernel_auth_api_requests_total{{code=\"{code}\",endpoint=\"connections\"}}");
-    scrape.written(&series).parse().unwrap()
+    scrape.value(&series).unwrap()
 }
 
 #[tokio::test]
@@ -57,7 +54,7 @@ async fn a_wrong_key() {
     let exporter = Program::exporter(&api.url, wrong, &[]);
     let (scrape, log) = fails_with(exporter, "unauthorized").await;
     assert!(!scrape.text.contains(wrong) && !log.contains(wrong));
-    assert_eq!(requests(&scrape, "401"), 1);
+    assert_eq!(requests(&scrape, "401"), 1.0);
     assert_eq!(
         api.control.requests().total,
         1,
@@ -73,7 +70,7 @@ async fn nobody_listens() {
     let url = format!("http://{}", socket.local_addr().unwrap());
     let exporter = Program::exporter(&url, KEY, &[]);
     let (scrape, _) = fails_with(exporter, "connect").await;
-    assert!(requests(&scrape, "error") >= 1);
+    assert!(requests(&scrape, "error") >= 1.0);
 }
 
 #[tokio::test]
@@ -89,7 +86,7 @@ async fn a_server_error() {
     let api = Api::small().await;
     api.control.add_fault(Fault::status(500));
     let (scrape, _) = fails_with(api.exporter(&[]), "server_error").await;
-    assert!(requests(&scrape, "500") > 1, "it is tried again");
+    assert!(requests(&scrape, "500") > 1.0, "it is tried again");
 }
 
 #[tokio::test]
@@ -125,9 +122,9 @@ async fn an_api_that_comes_back_is_seen_at_the_next_scrape() {
     api.control.add_fault(Fault::status(403));
     let exporter = api.exporter(&[]);
     let before = exporter.scrape().await;
-    assert_eq!(before.written("kernel_auth_up"), "0");
+    assert_eq!(before.value("kernel_auth_up"), Some(0.0));
     api.control.clear_faults();
     let after = exporter.scrape().await;
-    assert_eq!(after.written("kernel_auth_up"), "1");
+    assert_eq!(after.value("kernel_auth_up"), Some(1.0));
     assert!(after.has("kernel_auth_connection_status"));
 }

@@ -1,8 +1,11 @@
 //! The real program through its sockets, its streams and its exit code, over the
 //! simulated API.
 
-#![allow(clippy::unwrap_used)] // Here a panic is the failure of a test.
+#![allow(clippy::unwrap_used, reason = "a test that unwraps in vain has failed")]
+#![allow(clippy::float_cmp, reason = "samples are exact by design")]
 
+#[path = "../../src/tests/common/api.rs"]
+mod api;
 mod architecture;
 mod assets;
 mod command_line;
@@ -10,6 +13,8 @@ mod commands;
 mod endpoints;
 mod examples;
 mod failures;
+#[path = "../../src/tests/common/metrics.rs"]
+mod metrics;
 mod shutdown;
 mod silence;
 mod support;

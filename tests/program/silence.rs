@@ -170,7 +170,7 @@ async fn no_secret_in_the_wrong_place_comes_out() {
 
 #[tokio::test]
 async fn no_secret_of_a_living_fleet_comes_out() {
-    let api = Api::start(Options {
+    let api = Api::with(Options {
         connections: 120,
         speed: 60.0,
         ..Options::default()

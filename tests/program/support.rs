@@ -4,13 +4,15 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use kernel_api_simulator::{Control, Options, Simulator};
+use kernel_api_simulator::Options;
 use reqwest::{Method, RequestBuilder, Response};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
-use tokio_util::sync::{CancellationToken, DropGuard};
+
+pub(crate) use crate::api::{Api, world};
+pub(crate) use crate::metrics::Metrics;
 
 /// The key that the simulated API takes here. It must not come out anywhere.
 pub(crate) const KEY: &str = "sk_front_door_Vq81kXw";
@@ -30,47 +32,24 @@ pub(crate) async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) ->
     }
 }
 
-/// A simulated API that ends with the test.
-pub(crate) struct Api {
-    pub(crate) url: String,
-    pub(crate) control: Control,
-    _end: DropGuard,
-}
-
 impl Api {
-    pub(crate) async fn start(options: Options) -> Self {
-        let options = Options {
-            api_key: KEY.to_owned(),
-            ..options
-        };
-        let simulator = Simulator::bind("127.0.0.1:0", options).await.unwrap();
-        let end = CancellationToken::new();
-        let (url, control) = (simulator.base_url(), simulator.control());
-        tokio::spawn(simulator.run(end.clone()));
-        Self {
-            url,
-            control,
-            _end: end.drop_guard(),
-        }
+    /// One that takes [`KEY`].
+    pub(crate) async fn with(options: Options) -> Self {
+        let api_key = KEY.to_owned();
+        Self::start(Options { api_key, ..options }).await
     }
 
     /// A small fleet whose clock stands still.
     pub(crate) async fn small() -> Self {
-        Self::start(Options {
-            connections: 5,
-            frozen: true,
-            ..Options::default()
-        })
-        .await
+        Self::with(world(5)).await
     }
 
     /// These objects and no others, at this moment of the API's clock.
     pub(crate) async fn of(objects: &[&str], at: SystemTime) -> Self {
-        Self::start(Options {
+        Self::with(Options {
             fixtures: Some(objects.iter().map(|text| (*text).to_owned()).collect()),
-            frozen: true,
             start: Some(at),
-            ..Options::default()
+            ..world(0)
         })
         .await
     }
@@ -186,8 +165,8 @@ impl Program {
         response.text().await.unwrap()
     }
 
-    pub(crate) async fn scrape(&self) -> Scrape {
-        Scrape::parse(self.get("/metrics").await)
+    pub(crate) async fn scrape(&self) -> Metrics {
+        Metrics::new(self.get("/metrics").await)
     }
 
     /// Sends a signal: `TERM`, `INT`.
@@ -255,46 +234,4 @@ pub(crate) fn request(method: Method, url: &str) -> RequestBuilder {
 
 pub(crate) async fn get(url: &str) -> Response {
     request(Method::GET, url).send().await.unwrap()
-}
-
-/// Metrics text, sample by sample.
-pub(crate) struct Scrape {
-    pub(crate) text: String,
-    samples: Vec<(String, String)>,
-}
-
-impl Scrape {
-    pub(crate) fn parse(text: String) -> Self {
-        let lines = text.lines().filter(|line| !line.starts_with('#'));
-        let samples = lines.map(|line| {
-            let (series, value) = line.rsplit_once(' ').expect("a sample has a value");
-            value.parse::<f64>().expect("a number");
-            (series.to_owned(), value.to_owned())
-        });
-        let samples = samples.collect();
-        Self { text, samples }
-    }
-
-    /// Series and values, as written and in their order.
-    pub(crate) fn samples(&self) -> impl Iterator<Item = (&str, &str)> {
-        let samples = self.samples.iter();
-        samples.map(|(series, value)| (series.as_str(), value.as_str()))
-    }
-
-    /// The value of the series that is written exactly so.
-    #[track_caller]
-    pub(crate) fn written(&self, series: &str) -> &str {
-        let mut found = self.samples().filter(|(name, _)| *name == series);
-        let Some((_, value)) = found.next() else {
-            panic!("no {series} in\n{}", self.text);
-        };
-        assert!(found.next().is_none(), "{series} is there twice");
-        value
-    }
-
-    /// Whether any series of `family` is there.
-    pub(crate) fn has(&self, family: &str) -> bool {
-        let of = |series: &str| series.split('{').next() == Some(family);
-        self.samples().any(|(series, _)| of(series))
-    }
 }

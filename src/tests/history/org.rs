@@ -5,7 +5,10 @@ use std::time::Duration;
 use kernel_api_simulator::{Fault, Route};
 use serde_json::json;
 
-use super::harness::{Bench, Shown, StoppedClock, world};
+use crate::tests::common::api::world;
+use crate::tests::common::bench::Bench;
+use crate::tests::common::clock::StoppedClock;
+use crate::tests::common::metrics::Metrics;
 
 const ON: &str = "--collector.org";
 const ROUTES: [Route; 4] = [
@@ -15,7 +18,7 @@ const ROUTES: [Route; 4] = [
     Route::ApiKeys,
 ];
 
-fn org(shown: &Shown, name: &str) -> Option<f64> {
+fn org(shown: &Metrics, name: &str) -> Option<f64> {
     shown.value(&format!("kernel_auth_org_{name}"))
 }
 
@@ -33,7 +36,7 @@ async fn limits_plan_and_expiry_are_shown_and_asked_for_rarely() {
         .api
         .set_plan(object(json!({"effective_id": "START_UP"})));
     bench.api.set_key_expiry(Some(Duration::from_hours(24)));
-    bench.collect().await;
+    bench.collect_and_settle().await;
     let shown = bench.shown();
     assert_eq!(org(&shown, "connections_used"), Some(30.0));
     assert_eq!(org(&shown, "connections_limit"), Some(50.0));
@@ -57,15 +60,14 @@ async fn limits_plan_and_expiry_are_shown_and_asked_for_rarely() {
         .unwrap();
     assert!((expires.unwrap() - now.as_secs_f64() - 86_400.0).abs() < 1.0);
     for route in ROUTES {
-        let log = bench.api.requests();
-        let of = log.counts.iter().filter(|count| count.route == route);
-        assert_eq!(of.map(|count| count.count).sum::<u64>(), 1, "{route:?}");
+        assert_eq!(bench.api.requests().count(route), 1, "{route:?}");
     }
     bench.api.reset_requests();
     for _ in 0..5 {
-        bench.collect().await;
+        bench.collect_and_settle().await;
     }
-    assert_eq!(bench.requests(Route::OrgLimits), (0, 5));
+    let log = bench.requests();
+    assert_eq!((log.count(Route::OrgLimits), log.total), (0, 5));
 }
 
 #[tokio::test]
@@ -78,7 +80,7 @@ async fn what_the_api_leaves_out_is_left_out() {
         .api
         .set_plan(object(json!({"id": null, "effective_id": null})));
     bench.api.set_key_expiry(None);
-    bench.collect().await;
+    bench.collect_and_settle().await;
     let shown = bench.shown();
     assert!(org(&shown, "concurrent_sessions_used").is_some());
     for name in [
@@ -88,7 +90,7 @@ async fn what_the_api_leaves_out_is_left_out() {
         "kernel_auth_org_plan_info",
         "kernel_auth_api_key_expires",
     ] {
-        assert!(!shown.0.contains(name), "{name}");
+        assert!(!shown.text.contains(name), "{name}");
     }
 }
 
@@ -100,17 +102,17 @@ async fn a_forgotten_project_shows() {
     };
     let all = [ON, "--kernel.project=all"];
     let mut bench = Bench::new(options, &all).await;
-    bench.collect().await;
+    bench.collect_and_settle().await;
     assert_eq!(org(&bench.shown(), "connections_unseen"), Some(0.0));
     bench
         .api
         .set_limits(object(json!({"auth_connections_used": 67})));
     bench.restart(&all);
-    bench.collect().await;
+    bench.collect_and_settle().await;
     assert_eq!(org(&bench.shown(), "connections_unseen"), Some(7.0));
     for narrowed in ["--kernel.domain=x.example", "--kernel.profile=nobody"] {
         bench.restart(&[ON, "--kernel.project=all", narrowed]);
-        bench.collect().await;
+        bench.collect_and_settle().await;
         let shown = bench.shown();
         assert_eq!(org(&shown, "connections_used"), Some(67.0));
         assert_eq!(org(&shown, "connections_unseen"), None, "{narrowed}");
@@ -128,7 +130,7 @@ async fn a_refusal_is_counted_once_and_costs_nothing_else() {
         });
     }
     for _ in 0..4 {
-        bench.collect().await;
+        bench.collect_and_settle().await;
         tokio::time::advance(Duration::from_secs(301)).await;
     }
     let shown = bench.shown();
@@ -143,17 +145,17 @@ async fn a_refusal_is_counted_once_and_costs_nothing_else() {
     );
     assert_eq!(shown.value("kernel_auth_up"), Some(1.0));
     assert_eq!(
-        bench.requests(Route::OrgLimits).0,
+        bench.requests().count(Route::OrgLimits),
         4,
         "it may be permitted some day"
     );
     assert_eq!(org(&shown, "connections_used"), None);
     assert!(
         shown
-            .0
+            .text
             .contains("kernel_auth_api_key_expires_timestamp_seconds")
     );
     bench.api.clear_faults();
-    bench.collect().await;
+    bench.collect_and_settle().await;
     assert_eq!(org(&bench.shown(), "connections_used"), Some(3.0));
 }

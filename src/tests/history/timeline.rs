@@ -8,13 +8,27 @@ use kernel_api_simulator::{
     Route,
 };
 
-use super::harness::{Bench, Shown, StoppedClock, moment, world};
+use crate::tests::common::api::world;
+use crate::tests::common::bench::Bench;
+use crate::tests::common::clock::{StoppedClock, moment};
+use crate::tests::common::metrics::{Metrics, labels};
 
 const ON: &str = "--collector.timeline";
 const EVENTS: &str = "kernel_auth_connection_events_total";
 const MINUTE: Duration = Duration::from_mins(1);
 
 type Counts = BTreeMap<Vec<String>, f64>;
+
+/// The samples of a name, by the values of these labels.
+fn by(shown: &Metrics, name: &str, names: &[&str]) -> Counts {
+    let mut found = Counts::new();
+    for (written, value) in shown.of(name) {
+        let labels = labels(written);
+        let key = names.iter().map(|name| labels[name].to_owned());
+        *found.entry(key.collect()).or_default() += value;
+    }
+    found
+}
 
 /// The ledger's events of the connections that are there, with zeros left out.
 fn ledger(bench: &Bench) -> Counts {
@@ -29,8 +43,8 @@ fn ledger(bench: &Bench) -> Counts {
     .collect()
 }
 
-fn counted(shown: &Shown) -> Counts {
-    let mut counts = shown.by(EVENTS, &["connection_id", "type", "outcome"]);
+fn counted(shown: &Metrics) -> Counts {
+    let mut counts = by(shown, EVENTS, &["connection_id", "type", "outcome"]);
     counts.retain(|_, count| *count > 0.0);
     counts
 }
@@ -46,9 +60,13 @@ fn since(before: &Counts, now: Counts) -> Counts {
     counts
 }
 
-fn hold_fleet_against_ledger(bench: &Bench, shown: &Shown) {
+fn hold_fleet_against_ledger(bench: &Bench, shown: &Metrics) {
     let ledger = bench.api.ledger();
-    let mut errors = shown.by("kernel_auth_flow_errors_total", &["type", "error_code"]);
+    let mut errors = by(
+        shown,
+        "kernel_auth_flow_errors_total",
+        &["type", "error_code"],
+    );
     errors.retain(|_, count| *count > 0.0);
     let expected: Counts = ledger
         .errors
@@ -61,7 +79,7 @@ fn hold_fleet_against_ledger(bench: &Bench, shown: &Shown) {
     assert_eq!(errors, expected);
     for (suffix, value) in [("count", true), ("sum", false)] {
         let name = format!("kernel_auth_flow_duration_seconds_{suffix}");
-        let shown = shown.by(&name, &["type", "outcome"]);
+        let shown = by(shown, &name, &["type", "outcome"]);
         for row in &ledger.durations {
             let key = [row.kind.as_str(), row.outcome.as_str()].map(str::to_owned);
             let expected = if value {
@@ -82,18 +100,18 @@ fn hold_fleet_against_ledger(bench: &Bench, shown: &Shown) {
 async fn after_a_day_the_counters_are_the_worlds_own() {
     let flags = [ON, "--kernel.timeline-requests=200"];
     let bench = Bench::new(world(60), &flags).await;
-    bench.collect().await;
+    bench.collect_and_settle().await;
     let shown = bench.shown();
     assert_eq!(counted(&shown), Counts::new(), "nothing has happened yet");
     // Gaps of all sizes: events come one by one and in heaps.
     for minute in 0..24 * 60 {
         bench.api.advance(MINUTE);
         if minute % 3 == 0 && minute % 100 < 60 {
-            bench.collect().await;
+            bench.collect_and_settle().await;
         }
     }
     for _ in 0..3 {
-        bench.collect().await;
+        bench.collect_and_settle().await;
     }
     let shown = bench.shown();
     assert_eq!(
@@ -109,7 +127,7 @@ async fn after_a_day_the_counters_are_the_worlds_own() {
     newest_times_are_those_of_the_timelines(&bench, &shown);
 }
 
-fn newest_times_are_those_of_the_timelines(bench: &Bench, shown: &Shown) {
+fn newest_times_are_those_of_the_timelines(bench: &Bench, shown: &Metrics) {
     let newest = |id: &str, of: &dyn Fn(&serde_json::Value) -> Option<String>| {
         let events = bench.api.timeline(id).unwrap();
         let times = events.iter().filter_map(|event| of(&event.object));
@@ -133,7 +151,7 @@ fn newest_times_are_those_of_the_timelines(bench: &Bench, shown: &Shown) {
     };
     let is = |name: &str| {
         let name = format!("kernel_auth_connection_{name}_timestamp_seconds");
-        shown.by(&name, &["connection_id"])
+        by(shown, &name, &["connection_id"])
     };
     let (successes, confirmations) = (is("last_success"), is("last_confirmed"));
     for row in bench.api.truth() {
@@ -155,7 +173,7 @@ fn newest_times_are_those_of_the_timelines(bench: &Bench, shown: &Shown) {
 #[tokio::test]
 async fn a_burst_longer_than_a_page_is_read_over_several_collections() {
     let bench = Bench::new(world(1), &[ON, "--kernel.timeline-requests=1"]).await;
-    bench.collect().await;
+    bench.collect_and_settle().await;
     let id = bench.api.truth()[0].id.clone();
     let check = Happening::Check(CheckOutcome::Confirmed);
     for _ in 0..430 {
@@ -164,9 +182,9 @@ async fn a_burst_longer_than_a_page_is_read_over_several_collections() {
     }
     let mut collections = 0;
     while counted(&bench.shown()) != ledger(&bench) {
-        bench.requests(Route::Timeline);
-        bench.collect().await;
-        assert!(bench.requests(Route::Timeline).0 <= 1);
+        bench.requests();
+        bench.collect_and_settle().await;
+        assert!(bench.requests().count(Route::Timeline) <= 1);
         // One more in the middle of it.
         if collections == 2 {
             bench.api.advance(Duration::from_secs(1));
@@ -186,11 +204,11 @@ async fn an_unfinished_login_is_counted_when_it_ends() {
     bench
         .api
         .happen(&id, &Happening::FlowStarts(FlowKind::Login));
-    bench.collect().await;
-    let failed = |shown: &Shown| {
+    bench.collect_and_settle().await;
+    let failed = |shown: &Metrics| {
         let labels = ["type", "outcome"];
         let of = |kind: &str, outcome: &str| vec![kind.to_owned(), outcome.to_owned()];
-        shown.by(EVENTS, &labels)[&of("login", "FAILED")]
+        by(shown, EVENTS, &labels)[&of("login", "FAILED")]
     };
     let before = failed(&bench.shown());
     // Other things happen on top of it.
@@ -199,14 +217,14 @@ async fn an_unfinished_login_is_counted_when_it_ends() {
         bench
             .api
             .happen(&id, &Happening::Check(CheckOutcome::Inconclusive));
-        bench.collect().await;
+        bench.collect_and_settle().await;
     }
     assert!((failed(&bench.shown()) - before).abs() < 1e-9);
     let end = Happening::FlowEnds(EventStatus::Failed, Some(ErrorCode::BotDetected));
     bench.api.advance(Duration::from_secs(12));
     bench.api.happen(&id, &end);
     for _ in 0..3 {
-        bench.collect().await;
+        bench.collect_and_settle().await;
         let shown = bench.shown();
         assert!((failed(&shown) - before - 1.0).abs() < 1e-9, "once");
         let series = "kernel_auth_flow_errors_total{error_code=\"bot_detected\",type=\"login\"}";
@@ -214,10 +232,10 @@ async fn an_unfinished_login_is_counted_when_it_ends() {
         let series = "kernel_auth_flow_duration_seconds_sum{outcome=\"FAILED\",type=\"login\"}";
         assert_eq!(shown.value(series), Some(42.0));
     }
-    bench.requests(Route::Timeline);
-    bench.collect().await;
+    bench.requests();
+    bench.collect_and_settle().await;
     assert_eq!(
-        bench.requests(Route::Timeline).0,
+        bench.requests().count(Route::Timeline),
         0,
         "nothing goes on any more"
     );
@@ -227,24 +245,24 @@ async fn an_unfinished_login_is_counted_when_it_ends() {
 async fn a_restart_counts_nothing_old_and_a_reload_loses_nothing() {
     let flags = [ON, "--kernel.timeline-requests=200"];
     let mut bench = Bench::new(world(40), &flags).await;
-    bench.collect().await;
+    bench.collect_and_settle().await;
     bench.api.advance(6 * 60 * MINUTE);
-    bench.collect().await;
+    bench.collect_and_settle().await;
     let first = ledger(&bench);
     assert!(!first.is_empty());
     assert_eq!(counted(&bench.shown()), first);
 
     bench.restart(&flags);
-    bench.collect().await;
+    bench.collect_and_settle().await;
     assert_eq!(counted(&bench.shown()), Counts::new());
     assert!(
         bench
             .shown()
-            .0
+            .text
             .contains("kernel_auth_connection_last_success_age_seconds{")
     );
     bench.api.advance(6 * 60 * MINUTE);
-    bench.collect().await;
+    bench.collect_and_settle().await;
     let second = since(&first, ledger(&bench));
     assert!(!second.is_empty());
     assert_eq!(counted(&bench.shown()), second);
@@ -252,7 +270,7 @@ async fn a_restart_counts_nothing_old_and_a_reload_loses_nothing() {
     bench.reload(&[ON, "--kernel.timeline-requests=100"]);
     assert_eq!(counted(&bench.shown()), second);
     bench.api.advance(6 * 60 * MINUTE);
-    bench.collect().await;
+    bench.collect_and_settle().await;
     assert_eq!(counted(&bench.shown()), since(&first, ledger(&bench)));
 }
 
@@ -262,12 +280,12 @@ async fn ten_thousand_of_which_fifty_change_catch_up_in_three_collections() {
     let many = [ON, few, "--kernel.timeline-requests=1000"];
     let mut bench = Bench::new(world(10_000), &many).await;
     for _ in 0..11 {
-        bench.collect().await;
+        bench.collect_and_settle().await;
     }
     bench.reload(&[ON, few]);
     // Whoever had something under way is looked at until it ends.
     for _ in 0..3 {
-        bench.collect().await;
+        bench.collect_and_settle().await;
     }
     let busy = bench.api.truth();
     let busy = busy
@@ -285,9 +303,9 @@ async fn ten_thousand_of_which_fifty_change_catch_up_in_three_collections() {
         != Some(0.0)
         || quiet == 0
     {
-        bench.requests(Route::Timeline);
-        bench.collect().await;
-        quiet = usize::from(bench.requests(Route::Timeline).0 == 0);
+        bench.requests();
+        bench.collect_and_settle().await;
+        quiet = usize::from(bench.requests().count(Route::Timeline) == 0);
     }
     let before = counted(&bench.shown());
     let known = ledger(&bench);
@@ -309,11 +327,12 @@ async fn ten_thousand_of_which_fifty_change_catch_up_in_three_collections() {
     }
     let mut timelines = 0;
     for _ in 0..3 {
-        bench.requests(Route::Timeline);
-        bench.collect().await;
-        let (asked, all) = bench.requests(Route::Timeline);
+        bench.requests();
+        bench.collect_and_settle().await;
+        let log = bench.requests();
+        let asked = log.count(Route::Timeline);
         assert!(asked <= 20, "{asked}");
-        assert_eq!(all - asked, 100, "the list itself");
+        assert_eq!(log.total - asked, 100, "the list itself");
         timelines += asked;
     }
     assert_eq!(timelines, 50);
@@ -330,18 +349,20 @@ async fn ten_thousand_of_which_fifty_change_catch_up_in_three_collections() {
 #[tokio::test]
 async fn zeros_are_there_unless_only_active_states_are_wanted() {
     let mut bench = Bench::new(world(3), &[ON]).await;
-    bench.collect().await;
+    bench.collect_and_settle().await;
     assert_eq!(
-        bench
-            .shown()
-            .by(EVENTS, &["connection_id", "type", "outcome"])
-            .len(),
+        by(
+            &bench.shown(),
+            EVENTS,
+            &["connection_id", "type", "outcome"]
+        )
+        .len(),
         30
     );
     bench.reload(&[ON, "--metrics.states=active"]);
-    assert!(!bench.shown().0.contains(EVENTS));
+    assert!(!bench.shown().text.contains(EVENTS));
     bench.reload(&[]);
-    assert!(!bench.shown().0.contains("kernel_auth_flow_errors_total"));
+    assert!(!bench.shown().text.contains("kernel_auth_flow_errors_total"));
 }
 
 #[tokio::test]
@@ -352,13 +373,13 @@ async fn a_timeline_that_fails_leaves_the_collection_whole_and_is_tried_again() 
             routes: vec![Route::Timeline],
             ..fault
         });
-        bench.requests(Route::Timeline);
-        bench.collect().await;
-        let asked = bench.requests(Route::Timeline).0;
+        bench.requests();
+        bench.collect_and_settle().await;
+        let asked = bench.requests().count(Route::Timeline);
         assert!((1..=30).contains(&asked), "{asked}");
         let shown = bench.shown();
         assert_eq!(shown.value("kernel_auth_up"), Some(1.0));
-        assert!(!shown.0.contains(EVENTS));
+        assert!(!shown.text.contains(EVENTS));
         bench.api.clear_faults();
     }
     // Without a timeline now; with one once something happens.
@@ -368,13 +389,13 @@ async fn a_timeline_that_fails_leaves_the_collection_whole_and_is_tried_again() 
             .api
             .happen(&row.id, &Happening::Check(CheckOutcome::Confirmed));
     }
-    bench.collect().await;
+    bench.collect_and_settle().await;
     let shown = bench.shown();
     assert_eq!(
         shown.value("kernel_auth_timeline_pending_connections"),
         Some(0.0)
     );
-    assert_eq!(shown.by(EVENTS, &["connection_id"]).len(), 30);
+    assert_eq!(by(&shown, EVENTS, &["connection_id"]).len(), 30);
 }
 
 #[tokio::test]
@@ -387,21 +408,21 @@ async fn a_scrape_waits_for_no_timeline_and_a_second_one_asks_for_none_twice() {
     });
     // The clock stands still, so that whoever waited would wait for ever.
     for _ in 0..3 {
-        bench.scrape().await;
+        bench.collect().await;
     }
     while bench.api.requests().in_flight < 4 {
         moment().await;
     }
     assert_eq!(
-        bench.requests(Route::Timeline).0,
+        bench.requests().count(Route::Timeline),
         4,
         "those of the first collection"
     );
     bench.api.clear_faults();
     tokio::time::advance(5 * MINUTE).await;
     bench.settle().await;
-    bench.collect().await;
-    assert_eq!(bench.requests(Route::Timeline).0, 20);
+    bench.collect_and_settle().await;
+    assert_eq!(bench.requests().count(Route::Timeline), 20);
 }
 
 #[tokio::test]
@@ -419,11 +440,11 @@ async fn timelines_leave_the_quota_to_the_collections() {
     let bench = Bench::new(limited, &flags).await;
     let mut asked = Vec::new();
     for _ in 0..6 {
-        // Fresh each time, as `scrape` holds.
-        bench.collect().await;
-        let (timelines, all) = bench.requests(Route::Timeline);
-        assert!(all <= 30, "{all} requests in a minute");
-        asked.push(timelines);
+        // Fresh each time, as `collect` holds.
+        bench.collect_and_settle().await;
+        let log = bench.requests();
+        assert!(log.total <= 30, "{} requests in a minute", log.total);
+        asked.push(log.count(Route::Timeline));
         tokio::time::advance(MINUTE).await;
     }
     assert!(asked.iter().skip(1).all(|asked| *asked >= 20), "{asked:?}");
@@ -432,10 +453,10 @@ async fn timelines_leave_the_quota_to_the_collections() {
 #[tokio::test]
 async fn nothing_that_nobody_should_read_gets_out() {
     let bench = Bench::new(world(20), &[ON, "--collector.org"]).await;
-    bench.collect().await;
+    bench.collect_and_settle().await;
     bench.api.advance(60 * MINUTE);
-    bench.collect().await;
-    let text = bench.shown().0;
+    bench.collect_and_settle().await;
+    let text = bench.shown().text;
     assert!(text.contains(EVENTS));
     assert!(!text.contains(kernel_api_simulator::SENSITIVE_MARK));
 }

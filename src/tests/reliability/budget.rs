@@ -5,7 +5,9 @@ use std::time::Duration;
 use kernel_api_simulator::{Fault, FaultKind, RetryAfter};
 use tokio::time::{Instant, advance};
 
-use super::harness::{Bench, StoppedClock, world};
+use crate::tests::common::api::world;
+use crate::tests::common::bench::Bench;
+use crate::tests::common::clock::StoppedClock;
 
 fn limited(connections: usize, per_minute: u32) -> kernel_api_simulator::Options {
     kernel_api_simulator::Options {

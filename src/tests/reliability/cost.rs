@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use kernel_api_simulator::{Fault, FaultKind, Route};
 
-use super::harness::{Bench, SCRAPE, StoppedClock, moment, until, world};
+use crate::tests::common::api::world;
+use crate::tests::common::bench::{Bench, SCRAPE};
+use crate::tests::common::clock::{StoppedClock, moment, until};
 
 fn connection_flags(ids: &[String]) -> Vec<String> {
     ids.iter()

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use kernel_api_simulator::{Fault, FaultKind, RetryAfter, Route, Rows, Spoil};
 
-use super::harness::{Bench, SCRAPE, STEP, StoppedClock, exporter, fast, moment, until, world};
+use crate::tests::common::api::world;
+use crate::tests::common::bench::{Bench, Exporter, SCRAPE, Scrape};
+use crate::tests::common::clock::{STEP, StoppedClock, fast, moment, until};
 
 /// A fault at the list, met by the second scrape.
 struct Case {
@@ -342,9 +344,6 @@ async fn an_api_that_cannot_be_reached_is_told_apart() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().port()
     };
-    let tls = Bench::new(world(1), &[]).await;
-    let secure = tls.api.requests();
-    assert_eq!(secure.total, 0);
     for (name, url, reason) in [
         (
             "connection refused",
@@ -353,14 +352,9 @@ async fn an_api_that_cannot_be_reached_is_told_apart() {
         ),
         ("DNS failure", "http://kernel-api.invalid".to_owned(), "dns"),
     ] {
-        let (collector, telemetry) = exporter(
-            &url,
-            &["--kernel.allow-http"],
-            &[("KERNEL_API_KEY", "sk_x")],
-        );
-        let request = crate::collect::Request::everything(SCRAPE);
-        let collected = fast(collector.collect(request)).await;
-        let scrape = super::harness::Scrape::new(&collected, &telemetry, Duration::ZERO);
+        let env = [("KERNEL_API_KEY", "sk_x")];
+        let exporter = Exporter::new(&url, &["--kernel.allow-http"], &env);
+        let scrape = fast(exporter.scrape(SCRAPE)).await;
         assert_eq!((scrape.up(), scrape.outcome), (false, "empty"), "{name}");
         assert!(scrape.errors(reason) >= 1.0, "{name}: {}", scrape.text);
     }
@@ -386,20 +380,21 @@ async fn a_certificate_nobody_vouches_for_is_a_tls_error() {
         "https://localhost:{}",
         listener.local_addr().unwrap().port()
     );
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
+    let strangers = tokio::spawn(async move {
+        let mut shown = Vec::new();
+        for _ in 0..3 {
+            let (stream, _) = listener.accept().await.unwrap();
             if let Ok(mut stream) = acceptor.accept(stream).await {
-                let mut request = Vec::new();
-                let _ = stream.read_to_end(&mut request).await;
-                assert!(request.is_empty(), "no key is shown to a stranger");
+                let _ = stream.read_to_end(&mut shown).await;
             }
         }
+        shown
     });
-    let (collector, telemetry) = exporter(&url, &[], &[("KERNEL_API_KEY", "sk_x")]);
-    let request = crate::collect::Request::everything(SCRAPE);
-    let collected = collector.collect(request).await;
-    let scrape = super::harness::Scrape::new(&collected, &telemetry, Duration::ZERO);
-    assert!(scrape.errors("tls") >= 1.0);
+    let exporter = Exporter::new(&url, &[], &[("KERNEL_API_KEY", "sk_x")]);
+    let scrape = exporter.scrape(SCRAPE).await;
+    assert_eq!(scrape.errors("tls"), 3.0);
+    let shown = strangers.await.unwrap();
+    assert!(shown.is_empty(), "no key is shown to a stranger: {shown:?}");
 }
 
 #[tokio::test]
@@ -425,13 +420,9 @@ async fn unknown_values_are_unknown_and_counted() {
 #[tokio::test]
 async fn a_clock_that_is_off_does_not_end_flows() {
     let bench = Bench::new(world(100), &[]).await;
-    let live = |scrape: &super::harness::Scrape| {
-        let of = "kernel_auth_connection_flow_live{";
-        scrape
-            .text
-            .lines()
-            .filter(|line| line.starts_with(of) && line.ends_with(" 1"))
-            .count()
+    let live = |scrape: &Scrape| {
+        let flows = scrape.of("kernel_auth_connection_flow_live");
+        flows.filter(|(_, live)| *live == 1.0).count()
     };
     let before = live(&bench.scrape().await);
     assert!(before > 0, "the world has flows under way");

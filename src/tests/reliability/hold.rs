@@ -5,7 +5,9 @@ use std::time::Duration;
 use kernel_api_simulator::{Fault, FaultKind, KeyScope, Route};
 use tokio::time::advance;
 
-use super::harness::{Bench, Scrape, StoppedClock, until, world};
+use crate::tests::common::api::world;
+use crate::tests::common::bench::{Bench, Scrape};
+use crate::tests::common::clock::{StoppedClock, until};
 
 const MINUTE: Duration = Duration::from_mins(1);
 

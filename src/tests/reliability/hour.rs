@@ -6,7 +6,9 @@ use std::time::Duration;
 use kernel_api_simulator::{Fault, FaultKind, RetryAfter, Rows, Spoil};
 use tokio::time::advance;
 
-use super::harness::{Bench, SCRAPE, STEP, StoppedClock, world};
+use crate::tests::common::api::world;
+use crate::tests::common::bench::{Bench, SCRAPE};
+use crate::tests::common::clock::{STEP, StoppedClock};
 
 fn faults() -> Vec<Fault> {
     let status = |status| Fault::status(status);

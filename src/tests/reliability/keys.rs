@@ -6,7 +6,9 @@ use std::path::Path;
 
 use kernel_api_simulator::{Fault, Route};
 
-use super::harness::{Bench, StoppedClock, world};
+use crate::tests::common::api::world;
+use crate::tests::common::bench::Bench;
+use crate::tests::common::clock::{StoppedClock, fast, until};
 
 type Replace<'a> = &'a dyn Fn(&str);
 
@@ -130,11 +132,11 @@ async fn a_key_that_changes_during_a_collection_is_tried_once_more() {
     // The collection has read the old key and sent its first request with it.
     tokio::select! {
         _ = &mut scrape => panic!("not before its first answer"),
-        () = super::harness::until(|| bench.api.requests().in_flight == 1) => {}
+        () = until(|| bench.api.requests().in_flight == 1) => {}
     }
     bench.api.set_api_key("sk_new");
     fs::write(&path, "sk_new").unwrap();
-    let scrape = super::harness::fast(scrape).await;
+    let scrape = fast(scrape).await;
     let log = bench.requests();
     assert!(scrape.up(), "{}", scrape.text);
     assert!(log.count(Route::Connections) <= 3);

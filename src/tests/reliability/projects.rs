@@ -5,7 +5,9 @@ use std::time::Duration;
 use kernel_api_simulator::{Fault, FaultKind, Route};
 use tokio::time::advance;
 
-use super::harness::{Bench, StoppedClock, world};
+use crate::tests::common::api::world;
+use crate::tests::common::bench::Bench;
+use crate::tests::common::clock::StoppedClock;
 
 async fn bench(projects: usize, connections: usize) -> Bench {
     let options = kernel_api_simulator::Options {

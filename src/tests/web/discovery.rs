@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use kernel_api_simulator::{Fault, FaultKind, Options, Route};
 use serde_json::Value;
 
-use super::stage::{Answer, api, api_of, exporter};
+use super::stage::{Answer, api_of, exporter};
+use crate::tests::common::api::{Api, world};
 
 fn targets(answer: &Answer) -> BTreeSet<String> {
     assert_eq!(answer.status, 200, "{}", answer.text);
@@ -22,10 +23,9 @@ fn targets(answer: &Answer) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn every_connection_is_a_target() {
-    let api = api(Options {
-        connections: 230,
+    let api = Api::start(Options {
         projects: 2,
-        ..Options::default()
+        ..world(230)
     })
     .await;
     let front = exporter(&api, &["--kernel.project=all"]).await;
@@ -96,10 +96,9 @@ async fn after_a_failure_there_is_never_an_empty_list() {
 
 #[tokio::test]
 async fn one_project_that_is_not_known_is_enough_to_say_nothing() {
-    let api = api(Options {
-        connections: 10,
+    let api = Api::start(Options {
         projects: 2,
-        ..Options::default()
+        ..world(10)
     })
     .await;
     let projects: BTreeSet<String> = api

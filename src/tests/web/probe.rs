@@ -1,11 +1,13 @@
 //! `/probe`.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use kernel_api_simulator::{DEFAULT_API_KEY, Fault, FaultKind, Options, RetryAfter, Route};
 use serde_json::json;
 
-use super::stage::{api, api_of, exporter, read, write};
+use super::stage::{api_of, exporter, read, write};
+use crate::tests::common::api::{Api, world};
 
 fn latency(text: &str) -> Fault {
     text.parse().unwrap()
@@ -16,16 +18,18 @@ async fn it_shows_one_connection_and_nothing_of_the_exporter() {
     let api = api_of(5).await;
     let front = exporter(&api, &[]).await;
     let id = api.control.truth()[2].id.clone();
+    let begun = Instant::now();
     let probed = front.get(&format!("/probe?target={id}")).await;
     assert_eq!(probed.status, 200);
     assert_eq!(
         probed.header("content-type"),
         "text/plain; version=0.0.4; charset=utf-8"
     );
-    assert_eq!(probed.value("probe_success", &[]), Some(1.0));
-    assert!(probed.value("probe_duration_seconds", &[]).unwrap() >= 0.0);
+    assert_eq!(probed.one("probe_success", &[]), Some(1.0));
+    let took = probed.one("probe_duration_seconds", &[]).unwrap();
+    assert!(0.0 < took && took < begun.elapsed().as_secs_f64(), "{took}");
     let found = "kernel_auth_connection_found";
-    assert_eq!(probed.value(found, &[&id]), Some(1.0));
+    assert_eq!(probed.one(found, &[&id]), Some(1.0));
     for family in probed.families() {
         let of_it = family.starts_with("kernel_auth_connection_") || family.starts_with("probe_");
         assert!(of_it, "{family}");
@@ -100,10 +104,9 @@ async fn what_is_no_target_is_refused_and_not_repeated() {
 
 #[tokio::test]
 async fn the_place_is_named_or_known_from_a_snapshot() {
-    let api = api(Options {
-        connections: 6,
+    let api = Api::start(Options {
         projects: 2,
-        ..Options::default()
+        ..world(6)
     })
     .await;
     let front = exporter(&api, &["--kernel.project=all"]).await;
@@ -114,17 +117,17 @@ async fn the_place_is_named_or_known_from_a_snapshot() {
     assert_eq!(answer.status, 400);
     assert!(answer.text.contains("project="), "{}", answer.text);
     let named = front.get(&format!("{unnamed}&project={project}")).await;
-    assert_eq!(named.value("probe_success", &[]), Some(1.0));
+    assert_eq!(named.one("probe_success", &[]), Some(1.0));
     assert!(named.text.contains(&format!("project=\"{project}\"")));
 
     front.scrape().await;
     let known = front.get(&unnamed).await;
-    assert_eq!(known.value("probe_success", &[]), Some(1.0));
+    assert_eq!(known.one("probe_success", &[]), Some(1.0));
     assert_eq!(front.get("/probe?target=ma_unheard_of").await.status, 400);
     // A project that is gone is no mistake of the configuration.
     let gone = front.get("/probe?target=ma_1&project=proj_gone").await;
     assert_eq!(
-        (gone.status, gone.value("probe_success", &[])),
+        (gone.status, gone.one("probe_success", &[])),
         (200, Some(0.0))
     );
 }
@@ -138,12 +141,12 @@ async fn a_connection_that_is_gone_is_not_found() {
     assert!(api.control.remove_connection(&id));
     let answer = front.get(&format!("/probe?target={id}")).await;
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.value("probe_success", &[]), Some(0.0));
+    assert_eq!(answer.one("probe_success", &[]), Some(0.0));
     assert_eq!(
-        answer.value("kernel_auth_connection_found", &[&id]),
+        answer.one("kernel_auth_connection_found", &[&id]),
         Some(0.0)
     );
-    assert_eq!(answer.value("kernel_auth_connection_status", &[]), None);
+    assert_eq!(answer.one("kernel_auth_connection_status", &[]), None);
 }
 
 #[tokio::test]
@@ -156,21 +159,21 @@ async fn a_failing_api_fails_the_probe_and_shows_nothing_old() {
     api.control.add_fault(Fault::status(403));
     let answer = front.get(&path).await;
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.value("probe_success", &[]), Some(0.0));
+    assert_eq!(answer.one("probe_success", &[]), Some(0.0));
     assert_eq!(
         answer.families(),
         ["probe_success", "probe_duration_seconds"]
     );
     api.control.clear_faults();
     let answer = front.get(&path).await;
-    assert_eq!(answer.value("probe_success", &[]), Some(1.0));
+    assert_eq!(answer.one("probe_success", &[]), Some(1.0));
 
     api.control.add_fault(Fault::new(FaultKind::Silent));
     let request = front
         .request("GET", &path)
         .header("x-prometheus-scrape-timeout-seconds", "0.8");
     let answer = read(request.send().await.unwrap()).await;
-    assert_eq!(answer.value("probe_success", &[]), Some(0.0));
+    assert_eq!(answer.one("probe_success", &[]), Some(0.0));
     api.control.clear_faults();
 }
 
@@ -187,7 +190,7 @@ async fn probes_of_the_same_connection_share_a_request() {
     let probes = (0..12).map(|at| {
         let path = path(usize::from(at % 4 == 0));
         let front = &front;
-        async move { front.get(&path).await.value("probe_success", &[]) }
+        async move { front.get(&path).await.one("probe_success", &[]) }
     });
     let probes = futures_util::future::join_all(probes).await;
     assert!(probes.iter().all(|success| *success == Some(1.0)));
@@ -211,8 +214,8 @@ async fn a_429_holds_probes_back_too() {
     api.control.add_fault(Fault::new(limited).times(1));
     for at in [0, 1, 0, 1] {
         let answer = front.get(&format!("/probe?target={}", truth[at].id)).await;
-        assert_eq!(answer.value("probe_success", &[]), Some(0.0));
-        assert_eq!(answer.value("kernel_auth_connection_status", &[]), None);
+        assert_eq!(answer.one("probe_success", &[]), Some(0.0));
+        assert_eq!(answer.one("kernel_auth_connection_status", &[]), None);
     }
     assert_eq!(api.control.requests().total, 1);
 }
@@ -226,7 +229,7 @@ async fn a_refused_key_costs_one_request_for_many_probes() {
     for _ in 0..5 {
         for connection in &truth {
             let answer = front.get(&format!("/probe?target={}", connection.id)).await;
-            assert_eq!(answer.value("probe_success", &[]), Some(0.0));
+            assert_eq!(answer.one("probe_success", &[]), Some(0.0));
         }
     }
     let asked = api.control.requests().total;
@@ -259,12 +262,12 @@ async fn the_selection_holds_and_names_stay_hidden() {
     let answer = front.get("/probe?target=ma_in&account=main").await;
     let labels = ["account=\"main\"", "status=\"NEEDS_AUTH\""];
     assert_eq!(
-        answer.value("kernel_auth_connection_status", &labels),
+        answer.one("kernel_auth_connection_status", &labels),
         Some(1.0)
     );
     assert!(!answer.text.contains("s3cret"));
     let answer = front.get("/probe?target=ma_out").await;
-    assert_eq!(answer.value("probe_success", &[]), Some(0.0));
+    assert_eq!(answer.one("probe_success", &[]), Some(0.0));
     assert_eq!(
         answer.families(),
         ["probe_success", "probe_duration_seconds"]

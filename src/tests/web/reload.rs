@@ -4,7 +4,9 @@ use std::path::Path;
 
 use kernel_api_simulator::{DEFAULT_API_KEY, Fault, FaultKind, RetryAfter};
 
-use super::stage::{Api, Front, api_of, exporter, until, write};
+use super::stage::{Answer, Front, api_of, exporter, write};
+use crate::tests::common::api::Api;
+use crate::tests::common::clock::until;
 
 const OK: &str = "kernel_auth_exporter_config_last_reload_successful";
 const AT: &str = "kernel_auth_exporter_config_last_reload_success_timestamp_seconds";
@@ -32,11 +34,8 @@ async fn front(api: &Api, directory: &Path, flags: &[&str]) -> Front {
     exporter(api, &all).await
 }
 
-fn connections(answer: &super::stage::Answer) -> usize {
-    let lines = answer.text.lines();
-    lines
-        .filter(|line| line.starts_with("kernel_auth_connection_can_reauth{"))
-        .count()
+fn connections(answer: &Answer) -> usize {
+    answer.of("kernel_auth_connection_can_reauth").count()
 }
 
 #[tokio::test]
@@ -66,8 +65,8 @@ async fn a_bad_file_changes_nothing_and_says_what_is_wrong() {
     let directory = tempfile::tempdir().unwrap();
     let front = front(&api, directory.path(), &[]).await;
     let before = front.scrape().await;
-    assert_eq!(before.value(OK, &[]), Some(1.0));
-    let loaded = before.value(AT, &[]).unwrap();
+    assert_eq!(before.one(OK, &[]), Some(1.0));
+    let loaded = before.one(AT, &[]).unwrap();
     let all_states = |text: &str| text.contains("status=\"NEEDS_AUTH\"} 0");
     assert!(all_states(&before.text));
 
@@ -77,16 +76,16 @@ async fn a_bad_file_changes_nothing_and_says_what_is_wrong() {
     assert!(answer.text.contains("config.yml:2:"), "{}", answer.text);
     assert!(answer.text.contains("states"), "{}", answer.text);
     let after = front.scrape().await;
-    assert_eq!(after.value(OK, &[]), Some(0.0));
-    assert_eq!(after.value(AT, &[]), Some(loaded));
+    assert_eq!(after.one(OK, &[]), Some(0.0));
+    assert_eq!(after.one(AT, &[]), Some(loaded));
     assert_eq!(connections(&after), 3);
     assert!(all_states(&after.text));
 
     configuration(directory.path(), "metrics: {states: active}\n");
     assert_eq!(front.post("/-/reload").await.status, 200);
     let after = front.scrape().await;
-    assert_eq!(after.value(OK, &[]), Some(1.0));
-    assert!(after.value(AT, &[]).unwrap() > loaded);
+    assert_eq!(after.one(OK, &[]), Some(1.0));
+    assert!(after.one(AT, &[]).unwrap() > loaded);
     assert!(!all_states(&after.text));
 
     // A key that cannot be read is a bad file too.
@@ -116,7 +115,7 @@ async fn the_web_configuration_is_part_of_it() {
     assert_eq!(answer.status, 500);
     assert!(answer.text.contains("--web.config.file"), "{}", answer.text);
     let after = front.scrape().await;
-    assert_eq!(after.value(OK, &[]), Some(0.0));
+    assert_eq!(after.one(OK, &[]), Some(0.0));
     // The other file was right, and yet not half of it all is taken up.
     assert!(after.text.contains("status=\"UNKNOWN\"} 0"));
 
@@ -127,13 +126,13 @@ async fn the_web_configuration_is_part_of_it() {
     assert_eq!(front.post("/-/reload").await.status, 200);
     let after = front.scrape().await;
     assert_eq!(after.header("x-frame-options"), "sameorigin");
-    assert_eq!(after.value(OK, &[]), Some(1.0));
+    assert_eq!(after.one(OK, &[]), Some(1.0));
     assert!(!after.text.contains("status=\"UNKNOWN\"} 0"));
 
     // It is also read by itself, and counts then too.
     write(&web, "nonsense: 1\n");
     front.scrape().await;
-    assert_eq!(front.scrape().await.value(OK, &[]), Some(0.0));
+    assert_eq!(front.scrape().await.one(OK, &[]), Some(0.0));
 }
 
 #[tokio::test]
@@ -143,7 +142,7 @@ async fn a_reload_while_the_api_fails_loses_nothing() {
     let front = front(&api, directory.path(), &[]).await;
     let before = front.scrape().await;
     assert_eq!(connections(&before), 4);
-    let fetched = before.value("kernel_auth_snapshot_timestamp_seconds", &[]);
+    let fetched = before.one("kernel_auth_snapshot_timestamp_seconds", &[]);
     let held = FaultKind::Status {
         status: 429,
         code: None,
@@ -159,9 +158,9 @@ async fn a_reload_while_the_api_fails_loses_nothing() {
         assert_eq!(front.post("/-/reload").await.status, 200);
         let after = front.scrape().await;
         assert_eq!(connections(&after), 4);
-        assert_eq!(after.value("kernel_auth_up", &[]), Some(0.0));
+        assert_eq!(after.one("kernel_auth_up", &[]), Some(0.0));
         assert_eq!(
-            after.value("kernel_auth_snapshot_timestamp_seconds", &[]),
+            after.one("kernel_auth_snapshot_timestamp_seconds", &[]),
             fetched
         );
     }

@@ -1,75 +1,36 @@
 //! A simulated API and the exporter in front of it, in this process.
 
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::{Exporter, Loader};
-use crate::cli;
 use crate::config;
-use kernel_api_simulator::{Control, DEFAULT_API_KEY, Options, Simulator};
+use crate::tests::common::api::{Api, world};
+use crate::tests::common::bench;
+use crate::tests::common::metrics::Metrics;
+use kernel_api_simulator::DEFAULT_API_KEY;
 use reqwest::{Client, RequestBuilder, Response};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Longer than anything here takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-pub(crate) struct Api {
-    pub(crate) control: Control,
-    pub(crate) url: String,
-    _ends: Ends,
-}
-
-/// Ends what runs when the test does.
-struct Ends(CancellationToken);
-
-impl Drop for Ends {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
-}
-
-pub(crate) async fn api(options: Options) -> Api {
-    let options = Options {
-        frozen: true,
-        ..options
-    };
-    let simulator = Simulator::bind("127.0.0.1:0", options).await.unwrap();
-    let (control, url) = (simulator.control(), simulator.base_url());
-    let ends = CancellationToken::new();
-    tokio::spawn(simulator.run(ends.clone()));
-    Api {
-        control,
-        url,
-        _ends: Ends(ends),
-    }
-}
-
 pub(crate) async fn api_of(connections: usize) -> Api {
-    api(Options {
-        connections,
-        ..Options::default()
-    })
-    .await
+    Api::start(world(connections)).await
 }
 
 pub(crate) struct Front {
     pub(crate) url: String,
     client: Client,
-    _ends: Ends,
+    _end: DropGuard,
 }
 
 /// The exporter with these flags beside those that it needs here.
 pub(crate) async fn exporter(api: &Api, flags: &[&str]) -> Front {
-    let mut arguments = vec![
-        "kernel-auth-exporter".to_owned(),
-        "--web.listen-address=127.0.0.1:0".to_owned(),
-        format!("--kernel.api-url={}", api.url),
-    ];
-    arguments.extend(flags.iter().map(|flag| (*flag).to_owned()));
-    let flags = cli::parse(arguments.into_iter().map(Into::into))
-        .unwrap_or_else(|_| panic!("flags"))
-        .flags;
+    let flags = [&["--web.listen-address=127.0.0.1:0"], flags].concat();
+    let flags = bench::flags(&api.url, &flags);
     let env = |name: &str| (name == "KERNEL_API_KEY").then(|| DEFAULT_API_KEY.into());
     let loader: Loader = Arc::new(move || {
         if flags.config_file.is_some() {
@@ -81,19 +42,27 @@ pub(crate) async fn exporter(api: &Api, flags: &[&str]) -> Front {
     let config = loader().unwrap();
     let exporter = Exporter::start(&config).await.unwrap().reloading(loader);
     let url = format!("http://{}", exporter.addresses()[0]);
-    let ends = CancellationToken::new();
-    tokio::spawn(exporter.run(ends.clone()));
+    let end = CancellationToken::new();
+    tokio::spawn(exporter.run(end.clone()));
     Front {
         url,
         client: Client::new(),
-        _ends: Ends(ends),
+        _end: end.drop_guard(),
     }
 }
 
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: reqwest::header::HeaderMap,
-    pub(crate) text: String,
+    metrics: Metrics,
+}
+
+impl Deref for Answer {
+    type Target = Metrics;
+
+    fn deref(&self) -> &Metrics {
+        &self.metrics
+    }
 }
 
 impl Answer {
@@ -106,15 +75,14 @@ impl Answer {
     }
 
     /// The value of the one series with this name and labels within.
-    pub(crate) fn value(&self, name: &str, labels: &[&str]) -> Option<f64> {
-        let mut found = self.text.lines().filter(|line| {
-            line.strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with(['{', ' ']))
-                && labels.iter().all(|label| line.contains(label))
-        });
-        let value = found.next()?.rsplit(' ').next()?.parse().ok();
+    pub(crate) fn one(&self, name: &str, labels: &[&str]) -> Option<f64> {
+        let mut found = self
+            .metrics
+            .of(name)
+            .filter(|(written, _)| labels.iter().all(|label| written.contains(label)));
+        let (_, value) = found.next()?;
         assert_eq!(found.next(), None, "{name}{labels:?} is not one series");
-        value
+        Some(value)
     }
 
     /// The names of the families.
@@ -151,20 +119,8 @@ pub(crate) async fn read(response: Response) -> Answer {
     Answer {
         status: response.status().as_u16(),
         headers: response.headers().clone(),
-        text: response.text().await.unwrap(),
+        metrics: Metrics::new(response.text().await.unwrap()),
     }
-}
-
-/// Waits until `reached`, not for ever.
-pub(crate) async fn until(reached: impl Fn() -> bool) {
-    let wait = async {
-        while !reached() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, wait)
-        .await
-        .expect("not reached");
 }
 
 pub(crate) fn write(path: &Path, text: &str) {

@@ -4,7 +4,8 @@ use kernel_api_simulator::{Fault, Options};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::stage::{Answer, api, api_of, exporter};
+use super::stage::{Answer, api_of, exporter};
+use crate::tests::common::api::{Api, world};
 
 const HOSTILE: &str = "<script>alert('1')</script>\"&'\u{202e}\u{7}";
 
@@ -96,11 +97,7 @@ async fn hostile_names_are_text() {
 
 #[tokio::test]
 async fn it_filters_and_pages() {
-    let api = api(Options {
-        connections: 450,
-        ..Options::default()
-    })
-    .await;
+    let api = Api::start(Options { ..world(450) }).await;
     api.control
         .create_connection(None, Some("ma_needle"), "needle.example", "x & y")
         .unwrap();
@@ -137,10 +134,9 @@ async fn it_filters_and_pages() {
 
 #[tokio::test]
 async fn a_failing_api_is_said_and_the_last_state_shown() {
-    let api = api(Options {
-        connections: 8,
+    let api = Api::start(Options {
         projects: 2,
-        ..Options::default()
+        ..world(8)
     })
     .await;
     let front = exporter(&api, &["--kernel.project=all"]).await;
