@@ -7,6 +7,8 @@ families. promtool, which is Prometheus' rule engine, is the judge.
 import json
 import subprocess
 
+from monitoring import PROMTOOL
+
 JOB = "kernel-auth-exporter"
 STEP = 0.5  # minutes from one scrape to the next
 RUNBOOKS = "https://example.com/kernel-auth-exporter/docs/runbooks"
@@ -136,7 +138,7 @@ def judge(stories, rules, directory):
     path.write_text(json.dumps({
         "rule_files": [str(rules)], "evaluation_interval": "30s",
         "tests": [story.as_test() for story in stories]}, indent=1))
-    done = subprocess.run(["promtool", "test", "rules", str(path)], capture_output=True, text=True,
+    done = subprocess.run([PROMTOOL, "test", "rules", str(path)], capture_output=True, text=True,
                           timeout=170)
     return done.returncode, done.stdout + done.stderr
 

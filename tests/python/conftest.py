@@ -9,6 +9,8 @@
 `simulator`   factory: `simulator(connections=250, speed=60, fault=[...])` runs
               `simulate` on free ports and returns a `Simulator`: a `Process`
               with its control endpoint. Keywords become flags.
+`running`     `running(server)` gives it back and stops it with the test; for
+              those of `monitoring`.
 
     def test_something(simulator, start):
         api = simulator(connections=3)
@@ -281,3 +283,17 @@ def simulator(start: Callable[..., Process]) -> Callable[..., Simulator]:
         return process
 
     return simulator
+
+
+@pytest.fixture
+def running() -> Iterator[Callable[[Any], Any]]:
+    """Keeps servers that end with the test."""
+    servers: list[Any] = []
+
+    def keep(server: Any) -> Any:
+        servers.append(server)
+        return server
+
+    yield keep
+    for server in reversed(servers):
+        server.stop()

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from assets_promql import Selector, parse, substituted
+from monitoring import PROMTOOL
 
 ROOT = pathlib.Path(__file__).parents[2]
 FILES = sorted((ROOT / "dashboards").glob("*.json"))
@@ -307,7 +308,7 @@ def test_every_expression_is_promql(board, tmp_path):
              for index, expr in enumerate(exprs)]
     path = tmp_path / "rules.json"
     path.write_text(json.dumps({"groups": [{"name": "g", "rules": rules}]}))
-    done = subprocess.run(["promtool", "check", "rules", str(path)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([PROMTOOL, "check", "rules", str(path)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -10,9 +10,9 @@ import time
 import pytest
 import yaml
 
-from assets_monitoring import Alertmanager, Prometheus, Webhook
 from assets_promql import substituted
 from conftest import wait_for
+from monitoring import AMTOOL, PROMTOOL, Alertmanager, Prometheus, Webhook
 
 ROOT = pathlib.Path(__file__).parents[2]
 JOB = "kernel-auth-exporter"
@@ -38,15 +38,6 @@ def assets(binary, tmp_path):
         subprocess.run([binary, "assets", str(directory), *options], check=True, capture_output=True, timeout=30)
         return directory
     return write
-
-
-@pytest.fixture
-def running():
-    """Servers that end with the test."""
-    servers = []
-    yield lambda server: servers.append(server) or server
-    for server in reversed(servers):
-        server.stop()
 
 
 @pytest.fixture
@@ -258,14 +249,14 @@ def test_one_notification_and_none_while_blind(simulator, exporter, assets, runn
 ])
 def test_routes(labels, receiver):
     done = subprocess.run(
-        ["amtool", "config", "routes", "test", f"--config.file={ROOT / 'examples' / 'alertmanager.yml'}",
+        [AMTOOL, "config", "routes", "test", f"--config.file={ROOT / 'examples' / 'alertmanager.yml'}",
          f"--verify.receivers={receiver}", *labels.split()], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_samples_are_accepted():
-    for command in (["amtool", "check-config", "examples/alertmanager.yml"],
-                    ["promtool", "check", "config", "examples/prometheus-alerting.yml"]):
+    for command in ([AMTOOL, "check-config", "examples/alertmanager.yml"],
+                    [PROMTOOL, "check", "config", "examples/prometheus-alerting.yml"]):
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
         assert done.returncode == 0, done.stdout + done.stderr
 

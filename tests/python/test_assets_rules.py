@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from assets_stories import JOB, STATUS, Story, judge, labels, links
+from monitoring import PROMTOOL
 
 ROOT = pathlib.Path(__file__).parents[2]
 RULES = ROOT / "alerts" / "kernel-auth-rules.yml"
@@ -716,7 +717,7 @@ def _(states):
 # --- the tests -------------------------------------------------------------------------------------
 
 def test_promtool_finds_nothing_to_say_about_the_rules():
-    done = subprocess.run(["promtool", "check", "rules", "--lint=all", "--lint-fatal", str(RULES)],
+    done = subprocess.run([PROMTOOL, "check", "rules", "--lint=all", "--lint-fatal", str(RULES)],
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(re.findall('- (?:alert|record):', RULES.read_text()))} rules found" in done.stdout

@@ -12,6 +12,8 @@ import subprocess
 import pytest
 import yaml
 
+from monitoring import PROMTOOL
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = sorted(
     path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -58,7 +60,7 @@ def judge_yaml(text: str, check, tmp_path: pathlib.Path) -> str | None:
     if "scrape_configs" in sample:
         (tmp_path / "prometheus.yml").write_text(text)
         run = subprocess.run(
-            ["promtool", "check", "config", "--syntax-only", "prometheus.yml"],
+            [PROMTOOL, "check", "config", "--syntax-only", "prometheus.yml"],
             cwd=tmp_path, capture_output=True, text=True,
         )
         assert run.returncode == 0, run.stdout + run.stderr

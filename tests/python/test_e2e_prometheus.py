@@ -1,4 +1,4 @@
-"""Debian's Prometheus scrapes the exporter over the simulated API, and its query
+"""A real Prometheus scrapes the exporter over the simulated API, and its query
 API returns what the world holds, value by value."""
 
 from __future__ import annotations
@@ -7,13 +7,12 @@ import collections
 import datetime
 import json
 import pathlib
-import socket
 import subprocess
-import urllib.parse
 
 import pytest
 
-from conftest import http, wait_for
+from conftest import wait_for
+from monitoring import PROMTOOL, Prometheus
 
 # The states, as the API's reference lists them, and the two of our own.
 STATES = {
@@ -42,73 +41,20 @@ MOVING = {
 LATE = 60
 
 
-class Prometheus:
-    """The real one, on a port that was free just before."""
-
-    def __init__(self, directory: pathlib.Path, target: str, **scrape: object) -> None:
-        config = directory / "prometheus.json"
-        config.write_text(json.dumps({  # JSON is YAML
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
-            "scrape_configs": [
-                {"job_name": "kernel", "static_configs": [{"targets": [target]}], **scrape},
-            ],
-        }))
-        for attempt in range(5):
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                address = f"127.0.0.1:{probe.getsockname()[1]}"
-            self.url = f"http://{address}"
-            self.log = directory / f"prometheus-{attempt}.log"
-            with open(self.log, "wb") as log:
-                self.process = subprocess.Popen(
-                    ["prometheus", f"--config.file={config}", f"--web.listen-address={address}",
-                     f"--storage.tsdb.path={directory}/data-{attempt}"],
-                    stdout=log, stderr=log,
-                )
-            if wait_for(lambda: self.process.poll() is not None or self.is_ready(), 30, "Prometheus"):
-                if self.process.poll() is None:
-                    return
-            # Somebody took the port in between.
-        raise AssertionError(self.log.read_text())
-
-    def is_ready(self) -> bool:
-        try:
-            return http(self.url + "/-/ready")[0] == 200
-        except OSError:
-            return False
-
-    def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
-        """Labels without those of the target, and the value, of each series now."""
-        query = urllib.parse.urlencode({"query": expression})
-        status, _, text = http(f"{self.url}/api/v1/query?{query}")
-        assert status == 200, f"{expression}: {text}"
-        found = json.loads(text)["data"]
-        assert found["resultType"] == "vector"
-        own = ("instance", "job")
-        return [
-            ({k: v for k, v in row["metric"].items() if k not in own}, float(row["value"][1]))
-            for row in found["result"]
-        ]
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(20)
-
-
 @pytest.fixture
-def prometheus(tmp_path):
+def prometheus(running, tmp_path):
     """Factory: a Prometheus that scrapes one URL every second, with what else
     the scrape configuration needs."""
-    running = []
 
     def prometheus(url: str, **scrape: object) -> Prometheus:
         scheme, target = url.split("://")
-        running.append(Prometheus(tmp_path, target, scheme=scheme, **scrape))
-        return running[-1]
+        job = {"job_name": "kernel", "static_configs": [{"targets": [target]}], "scheme": scheme, **scrape}
+        return running(Prometheus(tmp_path, {
+            "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+            "scrape_configs": [job],
+        }))
 
-    yield prometheus
-    for process in running:
-        process.stop()
+    return prometheus
 
 
 KEYS = pathlib.Path(__file__).parents[2] / "crates/exporter-toolkit/tests/web-config"
@@ -284,6 +230,6 @@ def test_promtool_has_nothing_to_say_about_the_demo(start):
     text = demo.get("/metrics")
     assert "kernel_auth_connection_status{" in text
     judge = subprocess.run(
-        ["promtool", "check", "metrics"], input=text, text=True, capture_output=True
+        [PROMTOOL, "check", "metrics"], input=text, text=True, capture_output=True
     )
     assert (judge.returncode, judge.stdout, judge.stderr) == (0, "", "")

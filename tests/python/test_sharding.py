@@ -1,17 +1,12 @@
-"""Two of Debian's Prometheus servers share a fleet over /sd and /probe, with the
+"""Two Prometheus servers share a fleet over /sd and /probe, with the
 configuration that is in `examples/`."""
 
 from __future__ import annotations
 
-import json
-import pathlib
-import socket
-import subprocess
-import urllib.parse
-
 import pytest
 
 from conftest import ROOT, http, wait_for
+from monitoring import Prometheus
 
 EXAMPLE = (ROOT / "examples" / "prometheus-sharded.yml").read_text()
 PATIENCE = 60
@@ -32,68 +27,18 @@ def configuration(exporter_url: str, shard: int) -> str:
     return text
 
 
-class Prometheus:
-    """The real one, on a port that was free just before."""
-
-    def __init__(self, directory: pathlib.Path, text: str) -> None:
-        directory.mkdir()
-        config = directory / "prometheus.yml"
-        config.write_text(text)
-        for attempt in range(5):
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                address = f"127.0.0.1:{free.getsockname()[1]}"
-            self.url = f"http://{address}"
-            log = directory / f"log-{attempt}"
-            with open(log, "wb") as out:
-                self.process = subprocess.Popen(
-                    ["prometheus", f"--config.file={config}", f"--web.listen-address={address}",
-                     f"--storage.tsdb.path={directory}/data-{attempt}"],
-                    stdout=out, stderr=out,
-                )
-            wait_for(lambda: self.process.poll() is not None or self.is_ready(), PATIENCE, "start")
-            if self.process.poll() is None:
-                return
-            # Somebody took the port in between.
-        raise AssertionError(log.read_text())
-
-    def is_ready(self) -> bool:
-        try:
-            return http(self.url + "/-/ready")[0] == 200
-        except OSError:
-            return False
-
-    def query(self, expression: str) -> list[dict[str, str]]:
-        """The labels of each series that this finds now."""
-        query = urllib.parse.urlencode({"query": expression})
-        status, _, text = http(f"{self.url}/api/v1/query?{query}")
-        assert status == 200, f"{expression}: {text}"
-        return [row["metric"] for row in json.loads(text)["data"]["result"]]
-
-    def targets(self) -> set[str]:
-        """The connections that it probes."""
-        status, _, text = http(f"{self.url}/api/v1/targets?state=active")
-        assert status == 200, text
-        active = json.loads(text)["data"]["activeTargets"]
-        return {target["labels"]["instance"] for target in active}
-
-
 @pytest.fixture
-def servers(tmp_path):
+def servers(running, tmp_path):
     """Factory: two Prometheus servers that share one exporter's fleet."""
-    running = []
 
     def servers(exporter_url: str) -> list[Prometheus]:
-        for shard in range(2):
-            text = configuration(exporter_url, shard)
-            running.append(Prometheus(tmp_path / str(shard), text))
-        return running
+        directories = [tmp_path / str(shard) for shard in range(2)]
+        for directory in directories:
+            directory.mkdir()
+        return [running(Prometheus(directory, configuration(exporter_url, shard)))
+                for shard, directory in enumerate(directories)]
 
-    yield servers
-    for server in running:
-        server.process.terminate()
-    for server in running:
-        server.process.wait(PATIENCE)
+    return servers
 
 
 @pytest.fixture
@@ -117,7 +62,7 @@ def test_each_connection_is_in_exactly_one_server(simulator, expose, servers):
     first, second = servers(exporter.url)
 
     def probed(server):
-        return {row["instance"] for row in server.query("probe_success == 1")}
+        return {row["metric"]["instance"] for row in server.now("probe_success == 1")}
 
     wait_for(lambda: probed(first) | probed(second) == set(fleet), PATIENCE, "every connection")
     assert probed(first) & probed(second) == set()
@@ -126,7 +71,7 @@ def test_each_connection_is_in_exactly_one_server(simulator, expose, servers):
     # What the series say of a connection is what the target is.
     seen = {}
     for server in (first, second):
-        for row in server.query("kernel_auth_connection_status == 1"):
+        for row in (found["metric"] for found in server.now("kernel_auth_connection_status == 1")):
             assert row["connection_id"] == row["instance"]
             assert row["connection_id"] not in seen
             seen[row["connection_id"]] = row
