@@ -13,6 +13,7 @@ mod commands;
 mod endpoints;
 mod examples;
 mod failures;
+mod memory;
 #[path = "../../src/tests/common/metrics.rs"]
 mod metrics;
 mod shutdown;

@@ -169,9 +169,13 @@ impl Program {
         Metrics::new(self.get("/metrics").await)
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it has not ended")
+    }
+
     /// Sends a signal: `TERM`, `INT`.
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().expect("it has not ended").to_string();
+        let id = self.id().to_string();
         // The shell's own: not every machine has the program.
         let sent = std::process::Command::new("sh")
             .args(["-c", "kill -s \"$0\" \"$1\"", name, &id])
