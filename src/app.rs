@@ -5,7 +5,6 @@ mod reload;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -16,12 +15,11 @@ pub(crate) use self::reload::Loader;
 use self::reload::Reloader;
 use crate::collect::{self, AccountSettings, Collector};
 use crate::config::{Account, Config, ConnectionId, KeySource, ProjectId, Projects, Selection};
-use crate::kernel::{Client, ClientSettings, Http, HttpError, Key, KeyError, Observer, Reread};
-use crate::model::{
-    self, Endpoint, ErrorCode, ErrorReason, EventOutcome, EventType, Field, RetryReason, WaitReason,
-};
-use crate::telemetry::{Build, Telemetry};
-use crate::web::routes::{Fixed, Live, Order, Reload, Routes};
+use crate::kernel::{Client, ClientSettings, Http, HttpError, Key, KeyError, Reread};
+use crate::model::{self, Endpoint};
+use crate::telemetry::Telemetry;
+use crate::version::Build;
+use crate::web::routes::{Order, Reload, Reloadable, Routes, StaticSettings};
 use exporter_toolkit::listener::{self, ListenError, Listener};
 use exporter_toolkit::server::{self, Limits};
 use exporter_toolkit::web_config::{WebConfig, WebConfigError, WebConfigHandle};
@@ -82,14 +80,14 @@ impl Exporter {
         let telemetry = telemetry(config);
         let web_config = WebConfigHandle::new(config.web.config_file.clone())?;
         let mut upstream = Upstream::default();
-        let live = live(config, &telemetry, &mut upstream, None)?;
+        let reloadable = reloadable(config, &telemetry, &mut upstream, None)?;
         let listeners = listeners(config).await?;
-        let fixed = Fixed {
+        let settings = StaticSettings {
             telemetry_path: config.web.telemetry_path.clone(),
             max_requests: config.web.max_requests,
         };
         let (reload, orders) = Reload::new(web_config.clone(), config.web.enable_lifecycle);
-        let routes = Arc::new(Routes::new(live, fixed, telemetry, reload));
+        let routes = Arc::new(Routes::new(reloadable, settings, telemetry, reload));
         Ok(Self {
             listeners,
             routes,
@@ -216,7 +214,7 @@ impl Upstream {
         {
             return Ok(Arc::clone(http));
         }
-        let observer = Arc::new(Counting(telemetry.clone()));
+        let observer = Arc::new(telemetry.clone());
         let http = Arc::new(Http::new(&settings, observer)?);
         self.0 = Some((settings, Arc::clone(&http)));
         Ok(http)
@@ -224,13 +222,13 @@ impl Upstream {
 }
 
 /// What answers scrapes, as `config` wants it; `previous` is what did before.
-pub(crate) fn live(
+pub(crate) fn reloadable(
     config: &Config,
     telemetry: &Telemetry,
     upstream: &mut Upstream,
     previous: Option<&Collector>,
-) -> Result<Live, StartError> {
-    Ok(Live {
+) -> Result<Reloadable, StartError> {
+    Ok(Reloadable {
         collector: collector(config, telemetry, upstream, previous)?,
         collectors: config.collectors,
         states: config.metrics.states,
@@ -364,39 +362,4 @@ pub(crate) fn end_on_signal(shutdown: CancellationToken) -> io::Result<()> {
         std::process::exit(1);
     });
     Ok(())
-}
-
-/// Counts what the API client does.
-struct Counting(Telemetry);
-
-impl Observer for Counting {
-    fn request(&self, endpoint: Endpoint, code: Option<u16>, took: Duration) {
-        self.0.api_request(endpoint, code, took);
-    }
-
-    fn error(&self, reason: ErrorReason) {
-        self.0.api_error(reason);
-    }
-
-    fn retry(&self, reason: RetryReason) {
-        self.0.api_retry(reason);
-    }
-
-    fn waited(&self, reason: WaitReason, span: Duration) {
-        self.0.api_wait(reason, span);
-    }
-
-    fn unknown_value(&self, field: Field) {
-        self.0.unknown_value(field);
-    }
-
-    fn flow_ended(
-        &self,
-        kind: EventType,
-        outcome: EventOutcome,
-        error: Option<ErrorCode>,
-        took: Option<Duration>,
-    ) {
-        self.0.flow_ended(kind, outcome, error, took);
-    }
 }

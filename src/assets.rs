@@ -13,7 +13,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub(crate) use options::{BaseUrl, InvalidOption, JobName, Options, PromDuration, Share};
+pub(crate) use options::{InvalidOption, Options};
 
 const RULES: &str = include_str!("assets/rules.yml.tmpl");
 const PROMETHEUS: &str = include_str!("assets/prometheus.yml.tmpl");

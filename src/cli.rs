@@ -6,13 +6,11 @@ mod flags;
 mod simulate;
 mod switches;
 mod usage;
-mod version;
 
 pub(crate) use assets::AssetsArgs;
 pub(crate) use flags::{Flags, KernelFlags, LogFlags, LogFormat, LogLevel, WebFlags};
 pub(crate) use simulate::SimulateArgs;
 pub(crate) use usage::{Stop, parse};
-pub(crate) use version::version_text;
 
 use std::path::PathBuf;
 

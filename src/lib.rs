@@ -12,8 +12,8 @@
 //! - [`kernel`]: the API; tells what happens to an observer, knows no metrics.
 //! - [`collect`]: which requests, when, and what is held while the API fails.
 //! - [`exposition`]: the one list of families, and the writer of all formats.
-//! - [`telemetry`]: the exporter's own metrics.
-//! - [`web`]: the bounded server and what it answers; never imports [`kernel`].
+//! - [`telemetry`]: the exporter's own counters and histograms.
+//! - [`web`]: what is answered at which path; never imports [`kernel`].
 //! - [`config`], [`cli`], [`logging`]: what the user said.
 //! - [`duration`]: spans of time as Prometheus writes them, for flags and keys.
 //! - [`assets`]: dashboards, rules and runbooks, carried by the binary.
@@ -44,6 +44,7 @@ mod telemetry;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub mod testing;
+mod version;
 mod web;
 
 pub use run::run;

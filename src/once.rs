@@ -16,13 +16,12 @@ use crate::app::{self, StartError};
 use crate::cli::OnceFormat;
 use crate::collect::Request;
 use crate::config::Config;
-use crate::exposition::{self, Encoding, Format, Options};
+use crate::exposition::{self, Encoding, Format, Options, Own};
 use crate::model::{Collector, ScrapeOutcome, Timestamp};
 
 /// Why nothing was printed.
 #[derive(Debug, Error)]
 pub(crate) enum OnceError {
-    /// It could not begin.
     #[error(transparent)]
     Start(#[from] StartError),
     /// It could not be written.
@@ -42,7 +41,7 @@ pub(crate) async fn run(
     output: Option<&Path>,
 ) -> Result<bool, OnceError> {
     let telemetry = app::telemetry(config);
-    let live = app::live(config, &telemetry, &mut app::Upstream::default(), None)?;
+    let live = app::reloadable(config, &telemetry, &mut app::Upstream::default(), None)?;
     let begun = tokio::time::Instant::now();
     let collected = live
         .collector
@@ -58,10 +57,8 @@ pub(crate) async fn run(
         if whole {
             fleet = Arc::new(live.collector.last());
         }
-        telemetry.timelines_pending(live.collector.timelines_pending());
     }
     let now = Timestamp::from(SystemTime::now());
-    telemetry.config_reloaded(true, now);
     let text = match format {
         OnceFormat::Table => {
             let colour = output.is_none()
@@ -76,11 +73,16 @@ pub(crate) async fn run(
                 format: Format::default(),
                 encoding: Encoding::Identity,
             };
-            let own: Vec<_> = telemetry
-                .gather()
-                .into_iter()
-                .filter(is_not_of_the_process)
-                .collect();
+            let own = Own {
+                gathered: telemetry
+                    .gather()
+                    .into_iter()
+                    .filter(is_not_of_the_process)
+                    .collect(),
+                config_load: Some((true, now)),
+                timelines_pending: Some(live.collector.timelines_pending()),
+                probe: None,
+            };
             exposition::render(&fleet, &own, now, options)
         }
     };

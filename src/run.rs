@@ -62,7 +62,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn write_assets(args: &AssetsArgs) -> ExitCode {
     let (mut out, mut hints) = (io::stdout().lock(), io::stderr().lock());
-    match assets::run(&args.dir, &args.options(), &mut out, &mut hints) {
+    match assets::run(&args.dir, &args.options, &mut out, &mut hints) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error @ assets::Error::Options(_)) => complain(&format!("error: {error}"), 2),
         Err(error) => complain(&format!("error: {error}"), 1),

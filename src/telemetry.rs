@@ -1,5 +1,7 @@
 //! The exporter's own metrics, in a registry of the `prometheus` crate. Names,
-//! help and labels come from [`crate::exposition::catalogue`].
+//! help and labels come from [`crate::exposition::catalogue`]. What is a state
+//! and no count (how the configuration was loaded, for example) is not kept
+//! here but read while an answer is written.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -7,15 +9,16 @@ use std::time::Duration;
 use prometheus::core::{Collector, Metric, MetricVec, MetricVecBuilder};
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    CounterVec, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts,
-    Registry,
+    CounterVec, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry,
 };
 
 use crate::exposition::catalogue::{self, Family};
+use crate::kernel::Observer;
 use crate::model::{
     Endpoint, ErrorCode, ErrorReason, EventOutcome, EventType, Field, RetryReason, ScrapeOutcome,
-    Timestamp, WaitReason,
+    WaitReason,
 };
+use crate::version::Build;
 
 /// Upper bounds of `kernel_auth_api_request_duration_seconds`: from an answer
 /// out of a cache nearby to one that outlasts any scrape.
@@ -29,34 +32,6 @@ const FLOW_BUCKETS: [f64; 11] = [
     1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0,
 ];
 
-/// What was built, from what, by what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Build {
-    /// The crate's version.
-    pub version: &'static str,
-    /// The git commit, or `unknown`.
-    pub revision: &'static str,
-    /// The compiler's version, or `unknown`.
-    pub rustversion: &'static str,
-}
-
-impl Build {
-    /// This build.
-    pub(crate) const fn current() -> Self {
-        const fn or_unknown(text: Option<&'static str>) -> &'static str {
-            match text {
-                Some(text) => text,
-                None => "unknown",
-            }
-        }
-        Self {
-            version: env!("CARGO_PKG_VERSION"),
-            revision: or_unknown(option_env!("KERNEL_AUTH_EXPORTER_REVISION")),
-            rustversion: or_unknown(option_env!("KERNEL_AUTH_EXPORTER_RUSTVERSION")),
-        }
-    }
-}
-
 /// Counts what the exporter does. A handle: clones count together.
 #[derive(Clone, Debug)]
 pub(crate) struct Telemetry {
@@ -69,8 +44,6 @@ pub(crate) struct Telemetry {
     unknown_values: IntCounterVec,
     scrapes: IntCounterVec,
     last_scrape_duration: Gauge,
-    last_reload_successful: IntGauge,
-    last_reload_success: Gauge,
     /// Only where the collector `timeline` was ever on.
     flows: Arc<OnceLock<Flows>>,
 }
@@ -80,7 +53,6 @@ pub(crate) struct Telemetry {
 struct Flows {
     errors: IntCounterVec,
     durations: HistogramVec,
-    pending: IntGauge,
 }
 
 impl Flows {
@@ -91,17 +63,12 @@ impl Flows {
                 let opts = HistogramOpts::from(opts).buckets(FLOW_BUCKETS.to_vec());
                 HistogramVec::new(opts, names)
             }),
-            pending: unlabelled(
-                "kernel_auth_timeline_pending_connections",
-                IntGauge::with_opts,
-            ),
         };
         touch_pairs(&flows.errors, "kernel_auth_flow_errors_total");
         touch_pairs(&flows.durations, "kernel_auth_flow_duration_seconds");
-        let collectors: [Box<dyn Collector>; 3] = [
+        let collectors: [Box<dyn Collector>; 2] = [
             Box::new(flows.errors.clone()),
             Box::new(flows.durations.clone()),
-            Box::new(flows.pending.clone()),
         ];
         for collector in collectors {
             registry
@@ -133,14 +100,6 @@ impl Telemetry {
                 "kernel_auth_exporter_last_scrape_duration_seconds",
                 Gauge::with_opts,
             ),
-            last_reload_successful: unlabelled(
-                "kernel_auth_exporter_config_last_reload_successful",
-                IntGauge::with_opts,
-            ),
-            last_reload_success: unlabelled(
-                "kernel_auth_exporter_config_last_reload_success_timestamp_seconds",
-                Gauge::with_opts,
-            ),
             flows: Arc::default(),
         };
         let build_info = labelled("kernel_auth_exporter_build_info", GaugeVec::new);
@@ -168,36 +127,6 @@ impl Telemetry {
         self.flows.get_or_init(|| Flows::new(&self.registry));
     }
 
-    /// Counts a login that ended: why, where it failed, and how long it took, where that
-    /// is known.
-    pub(crate) fn flow_ended(
-        &self,
-        kind: EventType,
-        outcome: EventOutcome,
-        error: Option<ErrorCode>,
-        took: Option<Duration>,
-    ) {
-        let Some(flows) = self.flows.get() else {
-            return;
-        };
-        if let Some(code) = error {
-            let labels = [kind.as_str(), code.as_str()];
-            flows.errors.with_label_values(&labels).inc();
-        }
-        if let Some(took) = took {
-            let labels = [kind.as_str(), outcome.as_str()];
-            let duration = flows.durations.with_label_values(&labels);
-            duration.observe(took.as_secs_f64());
-        }
-    }
-
-    /// Notes how many connections wait for their timeline to be read.
-    pub(crate) fn timelines_pending(&self, count: usize) {
-        if let Some(flows) = self.flows.get() {
-            flows.pending.set(i64::try_from(count).unwrap_or(i64::MAX));
-        }
-    }
-
     fn start_at_zero(&self) {
         touch(&self.errors, ErrorReason::LABELS);
         touch(&self.retries, RetryReason::LABELS);
@@ -217,8 +146,6 @@ impl Telemetry {
             Box::new(build_info),
             Box::new(self.scrapes.clone()),
             Box::new(self.last_scrape_duration.clone()),
-            Box::new(self.last_reload_successful.clone()),
-            Box::new(self.last_reload_success.clone()),
             #[cfg(target_os = "linux")]
             Box::new(prometheus::process_collector::ProcessCollector::for_self()),
         ];
@@ -229,9 +156,20 @@ impl Telemetry {
         }
     }
 
-    /// Counts a request to the API that took this long: `code` is the status
-    /// of the answer, `None` where there was none.
-    pub(crate) fn api_request(&self, endpoint: Endpoint, code: Option<u16>, took: Duration) {
+    /// Counts a scrape that took this long.
+    pub(crate) fn scrape(&self, outcome: ScrapeOutcome, took: Duration) {
+        self.scrapes.with_label_values(&[outcome.as_str()]).inc();
+        self.last_scrape_duration.set(took.as_secs_f64());
+    }
+
+    /// Everything, as it is now.
+    pub(crate) fn gather(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
+    }
+}
+
+impl Observer for Telemetry {
+    fn request(&self, endpoint: Endpoint, code: Option<u16>, took: Duration) {
         self.requests
             .with_label_values(&[endpoint.as_str(), code_label(code)])
             .inc();
@@ -240,47 +178,45 @@ impl Telemetry {
             .observe(took.as_secs_f64());
     }
 
-    /// Counts something that went wrong.
-    pub(crate) fn api_error(&self, reason: ErrorReason) {
+    fn error(&self, reason: ErrorReason) {
         self.errors.with_label_values(&[reason.as_str()]).inc();
     }
 
-    /// Counts a request sent again.
-    pub(crate) fn api_retry(&self, reason: RetryReason) {
+    fn retry(&self, reason: RetryReason) {
         self.retries.with_label_values(&[reason.as_str()]).inc();
     }
 
-    /// Adds time that a request was held back.
-    pub(crate) fn api_wait(&self, reason: WaitReason, waited: Duration) {
+    fn waited(&self, reason: WaitReason, span: Duration) {
         self.waits
             .with_label_values(&[reason.as_str()])
-            .inc_by(waited.as_secs_f64());
+            .inc_by(span.as_secs_f64());
     }
 
-    /// Counts a value that this build does not know.
-    pub(crate) fn unknown_value(&self, field: Field) {
+    fn unknown_value(&self, field: Field) {
         self.unknown_values
             .with_label_values(&[field.as_str()])
             .inc();
     }
 
-    /// Counts a scrape that took this long.
-    pub(crate) fn scrape(&self, outcome: ScrapeOutcome, took: Duration) {
-        self.scrapes.with_label_values(&[outcome.as_str()]).inc();
-        self.last_scrape_duration.set(took.as_secs_f64());
-    }
-
-    /// Notes a load of the configuration, the first one at the start included.
-    pub(crate) fn config_reloaded(&self, ok: bool, at: Timestamp) {
-        self.last_reload_successful.set(i64::from(ok));
-        if ok {
-            self.last_reload_success.set(at.as_seconds());
+    fn flow_ended(
+        &self,
+        kind: EventType,
+        outcome: EventOutcome,
+        error: Option<ErrorCode>,
+        took: Option<Duration>,
+    ) {
+        let Some(flows) = self.flows.get() else {
+            return;
+        };
+        if let Some(code) = error {
+            let labels = [kind.as_str(), code.as_str()];
+            flows.errors.with_label_values(&labels).inc();
         }
-    }
-
-    /// Everything, as it is now.
-    pub(crate) fn gather(&self) -> Vec<MetricFamily> {
-        self.registry.gather()
+        if let Some(took) = took {
+            let labels = [kind.as_str(), outcome.as_str()];
+            let duration = flows.durations.with_label_values(&labels);
+            duration.observe(took.as_secs_f64());
+        }
     }
 }
 
@@ -350,173 +286,4 @@ fn code_label(code: Option<u16>) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    fn value(telemetry: &Telemetry, name: &str, labels: &[(&str, &str)]) -> f64 {
-        let families = telemetry.gather();
-        let family = families
-            .iter()
-            .find(|family| family.name() == name)
-            .unwrap_or_else(|| panic!("no {name}"));
-        let metric = family
-            .get_metric()
-            .iter()
-            .find(|metric| {
-                labels.iter().all(|(name, value)| {
-                    metric
-                        .get_label()
-                        .iter()
-                        .any(|pair| pair.name() == *name && pair.value() == *value)
-                })
-            })
-            .unwrap_or_else(|| panic!("no {name}{labels:?}"));
-        match family.get_field_type() {
-            prometheus::proto::MetricType::COUNTER => metric.get_counter().get_value(),
-            prometheus::proto::MetricType::GAUGE => metric.get_gauge().get_value(),
-            _ => metric.get_histogram().get_sample_sum(),
-        }
-    }
-
-    fn telemetry() -> Telemetry {
-        let telemetry = Telemetry::new(Build::current(), &[Endpoint::Connections]);
-        telemetry.expect_flows();
-        telemetry
-    }
-
-    #[test]
-    fn what_is_gathered_is_what_the_catalogue_lists() {
-        let gathered: BTreeSet<String> = telemetry()
-            .gather()
-            .iter()
-            .map(|family| family.name().to_owned())
-            .collect();
-        let expected: BTreeSet<String> = catalogue::families()
-            .iter()
-            .filter(|family| family.subject == catalogue::Subject::Exporter)
-            .filter(|family| cfg!(target_os = "linux") || !family.name.starts_with("process_"))
-            .map(|family| family.name.to_owned())
-            .collect();
-        assert_eq!(gathered, expected);
-    }
-
-    #[test]
-    fn known_values_are_there_at_zero() {
-        let telemetry = telemetry();
-        for family in telemetry.gather() {
-            let listed = catalogue::family(family.name()).unwrap();
-            let expected: usize = listed
-                .labels
-                .iter()
-                .map(|label| match label.name {
-                    "endpoint" => 1,
-                    _ => label.values.map_or(1, <[_]>::len),
-                })
-                .product();
-            assert_eq!(family.get_metric().len(), expected, "{}", family.name());
-        }
-        assert!(
-            value(
-                &telemetry,
-                "kernel_auth_api_errors_total",
-                &[("reason", "tls")]
-            )
-            .abs()
-                < 1e-9
-        );
-    }
-
-    #[test]
-    fn everything_counts() {
-        let telemetry = telemetry();
-        let same = telemetry.clone();
-        let second = Duration::from_millis(1500);
-        same.api_request(Endpoint::Connections, Some(200), second);
-        same.api_request(Endpoint::Connections, Some(418), second);
-        same.api_request(Endpoint::Connections, None, second);
-        same.api_request(Endpoint::Projects, Some(200), second);
-        same.api_error(ErrorReason::Tls);
-        same.api_retry(RetryReason::Asked);
-        same.api_wait(WaitReason::Quota, second);
-        same.unknown_value(Field::FlowStep);
-        same.scrape(ScrapeOutcome::Held, second);
-        same.config_reloaded(true, Timestamp::from_micros(2_500_000));
-        same.config_reloaded(false, Timestamp::from_seconds(3));
-        let requests = "kernel_auth_api_requests_total";
-        for (name, labels, expected) in [
-            (
-                requests,
-                vec![("endpoint", "connections"), ("code", "200")],
-                1.0,
-            ),
-            (
-                requests,
-                vec![("endpoint", "connections"), ("code", "other")],
-                1.0,
-            ),
-            (
-                requests,
-                vec![("endpoint", "connections"), ("code", "error")],
-                1.0,
-            ),
-            (
-                requests,
-                vec![("endpoint", "projects"), ("code", "200")],
-                1.0,
-            ),
-            (
-                "kernel_auth_api_request_duration_seconds",
-                vec![("endpoint", "connections")],
-                4.5,
-            ),
-            ("kernel_auth_api_errors_total", vec![("reason", "tls")], 1.0),
-            (
-                "kernel_auth_api_retries_total",
-                vec![("reason", "asked")],
-                1.0,
-            ),
-            (
-                "kernel_auth_api_wait_seconds_total",
-                vec![("reason", "quota")],
-                1.5,
-            ),
-            (
-                "kernel_auth_api_unknown_values_total",
-                vec![("field", "flow_step")],
-                1.0,
-            ),
-            (
-                "kernel_auth_exporter_scrapes_total",
-                vec![("outcome", "held")],
-                1.0,
-            ),
-            (
-                "kernel_auth_exporter_last_scrape_duration_seconds",
-                vec![],
-                1.5,
-            ),
-            (
-                "kernel_auth_exporter_config_last_reload_successful",
-                vec![],
-                0.0,
-            ),
-            (
-                "kernel_auth_exporter_config_last_reload_success_timestamp_seconds",
-                vec![],
-                2.5,
-            ),
-            (
-                "kernel_auth_exporter_build_info",
-                vec![("version", env!("CARGO_PKG_VERSION"))],
-                1.0,
-            ),
-        ] {
-            assert!(
-                (value(&telemetry, name, &labels) - expected).abs() < 1e-9,
-                "{name}{labels:?}"
-            );
-        }
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 
 use crate::collect::{self, AccountSettings, Collector, Projects, Selection};
 use crate::exposition::negotiate::Escaping;
-use crate::exposition::{Encoding, Format, Options, render, stream};
+use crate::exposition::{Chunks, Encoding, Exposition, Format, Options, Own, render};
 use crate::kernel::{Client, ClientSettings, Decoder, Filter, Http, Key, Observer};
 use crate::model::{
     AccountView, AuthStatus, ClockOffset, Connection, CredentialKind, Endpoint, ErrorReason, Field,
@@ -60,16 +60,14 @@ impl Written {
 
     /// Its whole text, not compressed.
     pub fn text(&self, way: &str) -> Vec<u8> {
-        let options = Options {
-            encoding: Encoding::Identity,
-            ..options(way)
-        };
-        render(&self.0, &[], NOW, options)
+        render(&self.0, &Own::default(), NOW, options(way))
     }
 
     /// Reads the body to its end, as a connection does, and gives its length.
     pub fn drain(&self, way: &str) -> usize {
-        let mut body = stream(Arc::clone(&self.0), Vec::new(), NOW, options(way));
+        let options = options(way);
+        let text = Exposition::new(Arc::clone(&self.0), Own::default(), NOW, options);
+        let mut body = Chunks::new(text, options.encoding);
         let mut context = Context::from_waker(Waker::noop());
         let mut length = 0;
         loop {

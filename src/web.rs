@@ -1,4 +1,5 @@
-//! What is answered where: metrics, probes, discovery and pages.
+//! What is answered at which path: metrics, probes, discovery, the pages for
+//! people, reloads. Knows the collector and the exposition, never the API.
 
 mod discovery;
 mod probe;

@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{StartError, Upstream, live};
+use super::{StartError, Upstream, reloadable};
 use crate::config::{Config, ConfigError};
 use crate::web::routes::{Order, Routes};
 use exporter_toolkit::web_config::WebConfigHandle;
@@ -69,7 +69,7 @@ impl Reloader {
             None => None,
         };
         let telemetry = self.routes.telemetry().clone();
-        let before = self.routes.live();
+        let before = self.routes.reloadable();
         let upstream = self.upstream.clone();
         // Key files and certificates are read here, which may block.
         let made = tokio::task::spawn_blocking(move || {
@@ -77,10 +77,10 @@ impl Reloader {
                 return Ok(None);
             };
             let mut upstream = upstream;
-            let live = live(&config, &telemetry, &mut upstream, Some(&before.collector))?;
+            let made = reloadable(&config, &telemetry, &mut upstream, Some(&before.collector))?;
             telemetry.expect_endpoints(&super::endpoints(&config));
             super::expect_flows(&telemetry, &config);
-            Ok(Some((live, upstream, config.summary())))
+            Ok(Some((made, upstream, config.summary())))
         });
         let made = made
             .await
@@ -91,11 +91,11 @@ impl Reloader {
             .reload()
             .await
             .map_err(|error| format!("--web.config.file: {error}"))?;
-        let Some((live, upstream, summary)) = made else {
+        let Some((reloadable, upstream, summary)) = made else {
             return Ok("the web configuration".to_owned());
         };
         self.upstream = upstream;
-        self.routes.replace(live);
+        self.routes.replace(reloadable);
         Ok(summary)
     }
 }

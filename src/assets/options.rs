@@ -1,280 +1,152 @@
-//! What of the rules may differ from one installation to the next.
+//! What of the rules may differ from one installation to the next: the flags
+//! of `assets`.
 
-use std::fmt;
-use std::str::FromStr;
+mod values;
 
-/// A value that cannot be put into the rules: what is wrong, and what is right.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct InvalidOption(String);
+use std::time::Duration;
 
-fn invalid<T>(message: impl Into<String>) -> Result<T, InvalidOption> {
-    Err(InvalidOption(message.into()))
-}
+use clap::{Args, FromArgMatches};
 
-/// A span as Prometheus writes it: `300ms`, `5m`, `1h30m`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct PromDuration {
-    millis: u64,
-}
+use crate::duration;
 
-/// Units of a Prometheus duration, largest first, in milliseconds.
-const UNITS: [(&str, u64); 7] = [
-    ("y", 365 * 86_400_000),
-    ("w", 7 * 86_400_000),
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
-
-impl PromDuration {
-    /// Longer ones say nothing to an alert, and stay far from overflow.
-    const MAX_MILLIS: u64 = 365 * 86_400_000;
-
-    /// From whole seconds.
-    pub(crate) const fn from_secs(seconds: u64) -> Self {
-        Self {
-            millis: seconds * 1_000,
-        }
-    }
-
-    /// How long a missing sample is bridged before an alert that waits
-    /// `self`: less than that, so that nothing fires on an old sample alone,
-    /// two minutes at most, and never less than one evaluation.
-    #[must_use]
-    pub(crate) fn bridge(self, interval: Self) -> Self {
-        let most = self.millis / 4 * 3;
-        Self {
-            millis: most.min(120_000).max(interval.millis),
-        }
-    }
-}
-
-impl FromStr for PromDuration {
-    type Err = InvalidOption;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || {
-            InvalidOption(
-                "not a duration: write it like 300ms, 5m or 1h30m, at most a year".to_owned(),
-            )
-        };
-        if text == "0" {
-            return Ok(Self { millis: 0 });
-        }
-        let (mut rest, mut millis, mut units) = (text, 0_u64, UNITS.iter());
-        while !rest.is_empty() {
-            let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-            let (number, after) = rest.split_at(digits);
-            let letters = after.len()
-                - after
-                    .trim_start_matches(|c: char| c.is_ascii_lowercase())
-                    .len();
-            let (unit, next) = after.split_at(letters);
-            // `find` goes on where it stopped: each unit once, largest first.
-            let (_, factor) = units.find(|(name, _)| *name == unit).ok_or_else(wrong)?;
-            let number: u64 = number.parse().map_err(|_| wrong())?;
-            millis = number
-                .checked_mul(*factor)
-                .and_then(|part| millis.checked_add(part))
-                .filter(|sum| *sum <= Self::MAX_MILLIS)
-                .ok_or_else(wrong)?;
-            rest = next;
-        }
-        if text.is_empty() {
-            return Err(wrong());
-        }
-        Ok(Self { millis })
-    }
-}
-
-impl fmt::Display for PromDuration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.millis == 0 {
-            return f.write_str("0s");
-        }
-        let mut rest = self.millis;
-        // From hours down: `90m` reads as 1h30m, and a day as 24h or 1d alike.
-        for (name, factor) in UNITS.iter().skip(2) {
-            let count = rest / factor;
-            if count > 0 {
-                write!(f, "{count}{name}")?;
-                rest %= factor;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The beginning of a link, without a slash at its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct BaseUrl(String);
-
-impl FromStr for BaseUrl {
-    type Err = InvalidOption;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let Some(host) = text
-            .strip_prefix("https://")
-            .or_else(|| text.strip_prefix("http://"))
-        else {
-            return invalid("a base URL begins with http:// or https://");
-        };
-        if host.is_empty() || host.starts_with('/') {
-            return invalid("a base URL names a host");
-        }
-        // The link stands in single quotes inside a template inside YAML.
-        let odd = |c: char| !c.is_ascii_graphic() || "'\"\\{}<>`@?#".contains(c);
-        if text.len() > 1024 || text.contains(odd) {
-            return invalid(
-                "a base URL has neither spaces, quotes, braces, @, ? nor #; encode them with %",
-            );
-        }
-        Ok(Self(text.trim_end_matches('/').to_owned()))
-    }
-}
-
-impl fmt::Display for BaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// The value of label `job` under which Prometheus scrapes the exporter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct JobName(String);
-
-impl FromStr for JobName {
-    type Err = InvalidOption;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:".contains(c);
-        if text.is_empty() || text.len() > 200 || !text.chars().all(plain) {
-            return invalid("a job name has 1 to 200 letters, digits and _ - . / :");
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Display for JobName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A part of a whole, above 0 and at most 1.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub(crate) struct Share(f64);
-
-impl FromStr for Share {
-    type Err = InvalidOption;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.parse() {
-            Ok(share) if share > 0.0 && share <= 1.0 => Ok(Self(share)),
-            _ => invalid("a share is a number above 0 and at most 1, like 0.05"),
-        }
-    }
-}
-
-impl fmt::Display for Share {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+use self::values::invalid;
+pub(crate) use self::values::{BaseUrl, InvalidOption, JobName, PromDuration, Share};
 
 /// Everything that `assets` lets a user choose.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub(crate) struct Options {
-    /// Where the runbook pages are published; annotation `runbook_url`.
+    /// Where the runbook pages are published
+    /// [default: a placeholder at example.com].
+    #[arg(
+        long,
+        value_name = "URL",
+        hide_default_value = true,
+        default_value = "https://example.com/kernel-auth-exporter/docs/runbooks"
+    )]
     pub runbook_base_url: BaseUrl,
-    /// Where Grafana is; annotation `dashboard_url`.
+
+    /// Where Grafana is [default: a placeholder at example.com].
+    #[arg(
+        long,
+        value_name = "URL",
+        hide_default_value = true,
+        default_value = "https://grafana.example.com"
+    )]
     pub dashboard_base_url: BaseUrl,
-    /// Label `job` of the exporter's targets.
+
+    /// Label `job` of the exporter's targets in Prometheus.
+    #[arg(long, value_name = "NAME", default_value = "kernel-auth-exporter")]
     pub job: JobName,
-    /// How often rules are evaluated.
+
+    /// How often the rules are evaluated.
+    #[arg(long, value_name = "DURATION", default_value = "30s")]
     pub interval: PromDuration,
-    /// How long logged out before somebody is called.
+
+    /// How long a connection is logged out before somebody is called.
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
     pub needs_auth_for: PromDuration,
-    /// How long, where nothing but a person can log in.
+
+    /// The same, where nothing but a person can log in.
+    #[arg(long, value_name = "DURATION", default_value = "3m")]
     pub human_login_for: PromDuration,
-    /// How long a flow waits for a person; it lives ten minutes.
+
+    /// How long a login waits for a person before somebody is called; it lives
+    /// ten minutes.
+    #[arg(long, value_name = "DURATION", default_value = "1m")]
     pub flow_awaiting_for: PromDuration,
-    /// How long no exporter answers.
+
+    /// How long an exporter does not answer.
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
     pub exporter_down_for: PromDuration,
+
     /// How long the API does not answer.
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
     pub api_down_for: PromDuration,
-    /// How long what is not urgent lasts.
+
+    /// How long what is not urgent lasts before it is told.
+    #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub warning_for: PromDuration,
-    /// How long an alert outlives its last sample.
+
+    /// How long an alert outlives its last sample; longer than `--kernel.hold`,
+    /// so that a bad hour of the API resolves nothing.
+    #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub keep_firing_for: PromDuration,
+
     /// A health check is stale after this many of its intervals.
+    #[arg(long, value_name = "N", default_value = "3",
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub staleness_factor: u32,
-    /// Failed re-logins in six hours.
+
+    /// Failed re-logins of a connection in six hours that are too many.
+    #[arg(long, value_name = "N", default_value = "3",
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub reauth_failures: u32,
-    /// Changes between logged in and logged out in six hours.
+
+    /// Changes between logged in and logged out in six hours that are too many.
+    #[arg(long, value_name = "N", default_value = "4",
+          value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub flapping_changes: u32,
-    /// How old the data may be while the API answers.
+
+    /// How old the data may be while the API answers; longer than
+    /// `--kernel.cache`.
+    #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub snapshot_max_age: PromDuration,
-    /// Share of requests that the API refuses with 429.
+
+    /// Share of requests refused with 429 that is too much.
+    #[arg(long, value_name = "SHARE", default_value = "0.05")]
     pub rate_limited_share: Share,
-    /// Logged-out share of the fleet that is urgent.
+
+    /// Logged-out share of the fleet, over five minutes and an hour, that is
+    /// urgent.
+    #[arg(long, value_name = "SHARE", default_value = "0.144")]
     pub burn_share: Share,
-    /// Logged-out share of the fleet that is not urgent and goes on.
+
+    /// Logged-out share of the fleet, over half an hour and six, that is too
+    /// much.
+    #[arg(long, value_name = "SHARE", default_value = "0.06")]
     pub burn_slow_share: Share,
-    /// Fewer logged-out connections than this are never the fleet's problem.
+
+    /// Fewer logged-out connections than this never count as the fleet's.
+    #[arg(long, value_name = "N", default_value = "3",
+          value_parser = clap::value_parser!(u32).range(1..))]
     pub burn_min_connections: u32,
-    /// Days before the API key expires: warning.
+
+    /// Days before the API key expires: a warning.
+    #[arg(long, value_name = "DAYS", default_value = "14",
+          value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub key_expiry_warning_days: u32,
+
     /// Days before the API key expires: critical.
+    #[arg(long, value_name = "DAYS", default_value = "2",
+          value_parser = clap::value_parser!(u32).range(0..=3650))]
     pub key_expiry_critical_days: u32,
-    /// Share of the allowed connections in use.
+
+    /// Share of the allowed connections that is nearly all.
+    #[arg(long, value_name = "SHARE", default_value = "0.9")]
     pub connections_limit_share: Share,
 }
 
 impl Default for Options {
+    /// What the committed files are made with.
     fn default() -> Self {
-        let url = |text: &str| BaseUrl(text.to_owned());
-        Self {
-            runbook_base_url: url("https://example.com/kernel-auth-exporter/docs/runbooks"),
-            dashboard_base_url: url("https://grafana.example.com"),
-            job: JobName("kernel-auth-exporter".to_owned()),
-            interval: PromDuration::from_secs(30),
-            needs_auth_for: PromDuration::from_secs(300),
-            human_login_for: PromDuration::from_secs(180),
-            flow_awaiting_for: PromDuration::from_secs(60),
-            exporter_down_for: PromDuration::from_secs(300),
-            api_down_for: PromDuration::from_secs(300),
-            warning_for: PromDuration::from_secs(600),
-            keep_firing_for: PromDuration::from_secs(600),
-            staleness_factor: 3,
-            reauth_failures: 3,
-            flapping_changes: 4,
-            snapshot_max_age: PromDuration::from_secs(600),
-            rate_limited_share: Share(0.05),
-            burn_share: Share(0.144),
-            burn_slow_share: Share(0.06),
-            burn_min_connections: 3,
-            key_expiry_warning_days: 14,
-            key_expiry_critical_days: 2,
-            connections_limit_share: Share(0.9),
-        }
+        Self::augment_args(clap::Command::new("assets"))
+            .try_get_matches_from(["assets"])
+            .and_then(|matches| Self::from_arg_matches(&matches))
+            .expect("every option has a default that is right, as a test holds")
     }
 }
 
 impl Options {
     /// Checks what no option can tell alone.
     pub(crate) fn check(&self) -> Result<(), InvalidOption> {
-        if self.interval.millis == 0 {
+        if self.interval.get().is_zero() {
             return invalid("--interval must be above 0");
         }
-        if self.interval.millis > 60_000 {
+        if self.interval.get() > Duration::from_mins(1) {
             return invalid("--interval must be at most 1m: alerts bridge two minutes");
         }
         // A scrape and an evaluation come before it.
-        if self.flow_awaiting_for.millis + 2 * self.interval.millis > 180_000 {
+        if self.flow_awaiting_for.get() + 2 * self.interval.get() > Duration::from_mins(3) {
             return invalid(
                 "--flow-awaiting-for and twice --interval must be at most 3m: a flow waits ten",
             );
@@ -300,10 +172,7 @@ impl Options {
             "interval" => self.interval.to_string(),
             // Two samples at least, where scrapes are at most twice as rare as
             // evaluations.
-            "visible_window" => PromDuration {
-                millis: self.interval.millis * 4,
-            }
-            .to_string(),
+            "visible_window" => duration::format(self.interval.get() * 4),
             "needs_auth_for" | "missing_for" => self.needs_auth_for.to_string(),
             "needs_auth_bridge" => bridge(self.needs_auth_for),
             "human_login_for" => self.human_login_for.to_string(),
@@ -328,7 +197,8 @@ impl Options {
             "reauth_failures" => self.reauth_failures.to_string(),
             "flapping_changes" => self.flapping_changes.to_string(),
             "snapshot_max_age_seconds" => {
-                (self.snapshot_max_age.millis.div_ceil(1_000)).to_string()
+                let millis = self.snapshot_max_age.get().as_millis();
+                millis.div_ceil(1_000).to_string()
             }
             "rate_limited_share" => self.rate_limited_share.to_string(),
             "burn_share" => self.burn_share.to_string(),
@@ -343,133 +213,4 @@ impl Options {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn durations_read_as_prometheus_reads_them() {
-        for (text, millis) in [
-            ("0", 0),
-            ("0s", 0),
-            ("300ms", 300),
-            ("1m30s", 90_000),
-            ("1h", 3_600_000),
-            ("1d12h", 129_600_000),
-        ] {
-            assert_eq!(text.parse(), Ok(PromDuration { millis }), "{text}");
-        }
-        for text in [
-            "",
-            "5",
-            "m",
-            "5 m",
-            "1s1m",
-            "1m1m",
-            "-1m",
-            "1.5m",
-            "5M",
-            "2y",
-            "99999999999999999999s",
-        ] {
-            assert!(text.parse::<PromDuration>().is_err(), "{text}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn durations_survive_their_text(millis in 0..=PromDuration::MAX_MILLIS) {
-            let duration = PromDuration { millis };
-            prop_assert_eq!(duration.to_string().parse(), Ok(duration));
-        }
-
-        #[test]
-        fn a_bridge_is_shorter_than_what_it_bridges(seconds in 41..10_000_u64) {
-            let (span, interval) = (PromDuration::from_secs(seconds), PromDuration::from_secs(30));
-            prop_assert!(span.bridge(interval) < span);
-            prop_assert!(span.bridge(interval) >= interval);
-            prop_assert!(span.bridge(interval) <= PromDuration::from_secs(120));
-        }
-    }
-
-    #[test]
-    fn base_urls_lose_their_last_slash_and_refuse_what_breaks_yaml() {
-        let url: BaseUrl = "https://runbooks.example.org/auth/".parse().expect("a URL");
-        assert_eq!(url.to_string(), "https://runbooks.example.org/auth");
-        for text in [
-            "",
-            "runbooks.example.org",
-            "ftp://example.org",
-            "https://",
-            "https:///path",
-            "https://example.org/it's",
-            "https://example.org/{{ x }}",
-            "https://example.org/a b",
-            "https://user@example.org",
-            "https://example.org/\n",
-        ] {
-            assert!(text.parse::<BaseUrl>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn jobs_and_shares_are_bounded() {
-        for text in ["kernel-auth-exporter", "monitoring/kernel_auth.1:2"] {
-            assert!(text.parse::<JobName>().is_ok(), "{text}");
-        }
-        for text in ["", "a b", "a\"b", "a'b", "a\\b", "a\nb", "$job", "@job@"] {
-            assert!(text.parse::<JobName>().is_err(), "{text}");
-        }
-        for text in ["0", "-0.1", "1.1", "NaN", "inf", "5%", ""] {
-            assert!(text.parse::<Share>().is_err(), "{text}");
-        }
-        assert_eq!("1".parse(), Ok(Share(1.0)));
-    }
-
-    #[test]
-    fn contradictions_are_named() {
-        let default = Options::default();
-        assert_eq!(default.check(), Ok(()));
-        for (wrong, flag) in [
-            (
-                Options {
-                    interval: PromDuration::from_secs(0),
-                    ..default.clone()
-                },
-                "--interval",
-            ),
-            (
-                Options {
-                    interval: PromDuration::from_secs(61),
-                    ..default.clone()
-                },
-                "--interval",
-            ),
-            (
-                Options {
-                    flow_awaiting_for: PromDuration::from_secs(121),
-                    ..default.clone()
-                },
-                "--flow-awaiting-for",
-            ),
-            (
-                Options {
-                    key_expiry_critical_days: 14,
-                    ..default.clone()
-                },
-                "--key-expiry-critical-days",
-            ),
-            (
-                Options {
-                    burn_slow_share: Share(0.5),
-                    ..default.clone()
-                },
-                "--burn-slow-share",
-            ),
-        ] {
-            let error = wrong.check().expect_err("a contradiction").to_string();
-            assert!(error.starts_with(flag), "{error}");
-        }
-    }
-}
+mod tests;

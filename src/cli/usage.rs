@@ -6,7 +6,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 
 use super::switches::switches;
-use super::{Cli, Command, version_text};
+use super::{Cli, Command};
+use crate::version::Build;
 
 /// Nothing to run: print this and exit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +64,7 @@ fn only_log_flags(matches: &clap::ArgMatches) -> Result<(), Stop> {
 fn stop(error: &clap::Error) -> Stop {
     match error.kind() {
         ErrorKind::DisplayHelp => Stop::Answer(help(error)),
-        ErrorKind::DisplayVersion => Stop::Answer(version_text()),
+        ErrorKind::DisplayVersion => Stop::Answer(Build::current().text()),
         _ => Stop::Mistake(one_line(error)),
     }
 }

@@ -12,6 +12,9 @@ mod own;
 mod timeline;
 
 use std::sync::LazyLock;
+use std::time::Duration;
+
+use prometheus::proto::MetricFamily;
 
 use crate::model::{AccountView, Collector, Connection, ScopeView, Timestamp};
 
@@ -61,9 +64,8 @@ impl Kind {
 /// The unit of a family's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
-    /// Seconds; for points in time, since the Unix epoch.
+    /// For points in time, since the Unix epoch.
     Seconds,
-    /// Bytes.
     Bytes,
 }
 
@@ -80,7 +82,6 @@ impl Unit {
 /// A label of a family.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Label {
-    /// Its name.
     pub name: &'static str,
     /// Every value it can have, or `None` where the fleet decides.
     pub values: Option<&'static [&'static str]>,
@@ -121,13 +122,11 @@ impl Label {
 /// What a value is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Subject {
-    /// One connection.
     Connection,
     /// A connection that the configuration names by id.
     ConfiguredConnection,
     /// An account and a project of it.
     Scope,
-    /// An account.
     Account,
     /// This process.
     Exporter,
@@ -168,6 +167,12 @@ impl Family {
         }
     }
 
+    /// Whether the exporter's registry has it.
+    #[cfg(test)]
+    pub(crate) const fn is_gathered(&self) -> bool {
+        matches!(self.source, Source::Gathered)
+    }
+
     /// The names of its samples: what a query can ask for.
     #[cfg(test)]
     pub(crate) fn sample_names(&self) -> Vec<String> {
@@ -179,7 +184,13 @@ impl Family {
         }
     }
 
-    const fn new(kind: Kind, name: &'static str, subject: Subject, help: &'static str) -> Self {
+    const fn new(
+        kind: Kind,
+        name: &'static str,
+        subject: Subject,
+        help: &'static str,
+        source: Source,
+    ) -> Self {
         Self {
             name,
             help,
@@ -188,13 +199,8 @@ impl Family {
             collector: None,
             subject,
             labels: &[],
-            source: Source::Reserved,
+            source,
         }
-    }
-
-    const fn source(mut self, source: Source) -> Self {
-        self.source = source;
-        self
     }
 
     const fn collector(mut self, collector: Collector) -> Self {
@@ -234,25 +240,45 @@ const fn ends_with(text: &str, end: &str) -> bool {
     true
 }
 
+/// What an answer says beside the fleet.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Own {
+    /// The exporter's counters and histograms, as the `prometheus` crate
+    /// gathers them.
+    pub gathered: Vec<MetricFamily>,
+    /// Whether the latest load of the configuration succeeded, and when one
+    /// last did.
+    pub config_load: Option<(bool, Timestamp)>,
+    /// Connections whose timeline is still to be read.
+    pub timelines_pending: Option<usize>,
+    /// What this answers, where that is `/probe`.
+    pub probe: Option<ProbeResult>,
+}
+
+/// How a probe went.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ProbeResult {
+    /// The connection was fetched now.
+    pub success: bool,
+    pub took: Duration,
+}
+
 /// Where a family's samples come from.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Source {
-    /// A connection.
     Connection(ConnectionValue),
     /// Whether each configured id was found.
     Found,
-    /// A scope.
     Scope(fn(&ScopeView) -> Option<Value>),
     /// How many connections of a scope have each status.
     Tally,
-    /// An account.
     Account(fn(&AccountView) -> Option<Value>),
     /// An account: one series, with the value of the label that holds: 1.
     AccountFact(fn(&AccountView) -> Option<usize>),
-    /// The exporter's registry, or what `/probe` found.
-    Given,
-    /// Nothing: the name is kept for something that this build does not have.
-    Reserved,
+    /// The exporter's own state, or what `/probe` found.
+    Own(fn(&Own) -> Option<Value>),
+    /// The exporter's registry.
+    Gathered,
 }
 
 /// How a family reads a connection. An index is that of a value of the
@@ -280,15 +306,17 @@ pub(super) enum ConnectionValue {
 /// A sample's value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Value {
-    /// A whole number.
     Integer(u64),
     /// Seconds, kept as microseconds.
     Micros(i64),
-    /// Any number.
     Float(f64),
 }
 
 impl Value {
+    fn flag(is: bool) -> Self {
+        Self::Integer(u64::from(is))
+    }
+
     fn at(time: Timestamp) -> Self {
         Self::Micros(time.as_micros())
     }
@@ -320,94 +348,4 @@ pub(crate) fn family(name: &str) -> Option<&'static Family> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn names_are_well_formed_and_unique() {
-        let mut seen = HashSet::new();
-        for family in families() {
-            assert!(seen.insert(family.name), "{} twice", family.name);
-            assert!(
-                family
-                    .name
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte.is_ascii_digit()),
-                "{}",
-                family.name
-            );
-            assert_eq!(
-                family.name.ends_with("_total"),
-                family.kind == Kind::Counter,
-                "{}",
-                family.name
-            );
-            if let Some(unit) = family.unit {
-                let name = family.open_metrics_name();
-                assert!(name.ends_with(&format!("_{}", unit.as_str())), "{name}");
-            }
-        }
-    }
-
-    #[test]
-    fn help_is_one_sentence_or_more() {
-        for family in families() {
-            assert!(family.help.ends_with('.'), "{}", family.name);
-            assert!(!family.help.contains(['\n', '\\', '"']), "{}", family.name);
-        }
-    }
-
-    #[test]
-    fn labels_are_unique_and_their_values_need_no_escape() {
-        for family in families() {
-            let mut names = HashSet::new();
-            for label in family.all_labels() {
-                assert!(
-                    names.insert(label.name),
-                    "{}: {} twice",
-                    family.name,
-                    label.name
-                );
-                for value in label.values.unwrap_or_default() {
-                    assert!(!value.contains(['\n', '\\', '"', '\0']), "{value}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn sources_match_subjects_and_labels() {
-        for family in families() {
-            let (subject, labels) = match family.source {
-                Source::Connection(value) => (
-                    Subject::Connection,
-                    match value {
-                        ConnectionValue::State(_)
-                        | ConnectionValue::Fact(_)
-                        | ConnectionValue::Counts(_) => 1,
-                        ConnectionValue::Events(_) => 2,
-                        ConnectionValue::Flag(_) | ConnectionValue::Number(_) => 0,
-                    },
-                ),
-                Source::Found => (Subject::ConfiguredConnection, 0),
-                Source::Scope(_) => (Subject::Scope, 0),
-                Source::Tally => (Subject::Scope, 1),
-                Source::Account(_) => (Subject::Account, 0),
-                Source::AccountFact(_) => (Subject::Account, 1),
-                Source::Given | Source::Reserved => continue,
-            };
-            assert_eq!(family.subject, subject, "{}", family.name);
-            assert_eq!(family.labels.len(), labels, "{}", family.name);
-            if family.subject == Subject::Connection {
-                assert!(family.collector.is_some(), "{}", family.name);
-            }
-            assert!(
-                family.labels.iter().all(|label| label.values.is_some()),
-                "{}",
-                family.name
-            );
-        }
-    }
-}
+mod tests;

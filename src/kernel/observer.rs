@@ -1,4 +1,4 @@
-//! What the client tells about itself.
+//! What is told of requests, and of logins that ended.
 
 use std::time::Duration;
 

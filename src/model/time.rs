@@ -24,6 +24,7 @@ impl Timestamp {
     }
 
     /// Seconds since the Unix epoch, with their fraction.
+    #[cfg(test)]
     pub(crate) fn as_seconds(self) -> f64 {
         micros_to_seconds(self.0)
     }

@@ -1,10 +1,46 @@
 //! The same words for the same thing wherever people read of it.
 
-use super::Connection;
+use super::{Collector, Connection, Flow, FlowStatus, FlowStep, FlowType, Timestamp};
 
 /// A label value in plain words: `AWAITING_INPUT` is `awaiting input`.
-pub(crate) fn plain_words(label: &str) -> String {
+fn plain_words(label: &str) -> String {
     label.to_lowercase().replace('_', " ")
+}
+
+impl Collector {
+    /// What it is about.
+    #[cfg(test)]
+    pub(crate) const fn about(self) -> &'static str {
+        match self {
+            Self::Status => "Whether each connection is logged in",
+            Self::Auth => "When each connection was last checked",
+            Self::Flow => "The most recent login flow: state, step, expiry, error",
+            Self::Reauth => "Whether an unattended re-login is possible, and why",
+            Self::Settings => "How each connection is configured",
+            Self::Timeline => "Login history; costs requests of its own",
+            Self::Org => "Limits, plan and key expiry of the organisation",
+        }
+    }
+}
+
+/// The most recent login flow at `now`, on the API's clock: what it is, and
+/// where it stands; empty where there was none.
+pub(crate) fn flow_words(flow: &Flow, now: Timestamp) -> String {
+    let kind = match flow.kind {
+        FlowType::Login => "login",
+        FlowType::Reauth => "re-login",
+        FlowType::None | FlowType::Unknown => "flow",
+    };
+    let state = match (flow.status, flow.step, flow.error_code) {
+        (FlowStatus::None, ..) => return String::new(),
+        (FlowStatus::InProgress, ..) if !flow.is_live(now) => "past its end".to_owned(),
+        (FlowStatus::InProgress, FlowStep::None, _) => "in progress".to_owned(),
+        (FlowStatus::InProgress, step, _) => plain_words(step.as_str()),
+        (FlowStatus::Failed, _, Some(code)) => format!("failed, {}", plain_words(code.as_str())),
+        (FlowStatus::Success, ..) => "succeeded".to_owned(),
+        (status, ..) => plain_words(status.as_str()),
+    };
+    format!("{kind}: {state}")
 }
 
 /// Whether the connection can log in again unattended, and why; empty where
@@ -39,6 +75,75 @@ pub(crate) fn span_words(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{ErrorCode, PendingInputs};
+
+    #[test]
+    fn a_flow_is_told_as_it_stands() {
+        let now = Timestamp::from_seconds(1_000);
+        let none = Flow {
+            status: FlowStatus::None,
+            step: FlowStep::None,
+            kind: FlowType::None,
+            expires_at: None,
+            error_code: None,
+            pending: PendingInputs::default(),
+        };
+        let waiting = Flow {
+            status: FlowStatus::InProgress,
+            step: FlowStep::AwaitingInput,
+            kind: FlowType::Login,
+            expires_at: Some(Timestamp::from_seconds(1_001)),
+            ..none.clone()
+        };
+        let failed = Flow {
+            status: FlowStatus::Failed,
+            kind: FlowType::Reauth,
+            error_code: Some(ErrorCode::CredentialsInvalid),
+            ..none.clone()
+        };
+        for (flow, expected) in [
+            (none.clone(), ""),
+            (waiting.clone(), "login: awaiting input"),
+            (
+                Flow {
+                    step: FlowStep::None,
+                    ..waiting.clone()
+                },
+                "login: in progress",
+            ),
+            (
+                Flow {
+                    expires_at: Some(now),
+                    ..waiting.clone()
+                },
+                "login: past its end",
+            ),
+            (failed.clone(), "re-login: failed, credentials invalid"),
+            (
+                Flow {
+                    error_code: None,
+                    ..failed.clone()
+                },
+                "re-login: failed",
+            ),
+            (
+                Flow {
+                    status: FlowStatus::Success,
+                    ..none.clone()
+                },
+                "flow: succeeded",
+            ),
+            (
+                Flow {
+                    status: FlowStatus::Canceled,
+                    ..failed.clone()
+                },
+                "re-login: canceled",
+            ),
+        ] {
+            assert_eq!(flow_words(&flow, now), expected);
+        }
+    }
 
     #[test]
     fn spans_have_two_units() {

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use unicode_width::UnicodeWidthStr;
 
 use crate::model::{
-    Attention, Connection, Fleet, FlowStatus, FlowStep, ScopeView, Snapshot, Timestamp,
-    plain_words, relogin_words, span_words,
+    Attention, Connection, Fleet, ScopeView, Snapshot, Timestamp, flow_words, relogin_words,
+    span_words,
 };
 
 /// Cells wider than this are cut: a name of ten thousand characters is not read.
@@ -92,7 +92,7 @@ fn row(
             .map(|name| printable(&name))
             .unwrap_or_default(),
         printable(&connection.labels.domain()),
-        flow_cell(connection, live),
+        flow_words(flow, now),
         left.unwrap_or_default(),
         checked
             .map(|at| format!("{} ago", span_words(now.seconds_since(at))))
@@ -112,18 +112,6 @@ fn row(
         }
     }
     Row { attention, cells }
-}
-
-fn flow_cell(connection: &Connection, live: bool) -> String {
-    let flow = &connection.flow;
-    match (flow.status, flow.error_code) {
-        (FlowStatus::None, _) => String::new(),
-        (FlowStatus::InProgress, _) if !live => "overdue".to_owned(),
-        (FlowStatus::InProgress, _) if flow.step == FlowStep::None => "in progress".to_owned(),
-        (FlowStatus::InProgress, _) => plain_words(flow.step.as_str()),
-        (FlowStatus::Failed, Some(code)) => format!("failed: {}", code.as_str()),
-        (status, _) => plain_words(status.as_str()),
-    }
 }
 
 fn summary(out: &mut String, fleet: &Fleet, rows: &[Row], now: Timestamp) {
@@ -252,11 +240,11 @@ mod tests {
             false,
         );
         let expected = "\
-STATUS                PROFILE  DOMAIN        FLOW                         LEFT   CHECKED    RE-LOGIN             CONNECTION
-waiting for a person  waits    漢字.example  awaiting input               5m25s  -          -                    c3
-needs a login         gone     b.example     failed: credentials_invalid  -      -          no: no credential    c2
-logged out            heals    d.example     -                            -      -          yes                  c4
-logged in             fine     a.example     -                            -      1m40s ago  yes: has credential  c1
+STATUS                PROFILE  DOMAIN        FLOW                               LEFT   CHECKED    RE-LOGIN             CONNECTION
+waiting for a person  waits    漢字.example  flow: awaiting input               5m25s  -          -                    c3
+needs a login         gone     b.example     flow: failed, credentials invalid  -      -          no: no credential    c2
+logged out            heals    d.example     -                                  -      -          yes                  c4
+logged in             fine     a.example     -                                  -      1m40s ago  yes: has credential  c1
 
 4 connections: 1 waiting for a person, 1 needs a login, 1 logged out, 1 logged in
 ";

@@ -3,27 +3,17 @@
 //! Prometheus keeps the targets it has when an answer is not 200, and drops
 //! what is missing from one that is. So an answer is whole, or it is 503.
 
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use http_body::{Frame, SizeHint};
 use serde_json::{Map, Value};
 
+use crate::exposition::Text;
 use crate::model::{Connection, Fleet, Scope, Timestamp};
 use exporter_toolkit::server::{Body, plain};
 
 /// Up to this age a snapshot is good enough: Prometheus asks once a minute.
 const FRESH: Duration = Duration::from_mins(1);
-
-/// How much is written before it is handed on, in bytes.
-const CHUNK_BYTES: usize = 64 * 1024;
-
-/// How much may be written before other tasks have a turn, in bytes.
-const TURN_BYTES: usize = 512 * 1024;
 
 /// Whether `fleet` can be answered with as it is; `cache` is how old scrapes
 /// may be.
@@ -61,16 +51,7 @@ pub(super) struct Targets {
     fleet: Fleet,
     scope: usize,
     connection: usize,
-    place: Place,
-    in_turn: usize,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Start,
-    First,
-    Rest,
-    End,
+    begun: bool,
 }
 
 impl Targets {
@@ -79,38 +60,29 @@ impl Targets {
             fleet,
             scope: 0,
             connection: 0,
-            place: Place::Start,
-            in_turn: 0,
+            begun: false,
         }
     }
+}
 
-    fn chunk(&mut self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(CHUNK_BYTES + 2048);
-        if self.place == Place::Start {
-            out.push(b'[');
-            self.place = Place::First;
-        }
+impl Text for Targets {
+    fn fill(&mut self, out: &mut Vec<u8>, limit: usize) -> bool {
         while let Some(view) = self.fleet.scopes.get(self.scope) {
             let rows = view.snapshot.iter().flat_map(|held| &held.connections);
             for connection in rows.skip(self.connection) {
-                out.extend_from_slice(if self.place == Place::First {
-                    b"\n"
-                } else {
-                    b",\n"
-                });
-                self.place = Place::Rest;
-                group(&mut out, &view.scope, connection);
+                out.extend_from_slice(if self.begun { b",\n" } else { b"[\n" });
+                self.begun = true;
+                group(out, &view.scope, connection);
                 self.connection += 1;
-                if out.len() >= CHUNK_BYTES {
-                    return out;
+                if out.len() >= limit {
+                    return false;
                 }
             }
             self.scope += 1;
             self.connection = 0;
         }
-        out.extend_from_slice(b"\n]\n");
-        self.place = Place::End;
-        out
+        out.extend_from_slice(if self.begun { b"\n]\n" } else { b"[]\n" });
+        true
     }
 }
 
@@ -134,36 +106,6 @@ fn group(out: &mut Vec<u8>, scope: &Scope, connection: &Connection) {
     serde_json::to_writer(out, &group).expect("a Vec takes everything, and keys are text");
 }
 
-impl http_body::Body for Targets {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.is_end_stream() {
-            return Poll::Ready(None);
-        }
-        if self.in_turn >= TURN_BYTES {
-            self.in_turn = 0;
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let chunk = self.chunk();
-        self.in_turn += chunk.len();
-        Poll::Ready(Some(Ok(Frame::data(Bytes::from(chunk)))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.place == Place::End
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -171,6 +113,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::exposition::{CHUNK_BYTES, Chunks, Encoding};
     use crate::model::{
         AuthStatus, ClockOffset, CredentialKind, Flow, FlowStatus, FlowStep, FlowType, LabelBlock,
         PendingInputs, ScopeView, Settings, Snapshot,
@@ -226,7 +169,11 @@ mod tests {
     }
 
     async fn text(fleet: Fleet) -> Value {
-        let body = Targets::new(fleet).collect().await.unwrap().to_bytes();
+        let body = Chunks::new(Targets::new(fleet), Encoding::Identity)
+            .collect()
+            .await
+            .unwrap()
+            .to_bytes();
         serde_json::from_slice(&body).unwrap()
     }
 
@@ -269,7 +216,7 @@ mod tests {
             accounts: Vec::new(),
             scopes: vec![view(Scope::default(), &rows, Some(1))],
         };
-        let mut body = Targets::new(fleet.clone());
+        let mut body = Chunks::new(Targets::new(fleet.clone()), Encoding::Identity);
         let mut pieces = 0;
         while let Some(frame) = body.frame().await {
             let data = frame.unwrap().into_data().unwrap();

@@ -2,77 +2,41 @@
 
 mod narrowed;
 mod reload;
+mod settings;
 
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body::{Frame, SizeHint};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use self::narrowed::Narrowed;
 pub(crate) use self::reload::{Order, Reload};
+pub(crate) use self::settings::{Reloadable, StaticSettings};
 use super::discovery::{self, Targets};
 use super::{probe, status_page};
-use crate::collect::Collector;
-use crate::exposition::{self, ExpositionBody, Options, negotiate};
-use crate::model::{CollectorSet, States, Timestamp};
+use crate::exposition::{Chunks, Encoding, Exposition, Options, Own, ProbeResult, Text};
+use crate::model::{Fleet, Timestamp};
 use crate::telemetry::Telemetry;
 use exporter_toolkit::server::{Body, Handler, Peer, RequestBody, plain};
-
-/// The scraper's own timeout, seconds with a fraction, as Prometheus sends it.
-const SCRAPE_TIMEOUT: &str = "x-prometheus-scrape-timeout-seconds";
-
-/// No scraper is believed to wait longer than this.
-const LONGEST_SCRAPE: f64 = 600.0;
 
 /// Status pages that are made at once; others wait for their turn.
 const PAGES: usize = 2;
 
-/// What a reload replaces.
-pub(crate) struct Live {
-    /// Fetches and holds the fleet.
-    pub collector: Collector,
-    /// Which families are shown.
-    pub collectors: CollectorSet,
-    /// Which states of an enum are shown.
-    pub states: States,
-    /// Budget of a scrape that names none.
-    pub timeout: Duration,
-    /// Taken off the scraper's timeout.
-    pub timeout_offset: Duration,
-    /// `--kernel.cache`: scrapes within this age share one collection.
-    pub cache: Duration,
-}
-
-/// What stays as it was started.
-#[derive(Clone, Debug)]
-pub(crate) struct Fixed {
-    /// Path of the metrics.
-    pub telemetry_path: String,
-    /// Scrapes, probes and discoveries at once; more get 503.
-    pub max_requests: usize,
-}
-
 /// Answers every request that the server lets through.
 pub(crate) struct Routes {
-    live: RwLock<Arc<Live>>,
-    fixed: Fixed,
+    reloadable: RwLock<Arc<Reloadable>>,
+    settings: StaticSettings,
     telemetry: Telemetry,
     reload: Reload,
     scrapes: Arc<Semaphore>,
     pages: Semaphore,
 }
 
-/// Something that answers.
 #[derive(Clone, Copy)]
-enum Place {
+enum Route {
     Metrics,
     Probe,
     Discovery,
@@ -83,12 +47,16 @@ enum Place {
 }
 
 impl Routes {
-    /// Routes over `live`, which can be replaced.
-    pub(crate) fn new(live: Live, fixed: Fixed, telemetry: Telemetry, reload: Reload) -> Self {
-        let scrapes = Arc::new(Semaphore::new(fixed.max_requests));
+    pub(crate) fn new(
+        reloadable: Reloadable,
+        settings: StaticSettings,
+        telemetry: Telemetry,
+        reload: Reload,
+    ) -> Self {
+        let scrapes = Arc::new(Semaphore::new(settings.max_requests));
         Self {
-            live: RwLock::new(Arc::new(live)),
-            fixed,
+            reloadable: RwLock::new(Arc::new(reloadable)),
+            settings,
             telemetry,
             reload,
             scrapes,
@@ -96,14 +64,22 @@ impl Routes {
         }
     }
 
-    /// Answers from `live` from now on; scrapes under way end as they began.
-    pub(crate) fn replace(&self, live: Live) {
-        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
+    /// Answers from `new` from now on; scrapes under way end as they began.
+    pub(crate) fn replace(&self, new: Reloadable) {
+        *self
+            .reloadable
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
     }
 
     /// What answers now.
-    pub(crate) fn live(&self) -> Arc<Live> {
-        Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn reloadable(&self) -> Arc<Reloadable> {
+        Arc::clone(
+            &self
+                .reloadable
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     /// How loading the configuration went.
@@ -116,28 +92,28 @@ impl Routes {
         &self.telemetry
     }
 
-    fn place(&self, path: &str) -> Option<Place> {
+    fn find(&self, path: &str) -> Option<Route> {
         Some(match path {
-            "/" => Place::StatusPage,
-            "/probe" => Place::Probe,
-            "/sd" => Place::Discovery,
-            "/-/healthy" => Place::Healthy,
-            "/-/ready" => Place::Ready,
-            "/-/reload" => Place::Reload,
-            path if path == self.fixed.telemetry_path => Place::Metrics,
+            "/" => Route::StatusPage,
+            "/probe" => Route::Probe,
+            "/sd" => Route::Discovery,
+            "/-/healthy" => Route::Healthy,
+            "/-/ready" => Route::Ready,
+            "/-/reload" => Route::Reload,
+            path if path == self.settings.telemetry_path => Route::Metrics,
             _ => return None,
         })
     }
 
-    async fn route(&self, request: &Request<RequestBody>) -> Response<Body> {
-        let Some(place) = self.place(request.uri().path()) else {
+    async fn answer(&self, request: &Request<RequestBody>) -> Response<Body> {
+        let Some(route) = self.find(request.uri().path()) else {
             let text = format!(
                 "no such page; the metrics are at {}, the status page is at /",
-                self.fixed.telemetry_path
+                self.settings.telemetry_path
             );
             return plain(StatusCode::NOT_FOUND, &text);
         };
-        if let Place::Reload = place {
+        if let Route::Reload = route {
             return match *request.method() {
                 Method::POST | Method::PUT => self.reload.order(request.headers()).await,
                 _ => not_allowed("POST, PUT"),
@@ -146,23 +122,23 @@ impl Routes {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return not_allowed("GET, HEAD");
         }
-        match place {
-            Place::Healthy => plain(StatusCode::OK, "kernel-auth-exporter is healthy."),
-            Place::Ready => plain(StatusCode::OK, "kernel-auth-exporter is ready."),
-            Place::Metrics => self.metrics(request).await,
-            Place::Probe => self.probe(request).await,
-            Place::Discovery => self.discovery(request).await,
-            Place::StatusPage => self.status_page(request).await,
-            Place::Reload => not_allowed("POST, PUT"),
+        match route {
+            Route::Healthy => plain(StatusCode::OK, "kernel-auth-exporter is healthy."),
+            Route::Ready => plain(StatusCode::OK, "kernel-auth-exporter is ready."),
+            Route::Metrics => self.metrics(request).await,
+            Route::Probe => self.probe(request).await,
+            Route::Discovery => self.discovery(request).await,
+            Route::StatusPage => self.status_page(request).await,
+            Route::Reload => not_allowed("POST, PUT"),
         }
     }
 
     async fn metrics(&self, request: &Request<RequestBody>) -> Response<Body> {
-        let Some(taken) = self.take_place() else {
+        let Some(slot) = self.take_slot() else {
             return busy();
         };
         let started = Instant::now();
-        let live = self.live();
+        let live = self.reloadable();
         let narrowed = match Narrowed::read(query_of(request), &live) {
             Ok(narrowed) => narrowed,
             Err(complaint) => return plain(StatusCode::BAD_REQUEST, &complaint),
@@ -170,25 +146,22 @@ impl Routes {
         let deadline = started + live.budget(request.headers());
         let collected = live.collector.collect(narrowed.request(deadline)).await;
         self.telemetry.scrape(collected.outcome, started.elapsed());
-        let (reloaded, at) = self.reload.state();
-        self.telemetry.config_reloaded(reloaded, at);
-        let options = live.options(&narrowed, request.headers());
-        self.telemetry
-            .timelines_pending(live.collector.timelines_pending());
-        let own = self.telemetry.gather();
-        exposed(
-            exposition::stream(collected.fleet, own, now(), options),
-            options,
-            taken,
-        )
+        let own = Own {
+            gathered: self.telemetry.gather(),
+            config_load: Some(self.reload.state()),
+            timelines_pending: Some(live.collector.timelines_pending()),
+            probe: None,
+        };
+        let options = live.options(narrowed.collectors, request.headers());
+        exposed(collected.fleet, own, options, slot)
     }
 
     async fn probe(&self, request: &Request<RequestBody>) -> Response<Body> {
-        let Some(taken) = self.take_place() else {
+        let Some(slot) = self.take_slot() else {
             return busy();
         };
         let started = Instant::now();
-        let live = self.live();
+        let live = self.reloadable();
         let query = query_of(request);
         let (target, narrowed) = match probe::target(query)
             .and_then(|target| Ok((target, Narrowed::read(query, &live)?)))
@@ -202,20 +175,22 @@ impl Routes {
             Ok(probed) => probed,
             Err(error) => return plain(StatusCode::BAD_REQUEST, &error.to_string()),
         };
-        let options = live.options(&narrowed, request.headers());
-        let took = started.elapsed();
-        exposed(
-            exposition::stream_probe(probed.fleet, probed.success, took, now(), options),
-            options,
-            taken,
-        )
+        let own = Own {
+            probe: Some(ProbeResult {
+                success: probed.success,
+                took: started.elapsed(),
+            }),
+            ..Own::default()
+        };
+        let options = live.options(narrowed.collectors, request.headers());
+        exposed(probed.fleet, own, options, slot)
     }
 
     async fn discovery(&self, request: &Request<RequestBody>) -> Response<Body> {
-        let Some(taken) = self.take_place() else {
+        let Some(slot) = self.take_slot() else {
             return busy();
         };
-        let live = self.live();
+        let live = self.reloadable();
         let narrowed = match Narrowed::read(query_of(request), &live) {
             Ok(narrowed) => narrowed,
             Err(complaint) => return plain(StatusCode::BAD_REQUEST, &complaint),
@@ -230,7 +205,7 @@ impl Routes {
         if !discovery::is_known(&fleet) || (named_project && fleet.scopes.is_empty()) {
             return discovery::unknown();
         }
-        let mut response = Response::new(placed(Targets::new(fleet), taken));
+        let mut response = Response::new(in_slot(Targets::new(fleet), Encoding::Identity, slot));
         let headers = response.headers_mut();
         let put = HeaderValue::from_static;
         headers.insert(header::CONTENT_TYPE, put("application/json"));
@@ -241,9 +216,9 @@ impl Routes {
 
     async fn status_page(&self, request: &Request<RequestBody>) -> Response<Body> {
         let _turn = self.pages.acquire().await;
-        let live = self.live();
+        let live = self.reloadable();
         let query = status_page::Query::read(query_of(request));
-        let telemetry_path = self.fixed.telemetry_path.clone();
+        let telemetry_path = self.settings.telemetry_path.clone();
         // Judging and sorting a large fleet takes some milliseconds.
         let made = tokio::task::spawn_blocking(move || {
             let view = status_page::View {
@@ -263,7 +238,7 @@ impl Routes {
         }
     }
 
-    fn take_place(&self) -> Option<OwnedSemaphorePermit> {
+    fn take_slot(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.scrapes).try_acquire_owned().ok()
     }
 }
@@ -277,8 +252,14 @@ fn now() -> Timestamp {
 }
 
 /// The answer to a scrape or a probe.
-fn exposed(text: ExpositionBody, options: Options, taken: OwnedSemaphorePermit) -> Response<Body> {
-    let mut response = Response::new(placed(text, taken));
+fn exposed(
+    fleet: Arc<Fleet>,
+    own: Own,
+    options: Options,
+    slot: OwnedSemaphorePermit,
+) -> Response<Body> {
+    let text = Exposition::new(fleet, own, now(), options);
+    let mut response = Response::new(in_slot(text, options.encoding, slot));
     let headers = response.headers_mut();
     let put = HeaderValue::from_static;
     headers.insert(header::CONTENT_TYPE, put(options.format.content_type()));
@@ -291,76 +272,30 @@ fn exposed(text: ExpositionBody, options: Options, taken: OwnedSemaphorePermit) 
     response
 }
 
-fn placed<B>(body: B, taken: OwnedSemaphorePermit) -> Body
+fn in_slot<T>(text: T, encoding: Encoding, slot: OwnedSemaphorePermit) -> Body
 where
-    B: http_body::Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+    T: Text + Send + Unpin + 'static,
 {
-    let body = Placed {
-        body,
-        _place: taken,
-    };
-    body.map_err(|never| match never {}).boxed_unsync()
+    let text = InSlot { text, _slot: slot };
+    let chunks = Chunks::new(text, encoding);
+    chunks.map_err(|never| match never {}).boxed_unsync()
 }
 
 impl Handler for Routes {
     async fn handle(&self, request: Request<RequestBody>, _peer: Peer) -> Response<Body> {
-        self.route(&request).await
+        self.answer(&request).await
     }
 }
 
-impl Live {
-    /// How long a scrape may take: the scraper's own timeout less the offset.
-    /// An offset that would eat the whole timeout is halved until it does not.
-    fn budget(&self, headers: &HeaderMap) -> Duration {
-        let named = headers
-            .get(SCRAPE_TIMEOUT)
-            .and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok())
-            .filter(|seconds| seconds.is_finite() && *seconds > 0.0)
-            .map(|seconds| Duration::from_secs_f64(seconds.min(LONGEST_SCRAPE)));
-        let Some(timeout) = named else {
-            return self.timeout;
-        };
-        let mut offset = self.timeout_offset;
-        while offset >= timeout && !offset.is_zero() {
-            offset /= 2;
-        }
-        timeout.saturating_sub(offset)
-    }
-
-    fn options(&self, narrowed: &Narrowed, headers: &HeaderMap) -> Options {
-        let accepted = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        Options {
-            collectors: narrowed.collectors,
-            states: self.states,
-            format: negotiate::format(accepted(header::ACCEPT)),
-            encoding: negotiate::encoding(accepted(header::ACCEPT_ENCODING)),
-        }
-    }
+/// A text that keeps its place among the scrapes until it is sent.
+struct InSlot<T> {
+    text: T,
+    _slot: OwnedSemaphorePermit,
 }
 
-/// A body that keeps its place among the scrapes until it is sent.
-struct Placed<B> {
-    body: B,
-    _place: OwnedSemaphorePermit,
-}
-
-impl<B: http_body::Body<Data = Bytes> + Unpin> http_body::Body for Placed<B> {
-    type Data = Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+impl<T: Text> Text for InSlot<T> {
+    fn fill(&mut self, out: &mut Vec<u8>, limit: usize) -> bool {
+        self.text.fill(out, limit)
     }
 }
 

@@ -1,10 +1,9 @@
 //! Families about one connection.
 
 use super::{
-    ConnectionValue::{Counts, Fact, Flag, Number, State},
+    ConnectionValue::{self, Counts, Fact, Flag, Number, State},
     Family, Kind, Label, Source, Subject, Value,
 };
-use crate::exposition::catalogue::ConnectionValue;
 use crate::model::{
     AuthStatus, Collector, CredentialKind, ErrorCode, FlowStatus, FlowStep, FlowType,
     HealthCheckUnavailable, PendingInput, ReauthReason,
@@ -16,9 +15,8 @@ const fn gauge(
     help: &'static str,
     value: ConnectionValue,
 ) -> Family {
-    Family::new(Kind::Gauge, name, Subject::Connection, help)
-        .collector(collector)
-        .source(Source::Connection(value))
+    let source = Source::Connection(value);
+    Family::new(Kind::Gauge, name, Subject::Connection, help, source).collector(collector)
 }
 
 pub(super) const FAMILIES: &[Family] = &[

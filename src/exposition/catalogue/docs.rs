@@ -47,7 +47,7 @@ pub(crate) fn markdown() -> String {
         section(
             &mut out,
             &format!("Collector `{collector}`"),
-            &format!("{} {default}", collector_help(collector)),
+            &format!("{}. {default}", collector.about()),
             families()
                 .iter()
                 .filter(|family| family.collector == Some(collector)),
@@ -138,17 +138,4 @@ fn names<'a>(labels: impl IntoIterator<Item = &'a super::Label>) -> String {
         })
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-/// What a collector is about.
-fn collector_help(collector: Collector) -> &'static str {
-    match collector {
-        Collector::Status => "Whether each connection is logged in.",
-        Collector::Auth => "When each connection was last checked.",
-        Collector::Flow => "The most recent login flow of each connection.",
-        Collector::Reauth => "Whether each connection can log in again unattended, and why.",
-        Collector::Settings => "How each connection is configured.",
-        Collector::Timeline => "What happened, from the timeline of each connection.",
-        Collector::Org => "The organisation's limits and plan, and the API key's expiry.",
-    }
 }

@@ -3,8 +3,8 @@
 use super::{Family, Kind, Label, Source, Subject, Value};
 use crate::model::AuthStatus;
 
-const fn gauge(name: &'static str, subject: Subject, help: &'static str) -> Family {
-    Family::new(Kind::Gauge, name, subject, help)
+const fn gauge(name: &'static str, subject: Subject, help: &'static str, source: Source) -> Family {
+    Family::new(Kind::Gauge, name, subject, help, source)
 }
 
 pub(super) const FAMILIES: &[Family] = &[
@@ -12,56 +12,50 @@ pub(super) const FAMILIES: &[Family] = &[
         "kernel_auth_up",
         Subject::Scope,
         "1 when the most recent collection came whole from the API, else 0. An earlier snapshot served to stay within cache or quota does not change it.",
-    )
-    .source(Source::Scope(|view| {
-        Some(Value::Integer(u64::from(view.up)))
-    })),
+        Source::Scope(|view| Some(Value::flag(view.up))),
+    ),
     gauge(
         "kernel_auth_snapshot_timestamp_seconds",
         Subject::Scope,
         "When the data shown were fetched, on the exporter's clock.",
-    )
-    .source(Source::Scope(|view| {
-        let snapshot = view.snapshot.as_ref()?;
-        Some(Value::at(snapshot.fetched_at))
-    })),
+        Source::Scope(|view| {
+            let snapshot = view.snapshot.as_ref()?;
+            Some(Value::at(snapshot.fetched_at))
+        }),
+    ),
     gauge(
         "kernel_auth_connections",
         Subject::Scope,
         "How many connections are exported, by status.",
+        Source::Tally,
     )
-    .labels(&[Label::of("status", AuthStatus::LABELS)])
-    .source(Source::Tally),
+    .labels(&[Label::of("status", AuthStatus::LABELS)]),
     gauge(
         "kernel_auth_connection_found",
         Subject::ConfiguredConnection,
         "For each connection that the configuration names by id: 1, or 0 when the API does not know it.",
-    )
-    .source(Source::Found),
+        Source::Found,
+    ),
     gauge(
         "kernel_auth_api_ratelimit_limit",
         Subject::Account,
         "Requests a minute that the API allows the organisation, where it says so.",
-    )
-    .source(Source::Account(|account| {
-        account.ratelimit_limit.map(Value::Integer)
-    })),
+        Source::Account(|account| account.ratelimit_limit.map(Value::Integer)),
+    ),
     gauge(
         "kernel_auth_api_ratelimit_remaining",
         Subject::Account,
         "Requests that the API still allows the organisation in this minute, where it says so.",
-    )
-    .source(Source::Account(|account| {
-        account.ratelimit_remaining.map(Value::Integer)
-    })),
+        Source::Account(|account| account.ratelimit_remaining.map(Value::Integer)),
+    ),
     gauge(
         "kernel_auth_api_clock_offset_seconds",
         Subject::Account,
         "How far the API's clock is ahead of the exporter's; 0 within five seconds. Ages and remaining times are corrected by it.",
-    )
-    .source(Source::Account(|account| {
-        account
-            .clock
-            .map(|offset| Value::Float(offset.as_seconds()))
-    })),
+        Source::Account(|account| {
+            account
+                .clock
+                .map(|offset| Value::Float(offset.as_seconds()))
+        }),
+    ),
 ];

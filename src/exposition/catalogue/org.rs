@@ -8,9 +8,8 @@ const fn org(
     help: &'static str,
     value: fn(&AccountView) -> Option<Value>,
 ) -> Family {
-    Family::new(Kind::Gauge, name, Subject::Account, help)
-        .collector(Collector::Org)
-        .source(Source::Account(value))
+    let source = Source::Account(value);
+    Family::new(Kind::Gauge, name, Subject::Account, help, source).collector(Collector::Org)
 }
 
 pub(super) const FAMILIES: &[Family] = &[
@@ -44,12 +43,10 @@ pub(super) const FAMILIES: &[Family] = &[
         "kernel_auth_org_plan_info",
         Subject::Account,
         "1, with the organisation's plan.",
+        Source::AccountFact(|account| account.org.plan.map(|plan| plan as usize)),
     )
     .collector(Collector::Org)
-    .labels(&[Label::of("plan", Plan::LABELS)])
-    .source(Source::AccountFact(|account| {
-        account.org.plan.map(|plan| plan as usize)
-    })),
+    .labels(&[Label::of("plan", Plan::LABELS)]),
     org(
         "kernel_auth_org_connections_unseen",
         "Connections that the organisation has and the exporter does not show; only where every connection of every project is to be shown.",

@@ -1,6 +1,6 @@
 //! Families about the exporter itself, and about one probe.
 
-use super::{Family, Kind, Label, Source, Subject};
+use super::{Family, Kind, Label, Own, Source, Subject, Value};
 use crate::model::{Endpoint, ErrorReason, Field, RetryReason, ScrapeOutcome, WaitReason};
 
 /// Label `code` of `kernel_auth_api_requests_total`: the statuses that the API
@@ -14,11 +14,26 @@ pub(super) const CODES: &[&str] = &[
 const ENDPOINT: Label = Label::of("endpoint", Endpoint::LABELS);
 
 const fn gauge(name: &'static str, help: &'static str) -> Family {
-    Family::new(Kind::Gauge, name, Subject::Exporter, help).source(Source::Given)
+    Family::new(Kind::Gauge, name, Subject::Exporter, help, Source::Gathered)
 }
 
 const fn counter(name: &'static str, help: &'static str) -> Family {
-    Family::new(Kind::Counter, name, Subject::Exporter, help).source(Source::Given)
+    Family::new(
+        Kind::Counter,
+        name,
+        Subject::Exporter,
+        help,
+        Source::Gathered,
+    )
+}
+
+const fn state(
+    name: &'static str,
+    subject: Subject,
+    help: &'static str,
+    value: fn(&Own) -> Option<Value>,
+) -> Family {
+    Family::new(Kind::Gauge, name, subject, help, Source::Own(value))
 }
 
 pub(super) const FAMILIES: &[Family] = &[
@@ -32,9 +47,9 @@ pub(super) const FAMILIES: &[Family] = &[
         "kernel_auth_api_request_duration_seconds",
         Subject::Exporter,
         "How long the API took to answer a request.",
+        Source::Gathered,
     )
-    .labels(&[ENDPOINT])
-    .source(Source::Given),
+    .labels(&[ENDPOINT]),
     counter(
         "kernel_auth_api_errors_total",
         "What went wrong with requests and with what they brought.",
@@ -70,13 +85,17 @@ pub(super) const FAMILIES: &[Family] = &[
         "kernel_auth_exporter_last_scrape_duration_seconds",
         "How long the scrape before this one took.",
     ),
-    gauge(
+    state(
         "kernel_auth_exporter_config_last_reload_successful",
+        Subject::Exporter,
         "1 when the latest load of the configuration succeeded, else 0.",
+        |own| own.config_load.map(|(succeeded, _)| Value::flag(succeeded)),
     ),
-    gauge(
+    state(
         "kernel_auth_exporter_config_last_reload_success_timestamp_seconds",
+        Subject::Exporter,
         "When the configuration was last loaded successfully.",
+        |own| own.config_load.map(|(_, at)| Value::at(at)),
     ),
     counter(
         "process_cpu_seconds_total",
@@ -88,18 +107,19 @@ pub(super) const FAMILIES: &[Family] = &[
     gauge("process_resident_memory_bytes", "Resident memory size."),
     gauge("process_start_time_seconds", "When the process started."),
     gauge("process_threads", "Operating system threads."),
-    Family::new(
-        Kind::Gauge,
+    state(
         "probe_success",
         Subject::Probe,
         "1 when the probed connection was fetched now, else 0.",
-    )
-    .source(Source::Given),
-    Family::new(
-        Kind::Gauge,
+        |own| own.probe.map(|probe| Value::flag(probe.success)),
+    ),
+    state(
         "probe_duration_seconds",
         Subject::Probe,
         "How long the probe took.",
-    )
-    .source(Source::Given),
+        |own| {
+            own.probe
+                .map(|probe| Value::Float(probe.took.as_secs_f64()))
+        },
+    ),
 ];

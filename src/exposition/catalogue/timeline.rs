@@ -1,10 +1,9 @@
 //! Families about what happened to connections, from their timelines.
 
 use super::{
-    ConnectionValue::{Events, Number},
+    ConnectionValue::{self, Events, Number},
     Family, Kind, Label, Source, Subject, Value,
 };
-use crate::exposition::catalogue::ConnectionValue;
 use crate::model::{Collector, ErrorCode, EventOutcome, EventSlot, EventType};
 
 const ATTEMPTS: Label = Label::of("type", &["login", "reauth"]);
@@ -16,15 +15,12 @@ const fn of_connection(
     help: &'static str,
     value: ConnectionValue,
 ) -> Family {
-    Family::new(kind, name, Subject::Connection, help)
-        .collector(Collector::Timeline)
-        .source(Source::Connection(value))
+    let source = Source::Connection(value);
+    Family::new(kind, name, Subject::Connection, help, source).collector(Collector::Timeline)
 }
 
-const fn of_fleet(kind: Kind, name: &'static str, help: &'static str) -> Family {
-    Family::new(kind, name, Subject::Exporter, help)
-        .collector(Collector::Timeline)
-        .source(Source::Given)
+const fn of_fleet(kind: Kind, name: &'static str, help: &'static str, source: Source) -> Family {
+    Family::new(kind, name, Subject::Exporter, help, source).collector(Collector::Timeline)
 }
 
 pub(super) const FAMILIES: &[Family] = &[
@@ -75,17 +71,23 @@ pub(super) const FAMILIES: &[Family] = &[
         Kind::Counter,
         "kernel_auth_flow_errors_total",
         "Login flows that failed since the exporter started, each once.",
+        Source::Gathered,
     )
     .labels(&[ATTEMPTS, Label::of("error_code", ErrorCode::LABELS)]),
     of_fleet(
         Kind::Histogram,
         "kernel_auth_flow_duration_seconds",
         "How long login flows took that ended since the exporter started, where the API tells when they did.",
+        Source::Gathered,
     )
     .labels(&[ATTEMPTS, OUTCOMES]),
     of_fleet(
         Kind::Gauge,
         "kernel_auth_timeline_pending_connections",
         "Connections whose timeline is still to be read.",
+        Source::Own(|own| {
+            let pending = u64::try_from(own.timelines_pending?).ok()?;
+            Some(Value::Integer(pending))
+        }),
     ),
 ];

@@ -14,7 +14,7 @@ use super::clock::fast;
 use super::metrics::{Metrics, labels};
 use crate::collect::{Collector, Request};
 use crate::config::Config;
-use crate::exposition::{self, Options};
+use crate::exposition::{self, Options, Own};
 use crate::model::{Fleet, Timestamp};
 use crate::telemetry::Telemetry;
 use crate::{app, cli, config};
@@ -187,10 +187,13 @@ impl Exporter {
     }
 
     fn show(&self, fleet: &Fleet) -> Metrics {
-        let pending = self.collector.timelines_pending();
-        self.telemetry.timelines_pending(pending);
+        let own = Own {
+            gathered: self.telemetry.gather(),
+            timelines_pending: Some(self.collector.timelines_pending()),
+            ..Own::default()
+        };
         let now = Timestamp::from(SystemTime::now());
-        let text = exposition::render(fleet, &self.telemetry.gather(), now, self.options);
+        let text = exposition::render(fleet, &own, now, self.options);
         Metrics::new(String::from_utf8(text).unwrap())
     }
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::exposition::{Encoding, Escaping, Format, Options};
+use crate::exposition::{
+    Chunks, Encoding, Escaping, Exposition, Format, Options, Own, ProbeResult,
+};
+use crate::kernel::Observer;
 use crate::model::{
     AccountView, AuthStatus, ClockOffset, Collector, CollectorSet, Connection, CredentialKind,
     Endpoint, ErrorCode, ErrorReason, EventOutcome, EventSlot, EventType, Fleet, Flow, FlowStatus,
@@ -11,8 +14,8 @@ use crate::model::{
     PendingInputs, Plan, ReauthReason, RetryReason, Scope, ScopeView, ScrapeOutcome, Settings,
     Snapshot, States, Timestamp, WaitReason,
 };
-use crate::telemetry::{Build, Telemetry};
-use prometheus::proto::MetricFamily;
+use crate::telemetry::Telemetry;
+use crate::version::Build;
 
 /// 2026-11-22T10:00:00.25Z.
 pub(crate) const NOW: Timestamp = Timestamp::from_micros(1_795_341_600_250_000);
@@ -232,8 +235,25 @@ pub(crate) fn story() -> Fleet {
     }
 }
 
+/// A fleet on its way to a socket.
+pub(crate) fn stream(fleet: Arc<Fleet>, own: Own, options: Options) -> Chunks<Exposition> {
+    let text = Exposition::new(fleet, own, NOW, options);
+    Chunks::new(text, options.encoding)
+}
+
+/// What an answer of `/probe` says beside the fleet.
+pub(crate) fn probed() -> Own {
+    Own {
+        probe: Some(ProbeResult {
+            success: true,
+            took: Duration::from_millis(12),
+        }),
+        ..Own::default()
+    }
+}
+
 /// The exporter's families with some history, without those of this process.
-pub(crate) fn own() -> Vec<MetricFamily> {
+pub(crate) fn own() -> Own {
     let build = Build {
         version: "1.2.3",
         revision: "0123abc",
@@ -241,15 +261,15 @@ pub(crate) fn own() -> Vec<MetricFamily> {
     };
     let telemetry = Telemetry::new(build, &[Endpoint::Connections]);
     for millis in [3, 120, 45_000] {
-        telemetry.api_request(
+        telemetry.request(
             Endpoint::Connections,
             Some(200),
             Duration::from_millis(millis),
         );
     }
-    telemetry.api_error(ErrorReason::RateLimited);
-    telemetry.api_retry(RetryReason::RateLimited);
-    telemetry.api_wait(WaitReason::RetryAfter, Duration::from_millis(1250));
+    telemetry.error(ErrorReason::RateLimited);
+    telemetry.retry(RetryReason::RateLimited);
+    telemetry.waited(WaitReason::RetryAfter, Duration::from_millis(1250));
     telemetry.expect_flows();
     telemetry.flow_ended(
         EventType::Login,
@@ -257,12 +277,15 @@ pub(crate) fn own() -> Vec<MetricFamily> {
         Some(ErrorCode::CaptchaBlocked),
         Some(Duration::from_millis(42_500)),
     );
-    telemetry.timelines_pending(3);
     telemetry.scrape(ScrapeOutcome::Fresh, Duration::from_millis(171));
-    telemetry.config_reloaded(true, Timestamp::from_micros(1_795_341_000_500_000));
-    let mut families = telemetry.gather();
-    families.retain(|family| !family.name().starts_with("process_"));
-    families
+    let mut gathered = telemetry.gather();
+    gathered.retain(|family| !family.name().starts_with("process_"));
+    Own {
+        gathered,
+        config_load: Some((true, Timestamp::from_micros(1_795_341_000_500_000))),
+        timelines_pending: Some(3),
+        probe: None,
+    }
 }
 
 /// Names that have broken an exporter or a parser somewhere.

@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use crate::exposition::{catalogue, render};
 use crate::model::States;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 use super::fixture::{self, FORMATS, NOW, options};
 use super::{oracle, parser, random};
-use crate::exposition::{Format, Options};
+use crate::exposition::catalogue::Subject;
+use crate::exposition::{Format, Options, Own};
 
 fn parsed(bytes: &[u8], format: Format) -> parser::Parsed {
     match format {
@@ -21,18 +24,20 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn says_what_the_prometheus_crate_says(scopes in random::scopes(), all in any::<bool>()) {
+    fn says_what_the_prometheus_crate_says(
+        world in random::world(), own in random::own(), all in any::<bool>()
+    ) {
         let states = if all { States::All } else { States::Active };
-        let options = Options { states, ..Options::default() };
-        let ours = parser::text(&render(&random::fleet(&scopes), &[], NOW, options));
-        let theirs = parser::text(oracle::text(&scopes, all).as_bytes());
+        let options = Options { states, ..options(Format::Text004) };
+        let ours = parser::text(&render(&world.fleet(), &own, NOW, options));
+        let theirs = parser::text(oracle::text(&world, &own, all).as_bytes());
         prop_assert_eq!(&ours.samples, &theirs.samples);
         prop_assert_eq!(&ours.types, &theirs.types);
     }
 
     #[test]
-    fn every_format_has_the_same_series(scopes in random::scopes()) {
-        let (fleet, own) = (random::fleet(&scopes), fixture::own());
+    fn every_format_has_the_same_series(world in random::world()) {
+        let (fleet, own) = (world.fleet(), fixture::own());
         let [first, rest @ ..] = FORMATS.map(|format| {
             parsed(&render(&fleet, &own, NOW, options(format)), format).samples
         });
@@ -42,9 +47,31 @@ proptest! {
     }
 }
 
+/// The comparison above is worth what it meets.
 #[test]
-fn own_families_say_what_the_prometheus_crate_says() {
-    let own = fixture::own();
+fn every_family_that_is_no_gathered_one_is_compared() {
+    let mut runner = TestRunner::deterministic();
+    let strategy = (random::world(), random::own());
+    let mut met = BTreeSet::new();
+    for _ in 0..200 {
+        let (world, own) = strategy.new_tree(&mut runner).unwrap().current();
+        let theirs = parser::text(oracle::text(&world, &own, true).as_bytes());
+        met.extend(theirs.types.into_keys());
+    }
+    let listed = catalogue::families().iter();
+    let expected: BTreeSet<String> = listed
+        .filter(|family| !family.is_gathered())
+        .map(|family| family.name.to_owned())
+        .collect();
+    assert_eq!(met, expected);
+}
+
+#[test]
+fn gathered_families_say_what_the_prometheus_crate_says() {
+    let own = Own {
+        gathered: fixture::own().gathered,
+        ..Own::default()
+    };
     let ours = render(
         &crate::model::Fleet::default(),
         &own,
@@ -53,7 +80,7 @@ fn own_families_say_what_the_prometheus_crate_says() {
     );
     // The crate writes whole bounds without a fraction.
     let theirs = prometheus::TextEncoder::new()
-        .encode_to_string(&own)
+        .encode_to_string(&own.gathered)
         .unwrap();
     let bound = |text: &str| {
         text.split_once("le=\"")
@@ -78,25 +105,29 @@ fn own_families_say_what_the_prometheus_crate_says() {
 
 #[test]
 fn every_family_of_the_catalogue_is_there_with_its_head() {
-    let (fleet, mut own) = (fixture::story(), fixture::own());
-    own.extend(crate::exposition::probe_families(
-        true,
-        std::time::Duration::from_millis(12),
-    ));
+    let fleet = fixture::story();
     for format in FORMATS {
-        let parsed = parsed(&render(&fleet, &own, NOW, options(format)), format);
+        let written = |own: &Own| parsed(&render(&fleet, own, NOW, options(format)), format);
+        let (scrape, probe) = (written(&fixture::own()), written(&fixture::probed()));
         let open_metrics = matches!(format, Format::OpenMetrics100(_));
-        let mut expected = Vec::new();
+        let (mut of_scrapes, mut of_probes) = (Vec::new(), Vec::new());
         for family in catalogue::families() {
             if family.name.starts_with("process_") {
                 continue;
             }
+            let (in_scrapes, in_probes) = match family.subject {
+                Subject::Scope | Subject::Account | Subject::Exporter => (true, false),
+                Subject::Connection | Subject::ConfiguredConnection => (true, true),
+                Subject::Probe => (false, true),
+            };
+            let parsed = if in_scrapes { &scrape } else { &probe };
             let name = if open_metrics {
                 family.open_metrics_name()
             } else {
                 family.name
             };
-            expected.push(name.to_owned());
+            of_scrapes.extend(in_scrapes.then(|| name.to_owned()));
+            of_probes.extend(in_probes.then(|| name.to_owned()));
             assert_eq!(parsed.types.get(name).unwrap(), family.kind.as_str());
             assert_eq!(parsed.helps.get(name).unwrap(), family.help);
             let unit = family.unit.filter(|_| open_metrics);
@@ -108,23 +139,25 @@ fn every_family_of_the_catalogue_is_there_with_its_head() {
                 assert!(parsed.count(&sample) > 0, "no {sample}");
             }
         }
-        assert_eq!(parsed.order, expected, "the catalogue's order");
+        assert_eq!(scrape.order, of_scrapes, "the catalogue's order");
+        assert_eq!(probe.order, of_probes, "the catalogue's order");
     }
 }
 
 #[test]
 fn labels_are_those_of_the_catalogue() {
-    let parsed = parser::text(&render(
-        &fixture::story(),
-        &fixture::own(),
-        NOW,
-        Options::default(),
-    ));
-    for (name, labels) in parsed.samples.keys() {
+    let read = |own: &Own| {
+        let text = render(&fixture::story(), own, NOW, options(Format::Text004));
+        parser::text(&text).samples
+    };
+    let mut met = BTreeSet::new();
+    let (scrape, probe) = (read(&fixture::own()), read(&fixture::probed()));
+    for (name, labels) in scrape.keys().chain(probe.keys()) {
         let family = catalogue::families()
             .iter()
             .find(|family| family.sample_names().contains(name))
             .unwrap_or_else(|| panic!("{name} is not in the catalogue"));
+        met.insert(family.name);
         let known: BTreeSet<&str> = family.all_labels().map(|label| label.name).collect();
         for (label, value) in labels {
             if label == "le" {
@@ -140,6 +173,12 @@ fn labels_are_those_of_the_catalogue() {
             assert!(labels.contains_key(label.name), "{name}: no {}", label.name);
         }
     }
+    let listed = catalogue::families().iter().map(|family| family.name);
+    let unmet: Vec<_> = listed.filter(|name| !met.contains(name)).collect();
+    assert!(
+        unmet.iter().all(|name| name.starts_with("process_")),
+        "{unmet:?}"
+    );
 }
 
 #[test]

@@ -5,26 +5,35 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
-use crate::exposition::{Format, Options, render};
+use crate::exposition::{Encoding, Format, Options, Own, render};
 use crate::model::Fleet;
-use prometheus::proto::MetricFamily;
+use http_body_util::BodyExt;
 use tempfile::TempDir;
 
 use super::fixture::{self, FORMATS, NOW, active, gzip, options};
 
-fn everything() -> Vec<MetricFamily> {
-    let mut own = fixture::own();
-    own.extend(crate::exposition::probe_families(
-        false,
-        std::time::Duration::from_micros(1),
-    ));
-    own
+/// Writes the text of a scrape.
+fn write(directory: &Path, name: &str, fleet: &Fleet, options: Options) {
+    write_with(directory, name, fleet, &fixture::own(), options);
 }
 
-fn write(directory: &Path, name: &str, fleet: &Fleet, options: Options) {
-    let bytes = render(fleet, &everything(), NOW, options);
+fn write_with(directory: &Path, name: &str, fleet: &Fleet, own: &Own, options: Options) {
+    let bytes = match options.encoding {
+        Encoding::Identity => render(fleet, own, NOW, options),
+        Encoding::Gzip => compressed(fleet, own, options),
+    };
     fs::write(directory.join(name), bytes).unwrap();
+}
+
+fn compressed(fleet: &Fleet, own: &Own, options: Options) -> Vec<u8> {
+    let body = fixture::stream(Arc::new(fleet.clone()), own.clone(), options);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let read = runtime.block_on(body.collect()).unwrap();
+    read.to_bytes().to_vec()
 }
 
 #[test]
@@ -32,12 +41,13 @@ fn promtool_has_nothing_to_say() {
     let directory = TempDir::new().unwrap();
     let (hostile, _) = fixture::hostile();
     for (fleet_name, fleet) in [("story", fixture::story()), ("hostile", hostile)] {
-        for (states, options) in [
-            ("all", options(Format::Text004)),
-            ("active", active(Format::Text004)),
+        for (kind, own, options) in [
+            ("all", fixture::own(), options(Format::Text004)),
+            ("active", fixture::own(), active(Format::Text004)),
+            ("probe", fixture::probed(), options(Format::Text004)),
         ] {
-            let name = format!("{fleet_name}.{states}");
-            write(directory.path(), &name, &fleet, options);
+            let name = format!("{fleet_name}.{kind}");
+            write_with(directory.path(), &name, &fleet, &own, options);
             let output = Command::new("promtool")
                 .args(["check", "metrics"])
                 .stdin(File::open(directory.path().join(&name)).unwrap())

@@ -4,17 +4,20 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    AuthStatus, Connection, ErrorCode, FlowStatus, FlowStep, FlowType, PendingInput, Timestamp,
+    AccountView, AuthStatus, ClockOffset, Connection, ErrorCode, EventOutcome, EventSlot,
+    EventType, FlowStatus, FlowStep, FlowType, History, PendingInput, Plan, Timestamp,
 };
-use prometheus::{GaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
 
 use super::fixture::{NOW, visible};
-use super::random::RandomScope;
+use super::random::{RandomScope, World};
+use crate::exposition::Own;
 
 #[derive(Default)]
 struct Gauges {
     registry: Registry,
     by_name: BTreeMap<String, GaugeVec>,
+    events: Option<IntCounterVec>,
 }
 
 impl Gauges {
@@ -30,6 +33,20 @@ impl Gauges {
         gauge.with_label_values(&values).set(value);
     }
 
+    /// The one counter of a connection.
+    fn events(&mut self, labels: &[(&str, &str)], count: u64) {
+        let registry = &self.registry;
+        let counter = self.events.get_or_insert_with(|| {
+            let names: Vec<&str> = labels.iter().map(|(name, _)| *name).collect();
+            let opts = Opts::new("kernel_auth_connection_events_total", "Help.");
+            let counter = IntCounterVec::new(opts, &names).unwrap();
+            registry.register(Box::new(counter.clone())).unwrap();
+            counter
+        });
+        let values: Vec<&str> = labels.iter().map(|(_, value)| *value).collect();
+        counter.with_label_values(&values).inc_by(count);
+    }
+
     fn maybe(&mut self, name: &str, labels: &[(&str, &str)], value: Option<f64>) {
         if let Some(value) = value {
             self.set(name, labels, value);
@@ -37,23 +54,101 @@ impl Gauges {
     }
 }
 
-/// Text 0.0.4 of the scopes, states all or only the active ones.
-pub(crate) fn text(scopes: &[RandomScope], all: bool) -> String {
+/// Text 0.0.4 of a fleet with every collector, states all or only the active
+/// ones.
+pub(crate) fn text(world: &World, own: &Own, all: bool) -> String {
     let mut gauges = Gauges::default();
-    for scope in scopes {
-        let account = visible(scope.account.as_deref().unwrap_or_default());
-        let project = visible(scope.project.as_deref().unwrap_or_default());
-        let place = [("project", project.as_str()), ("account", account.as_str())];
-        gauges.set("kernel_auth_up", &place, f64::from(u8::from(scope.up)));
-        if !scope.seen {
-            continue;
+    if let Some(probe) = own.probe {
+        gauges.maybe("probe_success", &[], flag(Some(probe.success)));
+        let took = probe.took.as_secs_f64();
+        gauges.set("probe_duration_seconds", &[], took);
+    } else {
+        fill_exporter(&mut gauges, own);
+        for account in &world.accounts {
+            fill_account(&mut gauges, account);
         }
+    }
+    for scope in &world.scopes {
+        fill_scope(&mut gauges, scope, all, own.probe.is_none());
+    }
+    TextEncoder::new()
+        .encode_to_string(&gauges.registry.gather())
+        .unwrap()
+}
+
+fn fill_exporter(gauges: &mut Gauges, own: &Own) {
+    if let Some((succeeded, at)) = own.config_load {
+        let name = |rest: &str| format!("kernel_auth_exporter_config_last_reload_{rest}");
+        gauges.maybe(&name("successful"), &[], flag(Some(succeeded)));
+        gauges.set(&name("success_timestamp_seconds"), &[], at.as_seconds());
+    }
+    gauges.maybe(
+        "kernel_auth_timeline_pending_connections",
+        &[],
+        own.timelines_pending.map(|count| count as f64),
+    );
+}
+
+fn fill_account(gauges: &mut Gauges, view: &AccountView) {
+    let account = visible(view.account.as_deref().unwrap_or_default());
+    let labels = [("account", account.as_str())];
+    let org = &view.org;
+    for (name, value) in [
+        ("api_ratelimit_limit", view.ratelimit_limit),
+        ("api_ratelimit_remaining", view.ratelimit_remaining),
+        ("org_connections_used", org.connections_used),
+        ("org_connections_limit", org.connections_limit),
+        ("org_concurrent_sessions_used", org.sessions_used),
+        ("org_concurrent_sessions_limit", org.sessions_limit),
+        (
+            "org_min_health_check_interval_seconds",
+            org.min_health_check_interval,
+        ),
+        ("org_connections_unseen", org.connections_unseen),
+    ] {
+        let value = value.map(|value| value as f64);
+        gauges.maybe(&format!("kernel_auth_{name}"), &labels, value);
+    }
+    gauges.maybe(
+        "kernel_auth_api_clock_offset_seconds",
+        &labels,
+        view.clock.map(ClockOffset::as_seconds),
+    );
+    gauges.maybe(
+        "kernel_auth_api_key_expires_timestamp_seconds",
+        &labels,
+        org.key_expires.map(Timestamp::as_seconds),
+    );
+    if let Some(plan) = org.plan {
+        let plan = match plan {
+            Plan::Free => "FREE",
+            Plan::Hobbyist => "HOBBYIST",
+            Plan::StartUp => "START_UP",
+            Plan::Enterprise => "ENTERPRISE",
+            Plan::Other => "other",
+        };
+        let labels = [labels[0], ("plan", plan)];
+        gauges.set("kernel_auth_org_plan_info", &labels, 1.0);
+    }
+}
+
+fn fill_scope(gauges: &mut Gauges, scope: &RandomScope, all: bool, scrape: bool) {
+    let account = visible(scope.account.as_deref().unwrap_or_default());
+    let project = visible(scope.project.as_deref().unwrap_or_default());
+    let place = [("project", project.as_str()), ("account", account.as_str())];
+    if scrape {
+        gauges.set("kernel_auth_up", &place, f64::from(u8::from(scope.up)));
+    }
+    if !scope.seen {
+        return;
+    }
+    let connections = scope.connections();
+    if scrape {
         gauges.set(
             "kernel_auth_snapshot_timestamp_seconds",
             &place,
             NOW.as_seconds(),
         );
-        let connections = scope.connections();
         for status in AuthStatus::ALL {
             let count = connections.iter().filter(|of| of.status == *status).count();
             gauges.set(
@@ -62,28 +157,63 @@ pub(crate) fn text(scopes: &[RandomScope], all: bool) -> String {
                 count as f64,
             );
         }
-        for (random, connection) in scope.connections.iter().zip(&connections) {
-            let names = [&random.id, &random.domain].map(|name| visible(name));
-            let profile = visible(random.profile.as_deref().unwrap_or_default());
-            let labels = [
-                ("connection_id", names[0].as_str()),
-                ("domain", names[1].as_str()),
-                ("profile_name", profile.as_str()),
-                place[0],
-                place[1],
-            ];
-            fill(
-                &mut gauges,
-                &labels,
-                connection,
-                scope.clock().apply(NOW),
-                all,
-            );
+    }
+    for (id, found) in &scope.found {
+        let id = visible(id);
+        let labels = [("connection_id", id.as_str()), place[0], place[1]];
+        gauges.maybe("kernel_auth_connection_found", &labels, flag(Some(*found)));
+    }
+    let now = scope.clock().apply(NOW);
+    for (random, connection) in scope.connections.iter().zip(&connections) {
+        let names = [&random.id, &random.domain].map(|name| visible(name));
+        let profile = visible(random.profile.as_deref().unwrap_or_default());
+        let labels = [
+            ("connection_id", names[0].as_str()),
+            ("domain", names[1].as_str()),
+            ("profile_name", profile.as_str()),
+            place[0],
+            place[1],
+        ];
+        fill(gauges, &labels, connection, now, all);
+        if let Some(history) = &connection.history {
+            fill_history(gauges, &labels, history, now, all);
         }
     }
-    TextEncoder::new()
-        .encode_to_string(&gauges.registry.gather())
-        .unwrap()
+}
+
+fn fill_history(
+    gauges: &mut Gauges,
+    labels: &[(&str, &str)],
+    history: &History,
+    now: Timestamp,
+    all: bool,
+) {
+    if let Some(at) = history.last_success {
+        gauges.set(
+            &name("last_success_timestamp_seconds"),
+            labels,
+            at.as_seconds(),
+        );
+        let age = now.seconds_since(at);
+        gauges.set(&name("last_success_age_seconds"), labels, age);
+    }
+    gauges.maybe(
+        &name("last_confirmed_timestamp_seconds"),
+        labels,
+        history.last_confirmed.map(Timestamp::as_seconds),
+    );
+    for kind in EventType::ALL {
+        for outcome in EventOutcome::ALL {
+            let Some(slot) = EventSlot::of(*kind, *outcome) else {
+                continue;
+            };
+            let count = history.count(slot);
+            if all || count > 0 {
+                let own = [("type", kind.as_str()), ("outcome", outcome.as_str())];
+                gauges.events(&[labels, &own].concat(), count);
+            }
+        }
+    }
 }
 
 fn fill(

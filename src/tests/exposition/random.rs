@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::exposition::{Own, ProbeResult};
 use crate::model::{
-    AuthStatus, ClockOffset, Connection, CredentialKind, ErrorCode, Fleet, Flow, FlowStatus,
-    FlowStep, FlowType, HealthCheckUnavailable, LabelBlock, PendingInput, PendingInputs,
+    AccountView, AuthStatus, ClockOffset, Connection, CredentialKind, ErrorCode, EventOutcome,
+    EventSlot, EventType, Fleet, Flow, FlowStatus, FlowStep, FlowType, Found,
+    HealthCheckUnavailable, History, LabelBlock, OrgView, PendingInput, PendingInputs, Plan,
     ReauthReason, Scope, ScopeView, Settings, Snapshot, Timestamp,
 };
 use proptest::prelude::*;
@@ -21,6 +23,13 @@ pub(crate) struct Random {
     connection: Connection,
 }
 
+/// A random fleet, in a form that a second writer can read.
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    pub(crate) accounts: Vec<AccountView>,
+    pub(crate) scopes: Vec<RandomScope>,
+}
+
 /// A random scope.
 #[derive(Clone, Debug)]
 pub(crate) struct RandomScope {
@@ -29,6 +38,7 @@ pub(crate) struct RandomScope {
     pub(crate) up: bool,
     pub(crate) skewed: Duration,
     pub(crate) connections: Vec<Random>,
+    pub(crate) found: Vec<(String, bool)>,
     pub(crate) seen: bool,
 }
 
@@ -92,6 +102,84 @@ fn settings() -> impl Strategy<Value = Settings> {
         )
 }
 
+fn history() -> impl Strategy<Value = History> {
+    let count = prop_oneof![Just(0_u8), 1..5_u8];
+    let counts = proptest::collection::vec(count, EventType::ALL.len() * EventOutcome::ALL.len());
+    (timestamp(), timestamp(), counts).prop_map(|(last_success, last_confirmed, counts)| {
+        let mut history = History::default();
+        let pairs = EventType::ALL.iter().flat_map(|kind| {
+            let outcomes = EventOutcome::ALL.iter();
+            outcomes.map(|outcome| EventSlot::of(*kind, *outcome))
+        });
+        for (slot, count) in pairs.zip(counts) {
+            for slot in std::iter::repeat_n(slot, usize::from(count)).flatten() {
+                history.add(slot);
+            }
+        }
+        history.last_success = last_success;
+        history.last_confirmed = last_confirmed;
+        history
+    })
+}
+
+/// A count that an f64 holds.
+fn count() -> impl Strategy<Value = Option<u64>> {
+    proptest::option::of(0..(1_u64 << 53))
+}
+
+fn org() -> impl Strategy<Value = OrgView> {
+    let plans = [
+        Plan::Free,
+        Plan::Hobbyist,
+        Plan::StartUp,
+        Plan::Enterprise,
+        Plan::Other,
+    ];
+    let plan = proptest::option::of(proptest::sample::select(plans.to_vec()));
+    let counts = [count(), count(), count(), count(), count(), count()];
+    (counts, plan, timestamp()).prop_map(|(counts, plan, key_expires)| OrgView {
+        connections_used: counts[0],
+        connections_limit: counts[1],
+        sessions_used: counts[2],
+        sessions_limit: counts[3],
+        min_health_check_interval: counts[4],
+        connections_unseen: counts[5],
+        plan,
+        key_expires,
+    })
+}
+
+/// An account; what the exporter does not show is left out.
+fn account() -> impl Strategy<Value = AccountView> {
+    let clock = proptest::option::of(0_u64..20_000);
+    (proptest::option::of(name()), count(), count(), clock, org()).prop_map(
+        |(account, ratelimit_limit, ratelimit_remaining, skewed, org)| AccountView {
+            account: account.map(Into::into),
+            ratelimit_limit,
+            ratelimit_remaining,
+            blocked_until: None,
+            clock: skewed
+                .map(|millis| ClockOffset::between(NOW.plus(Duration::from_millis(millis)), NOW)),
+            org,
+        },
+    )
+}
+
+/// State of the exporter, and a probe now and then.
+pub(crate) fn own() -> impl Strategy<Value = Own> {
+    let load = proptest::option::of((any::<bool>(), timestamp()));
+    let probe = proptest::option::weighted(0.2, (any::<bool>(), 0_u64..100_000_000_000));
+    (load, any::<Option<u16>>(), probe).prop_map(|(load, pending, probe)| Own {
+        gathered: Vec::new(),
+        config_load: load.and_then(|(succeeded, at)| Some((succeeded, at?))),
+        timelines_pending: pending.map(usize::from),
+        probe: probe.map(|(success, nanos)| ProbeResult {
+            success,
+            took: Duration::from_nanos(nanos),
+        }),
+    })
+}
+
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-z]{1,12}",
@@ -110,9 +198,11 @@ fn connection() -> impl Strategy<Value = Random> {
         any::<Option<bool>>(),
         proptest::option::of(one_of(ReauthReason::ALL)),
         settings(),
+        proptest::option::of(history()),
     )
         .prop_map(
-            |(names, status, [last_auth_at, last_auth_check_at], flow, can, reason, settings)| {
+            |(names, status, times, flow, can_reauth, can_reauth_reason, settings, history)| {
+                let [last_auth_at, last_auth_check_at] = times;
                 let (id, domain, profile) = names;
                 Random {
                     id,
@@ -123,9 +213,10 @@ fn connection() -> impl Strategy<Value = Random> {
                         last_auth_at,
                         last_auth_check_at,
                         flow,
-                        can_reauth: can,
-                        can_reauth_reason: reason,
+                        can_reauth,
+                        can_reauth_reason,
                         settings,
+                        history: history.map(Arc::new),
                         ..sparse(&Scope::default(), "", "", None)
                     },
                 }
@@ -133,35 +224,50 @@ fn connection() -> impl Strategy<Value = Random> {
         )
 }
 
+/// A random fleet. Its accounts and scopes have nothing to do with each other:
+/// both only lend labels.
+pub(crate) fn world() -> impl Strategy<Value = World> {
+    let accounts = proptest::collection::vec(account(), 0..3);
+    (accounts, scopes()).prop_map(|(mut accounts, scopes)| {
+        for (index, account) in accounts.iter_mut().enumerate().skip(1) {
+            let name = account.account.as_deref().unwrap_or_default();
+            account.account = Some(format!("{index}{name}").into());
+        }
+        World { accounts, scopes }
+    })
+}
+
 /// Random scopes. Ids and projects get a number, so that they are unique.
-pub(crate) fn scopes() -> impl Strategy<Value = Vec<RandomScope>> {
+fn scopes() -> impl Strategy<Value = Vec<RandomScope>> {
     let scope = (
         proptest::option::of(name()),
         name(),
         any::<bool>(),
         0_u64..20_000,
         proptest::collection::vec(connection(), 0..6),
+        proptest::collection::vec((name(), any::<bool>()), 0..3),
         proptest::bool::weighted(0.9),
     );
     proptest::collection::vec(scope, 0..4).prop_map(|scopes| {
         let numbered = |(index, scope)| {
-            let (account, project, up, skewed, mut connections, seen): (
-                _,
-                String,
-                _,
-                _,
-                Vec<Random>,
-                _,
-            ) = scope;
-            for (index, random) in connections.iter_mut().enumerate() {
-                random.id = format!("{index}{}", random.id);
+            let (account, project, up, skewed, connections, found, seen) = scope;
+            let (mut connections, mut found): (Vec<Random>, Vec<(String, bool)>) =
+                (connections, found);
+            let ids = connections.iter_mut().map(|random| &mut random.id);
+            for (index, id) in ids.enumerate() {
+                *id = format!("{index}{id}");
             }
+            for (index, (id, _)) in found.iter_mut().enumerate() {
+                *id = format!("{index}{id}");
+            }
+            let project: String = project;
             RandomScope {
                 account,
                 project: Some(format!("{index}{project}")),
                 up,
                 skewed: Duration::from_millis(skewed),
                 connections,
+                found,
                 seen,
             }
         };
@@ -196,7 +302,14 @@ impl RandomScope {
             fetched_at: NOW,
             clock: self.clock(),
             connections: self.connections(),
-            found: Vec::new(),
+            found: self
+                .found
+                .iter()
+                .map(|(id, found)| Found {
+                    id: id.as_str().into(),
+                    found: *found,
+                })
+                .collect(),
         };
         ScopeView {
             scope: Arc::new(Scope::new(self.account.as_deref(), self.project.as_deref())),
@@ -206,10 +319,12 @@ impl RandomScope {
     }
 }
 
-/// The scopes as the crate keeps them.
-pub(crate) fn fleet(scopes: &[RandomScope]) -> Fleet {
-    Fleet {
-        accounts: Vec::new(),
-        scopes: scopes.iter().map(RandomScope::view).collect(),
+impl World {
+    /// As the crate keeps it.
+    pub(crate) fn fleet(&self) -> Fleet {
+        Fleet {
+            accounts: self.accounts.clone(),
+            scopes: self.scopes.iter().map(RandomScope::view).collect(),
+        }
     }
 }

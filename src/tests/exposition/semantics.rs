@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::exposition::{Options, catalogue, render};
+use crate::exposition::{Options, Own, catalogue, render};
 use crate::model::{
     AuthStatus, ClockOffset, Collector, Connection, ErrorCode, Fleet, FlowStatus, MAX_LABEL_BYTES,
     PendingInput, Scope, ScopeView, Snapshot, Timestamp,
@@ -14,7 +14,7 @@ use super::parser::{self, Parsed};
 use crate::exposition::Format;
 
 fn rendered(fleet: &Fleet) -> Parsed {
-    parser::text(&render(fleet, &[], NOW, Options::default()))
+    parser::text(&render(fleet, &Own::default(), NOW, Options::default()))
 }
 
 fn one(change: impl FnOnce(&mut Connection)) -> Parsed {
@@ -79,8 +79,13 @@ fn every_state_has_a_series_and_one_holds() {
 fn active_states_leave_the_zeros_out() {
     let fleet = fixture::story();
     let options = fixture::options(Format::Text004);
-    let all = parser::text(&render(&fleet, &[], NOW, options));
-    let active = parser::text(&render(&fleet, &[], NOW, active(Format::Text004)));
+    let all = parser::text(&render(&fleet, &Own::default(), NOW, options));
+    let active = parser::text(&render(
+        &fleet,
+        &Own::default(),
+        NOW,
+        active(Format::Text004),
+    ));
     let snapshots = fleet
         .scopes
         .iter()
@@ -119,7 +124,7 @@ fn ages_are_as_of_rendering_on_the_clock_of_the_api() {
 
     let later = render(
         &fleet,
-        &[],
+        &Own::default(),
         NOW.plus(Duration::from_secs(30)),
         Options::default(),
     );
@@ -269,8 +274,13 @@ fn scopes_have_the_labels_that_the_configuration_names() {
         assert_eq!(parsed.value(name, &account), Some(expected));
     }
 
-    let unnamed =
-        String::from_utf8(render(&fleet_of(Vec::new()), &[], NOW, Options::default())).unwrap();
+    let unnamed = String::from_utf8(render(
+        &fleet_of(Vec::new()),
+        &Own::default(),
+        NOW,
+        Options::default(),
+    ))
+    .unwrap();
     assert!(unnamed.contains("\nkernel_auth_up 1\n"), "{unnamed}");
     assert!(!unnamed.contains("{}"), "{unnamed}");
 }
@@ -304,7 +314,7 @@ fn hostile_names_are_read_back_and_bounded() {
 #[test]
 fn an_empty_fleet_is_a_text_too() {
     let nothing = Fleet::default();
-    assert!(render(&nothing, &[], NOW, Options::default()).is_empty());
+    assert!(render(&nothing, &Own::default(), NOW, Options::default()).is_empty());
     let held = Fleet {
         scopes: vec![ScopeView {
             scope: Arc::default(),
@@ -340,7 +350,12 @@ fn the_furthest_times_are_written() {
                 last_auth_at: Some(at),
                 ..sparse(&Scope::default(), "id", "domain", Some("profile"))
             };
-            let text = render(&fleet_of(vec![connection]), &[], now, Options::default());
+            let text = render(
+                &fleet_of(vec![connection]),
+                &Own::default(),
+                now,
+                Options::default(),
+            );
             let parsed = parser::text(&text);
             let seen = value(&parsed, "last_auth_timestamp_seconds");
             assert_eq!(seen, Some(at.as_seconds()));

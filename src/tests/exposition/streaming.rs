@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake};
 
-use crate::exposition::{CHUNK_BYTES, ExpositionBody, Format, Options, render, stream};
+use crate::exposition::{CHUNK_BYTES, Chunks, Exposition, Format, Options, Own, render};
 use crate::model::Fleet;
 use bytes::Bytes;
 use http_body::Body;
 use proptest::prelude::*;
 
-use super::fixture::{self, FORMATS, NOW, gzip, options, own};
+use super::fixture::{self, FORMATS, NOW, gzip, options, own, stream};
 use super::random;
 
 #[derive(Default)]
@@ -25,7 +25,7 @@ impl Wake for Wakes {
 }
 
 /// Reads a body to its end. Every pause must have asked to be woken.
-fn chunks(mut body: ExpositionBody) -> (Vec<Bytes>, usize) {
+fn chunks(mut body: Chunks<Exposition>) -> (Vec<Bytes>, usize) {
     let woken = Arc::new(Wakes::default());
     let waker = Arc::clone(&woken).into();
     let mut context = Context::from_waker(&waker);
@@ -59,7 +59,7 @@ fn streams_what_render_writes() {
     for format in FORMATS {
         for options in [options(format), fixture::active(format)] {
             let whole = render(&fleet, &own, NOW, options);
-            let (chunks, pauses) = chunks(stream(fleet.clone(), own.clone(), NOW, options));
+            let (chunks, pauses) = chunks(stream(fleet.clone(), own.clone(), options));
             assert!(chunks.concat() == whole, "{options:?}");
             let longest = chunks.iter().map(Bytes::len).max().unwrap();
             assert!(longest < CHUNK_BYTES + 4096, "{longest}");
@@ -74,10 +74,9 @@ fn compressed_is_the_same_text() {
     let (fleet, own) = (Arc::new(fixture::large(700)), own());
     let plain = render(&fleet, &own, NOW, options(FORMATS[2]));
     let options = gzip(options(FORMATS[2]));
-    let (chunks, pauses) = chunks(stream(fleet.clone(), own.clone(), NOW, options));
+    let (chunks, pauses) = chunks(stream(fleet.clone(), own.clone(), options));
     let streamed = chunks.concat();
     assert!(unzipped(&streamed) == plain);
-    assert!(unzipped(&render(&fleet, &own, NOW, options)) == plain);
     assert!(streamed.len() * 8 < plain.len(), "{}", streamed.len());
     assert!(chunks.len() > 1 && chunks.iter().all(|chunk| chunk.len() < 2 * CHUNK_BYTES));
     assert!(pauses >= plain.len() / (2 * 1024 * 1024), "{pauses}");
@@ -86,7 +85,7 @@ fn compressed_is_the_same_text() {
 #[test]
 fn nothing_is_made_before_it_is_asked_for_nor_kept_after_it_is_dropped() {
     let fleet = Arc::new(fixture::large(2_000));
-    let mut body = stream(fleet.clone(), own(), NOW, Options::default());
+    let mut body = stream(fleet.clone(), own(), Options::default());
     assert_eq!(Arc::strong_count(&fleet), 2);
     let waker = Arc::new(Wakes::default()).into();
     let mut context = Context::from_waker(&waker);
@@ -105,9 +104,9 @@ fn an_empty_answer_ends() {
         (options(Format::Text004), 0),
         (options(FORMATS[2]), "# EOF\n".len()),
     ] {
-        let (chunks, _) = chunks(stream(Arc::default(), Vec::new(), NOW, options));
+        let (chunks, _) = chunks(stream(Arc::default(), Own::default(), options));
         assert_eq!(chunks.concat().len(), length);
-        let (compressed, _) = self::chunks(stream(Arc::default(), Vec::new(), NOW, gzip(options)));
+        let (compressed, _) = self::chunks(stream(Arc::default(), Own::default(), gzip(options)));
         assert_eq!(unzipped(&compressed.concat()).len(), length);
     }
 }
@@ -123,8 +122,8 @@ fn the_longest_names_stay_within_the_bound() {
         scopes: vec![fixture::scope_of(scope, connections)],
         ..Fleet::default()
     });
-    let (chunks, _) = chunks(stream(fleet.clone(), Vec::new(), NOW, Options::default()));
-    assert!(chunks.concat() == render(&fleet, &[], NOW, Options::default()));
+    let (chunks, _) = chunks(stream(fleet.clone(), Own::default(), Options::default()));
+    assert!(chunks.concat() == render(&fleet, &Own::default(), NOW, Options::default()));
     assert!(chunks.iter().all(|chunk| chunk.len() < 2 * CHUNK_BYTES));
 }
 
@@ -138,8 +137,8 @@ fn many_projects_are_written_in_pieces_too() {
         scopes: (0..5_000).map(scope).collect(),
         ..Fleet::default()
     });
-    let (chunks, _) = chunks(stream(fleet.clone(), Vec::new(), NOW, Options::default()));
-    assert!(chunks.concat() == render(&fleet, &[], NOW, Options::default()));
+    let (chunks, _) = chunks(stream(fleet.clone(), Own::default(), Options::default()));
+    assert!(chunks.concat() == render(&fleet, &Own::default(), NOW, Options::default()));
     assert!(chunks.len() > 5);
     assert!(chunks.iter().all(|chunk| chunk.len() < CHUNK_BYTES + 4096));
 }
@@ -148,13 +147,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn any_fleet_streams_as_it_renders(scopes in random::scopes()) {
-        let (fleet, own) = (Arc::new(random::fleet(&scopes)), own());
+    fn any_fleet_streams_as_it_renders(world in random::world()) {
+        let (fleet, own) = (Arc::new(world.fleet()), own());
         for format in FORMATS {
             let whole = render(&fleet, &own, NOW, options(format));
-            let (plain, _) = chunks(stream(fleet.clone(), own.clone(), NOW, options(format)));
+            let (plain, _) = chunks(stream(fleet.clone(), own.clone(), options(format)));
             prop_assert!(plain.concat() == whole);
-            let (zipped, _) = chunks(stream(fleet.clone(), own.clone(), NOW, gzip(options(format))));
+            let (zipped, _) = chunks(stream(fleet.clone(), own.clone(), gzip(options(format))));
             prop_assert!(unzipped(&zipped.concat()) == whole);
         }
     }

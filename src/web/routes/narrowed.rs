@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::Live;
+use super::settings::Reloadable;
 use crate::collect;
 use crate::model::{self, CollectorSet, Fleet};
 
@@ -17,7 +17,7 @@ pub(super) struct Narrowed {
 impl Narrowed {
     /// `collect[]=NAME`, `account=`, `project=`. Other parameters are somebody
     /// else's.
-    pub(super) fn read(query: &str, live: &Live) -> Result<Self, String> {
+    pub(super) fn read(query: &str, live: &Reloadable) -> Result<Self, String> {
         let mut asked = None;
         let mut account = None;
         let mut project = None;

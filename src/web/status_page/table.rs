@@ -5,10 +5,7 @@ use super::query::Query;
 use super::select::{Row, Selected};
 use super::{PAGE_ROWS, View, look, summary};
 use crate::config::ConnectionId;
-use crate::model::{
-    Attention, Flow, FlowStatus, FlowStep, FlowType, ScopeView, Timestamp, plain_words,
-    relogin_words, span_words,
-};
+use crate::model::{Attention, ScopeView, Timestamp, flow_words, relogin_words, span_words};
 
 /// Which columns there are beside those that every fleet has.
 #[derive(Clone, Copy)]
@@ -114,7 +111,7 @@ fn row(html: &mut Html, now: Timestamp, row: &Row<'_>, columns: Columns) {
     html.raw("<td class=\"domain\">");
     html.domain(&connection.labels.domain());
     html.raw("</td><td class=\"words\">");
-    html.text(&flow(&connection.flow, now));
+    html.text(&flow_words(&connection.flow, now));
     html.raw("</td><td class=\"t\">");
     if let Some(at) = connection.flow.expires_at
         && connection.flow.is_live(now)
@@ -162,25 +159,6 @@ fn row(html: &mut Html, now: Timestamp, row: &Row<'_>, columns: Columns) {
     } else {
         "</th></tr>\n"
     });
-}
-
-/// The most recent login flow in words: what it is, and where it stands.
-fn flow(flow: &Flow, now: Timestamp) -> String {
-    let kind = match flow.kind {
-        FlowType::Login => "login",
-        FlowType::Reauth => "re-login",
-        FlowType::None | FlowType::Unknown => "flow",
-    };
-    let state = match (flow.status, flow.step, flow.error_code) {
-        (FlowStatus::None, ..) => return String::new(),
-        (FlowStatus::InProgress, ..) if !flow.is_live(now) => "past its end".to_owned(),
-        (FlowStatus::InProgress, FlowStep::None, _) => "in progress".to_owned(),
-        (FlowStatus::InProgress, step, _) => plain_words(step.as_str()),
-        (FlowStatus::Failed, _, Some(code)) => format!("failed, {}", plain_words(code.as_str())),
-        (FlowStatus::Success, ..) => "succeeded".to_owned(),
-        (status, ..) => plain_words(status.as_str()),
-    };
-    format!("{kind}: {state}")
 }
 
 /// The probe of a connection; `None` for an id that `/probe` does not take.

@@ -1,21 +1,23 @@
-//! The text as an HTTP body: made when it is asked for, a chunk at a time.
+//! Text as an HTTP body: made when it is asked for, a chunk at a time.
 
 use std::convert::Infallible;
 use std::io::Write as _;
 use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body::{Body, Frame, SizeHint};
-use prometheus::proto::MetricFamily;
 
-use super::render::{CHUNK_CAPACITY, Renderer};
-use super::{CHUNK_BYTES, Encoding, Options};
-use crate::model::{Fleet, Timestamp};
+use super::negotiate::Encoding;
+
+/// How much is made before it is handed on, in bytes.
+pub(crate) const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Room for a chunk and for what one connection can put on top of it.
+pub(super) const CHUNK_CAPACITY: usize = CHUNK_BYTES + 8 * 1024;
 
 /// How much text may be made before other tasks have a turn, in bytes: less
 /// than a millisecond's work, some milliseconds' where it is compressed.
@@ -24,12 +26,17 @@ const TURN_BYTES: usize = 1024 * 1024;
 /// Compressed text is handed on from this size, in bytes.
 const GZIP_CHUNK_BYTES: usize = 16 * 1024;
 
-/// The answer to a scrape. Holds the fleet, and one chunk.
+/// A text that is made bit by bit.
+pub(crate) trait Text {
+    /// Appends to `out` until it holds `limit` bytes, or little more, or the
+    /// text is complete, which is `true`. Goes on where it stopped.
+    fn fill(&mut self, out: &mut Vec<u8>, limit: usize) -> bool;
+}
+
+/// A text on its way to the socket. Holds one chunk of it.
 #[derive(Debug)]
-pub(crate) struct ExpositionBody {
-    fleet: Arc<Fleet>,
-    own: Vec<MetricFamily>,
-    renderer: Renderer,
+pub(crate) struct Chunks<T> {
+    text: T,
     gzip: Option<Gzip>,
     complete: bool,
     /// Text made since other tasks had a turn.
@@ -60,51 +67,27 @@ impl Gzip {
     }
 }
 
-impl ExpositionBody {
-    pub(super) fn new(
-        fleet: Arc<Fleet>,
-        own: Vec<MetricFamily>,
-        now: Timestamp,
-        options: Options,
-    ) -> Self {
-        Self::of(fleet, own, Renderer::new(now, options), options)
-    }
-
-    pub(super) fn of_probe(
-        fleet: Arc<Fleet>,
-        own: Vec<MetricFamily>,
-        now: Timestamp,
-        options: Options,
-    ) -> Self {
-        Self::of(fleet, own, Renderer::of_probe(now, options), options)
-    }
-
-    fn of(fleet: Arc<Fleet>, own: Vec<MetricFamily>, renderer: Renderer, options: Options) -> Self {
+impl<T: Text> Chunks<T> {
+    pub(crate) fn new(text: T, encoding: Encoding) -> Self {
         Self {
-            fleet,
-            own,
-            renderer,
-            gzip: (options.encoding == Encoding::Gzip).then(Gzip::new),
+            text,
+            gzip: (encoding == Encoding::Gzip).then(Gzip::new),
             complete: false,
             in_turn: 0,
         }
     }
 
     /// The next piece of the answer; `None` when other tasks should have a
-    /// turn first. Call it until [`Self::complete`].
+    /// turn first.
     fn advance(&mut self) -> Option<Vec<u8>> {
         let Some(gzip) = &mut self.gzip else {
             let mut out = Vec::with_capacity(CHUNK_CAPACITY);
-            self.complete = self
-                .renderer
-                .fill(&self.fleet, &self.own, &mut out, CHUNK_BYTES);
+            self.complete = self.text.fill(&mut out, CHUNK_BYTES);
             self.in_turn += out.len();
             return Some(out);
         };
         while self.in_turn < TURN_BYTES {
-            self.complete = self
-                .renderer
-                .fill(&self.fleet, &self.own, &mut gzip.text, CHUNK_BYTES);
+            self.complete = self.text.fill(&mut gzip.text, CHUNK_BYTES);
             self.in_turn += gzip.text.len();
             gzip.absorb();
             if self.complete {
@@ -120,7 +103,7 @@ impl ExpositionBody {
     }
 }
 
-impl Body for ExpositionBody {
+impl<T: Text + Unpin> Body for Chunks<T> {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -149,31 +132,5 @@ impl Body for ExpositionBody {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::default()
-    }
-}
-
-/// The whole answer at once.
-pub(super) fn render(
-    fleet: &Fleet,
-    own: &[MetricFamily],
-    now: Timestamp,
-    options: Options,
-) -> Vec<u8> {
-    let mut renderer = Renderer::new(now, options);
-    match options.encoding {
-        Encoding::Identity => {
-            let mut out = Vec::with_capacity(CHUNK_CAPACITY);
-            renderer.fill(fleet, own, &mut out, usize::MAX);
-            out
-        }
-        Encoding::Gzip => {
-            let mut gzip = Gzip::new();
-            while {
-                let complete = renderer.fill(fleet, own, &mut gzip.text, CHUNK_BYTES);
-                gzip.absorb();
-                !complete
-            } {}
-            gzip.encoder.finish().expect("a Vec takes everything")
-        }
     }
 }

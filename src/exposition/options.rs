@@ -1,0 +1,15 @@
+//! What is written, and how.
+
+use super::negotiate::{Encoding, Format};
+use crate::model::{CollectorSet, States};
+
+/// What to write, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// Families of other collectors are left out.
+    pub collectors: CollectorSet,
+    /// Which series an enum gets.
+    pub states: States,
+    pub format: Format,
+    pub encoding: Encoding,
+}
