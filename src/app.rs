@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::reload::Loader;
 use self::reload::Reloader;
 use crate::collect::{self, AccountSettings, Collector};
-use crate::config::{Account, Config, ConnectionId, KeySource, ProjectId, Projects, Selection};
+use crate::config::{Account, Config, KeySource};
 use crate::kernel::{Client, ClientSettings, Http, HttpError, Key, KeyError, Reread};
-use crate::model::{self, Endpoint};
+use crate::model::{self, Endpoint, Projects};
 use crate::telemetry::Telemetry;
 use crate::version::Build;
 use crate::web::routes::{Order, Reload, Reloadable, Routes, StaticSettings};
@@ -301,28 +301,10 @@ fn key(account: &Account) -> Result<Key, StartError> {
 }
 
 fn account_settings(account: &Account) -> AccountSettings {
-    let boxed = |names: &[String]| names.iter().map(|name| name.as_str().into()).collect();
     AccountSettings {
         name: account.name.as_ref().map(|name| name.as_str().into()),
-        projects: match &account.projects {
-            Projects::Unscoped => collect::Projects::Unscoped,
-            Projects::All => collect::Projects::All,
-            Projects::Listed(ids) => collect::Projects::Listed(
-                ids.iter().map(ProjectId::as_str).map(Into::into).collect(),
-            ),
-        },
-        selection: match &account.selection {
-            Selection::Ids(ids) => collect::Selection::Ids(
-                ids.iter()
-                    .map(ConnectionId::as_str)
-                    .map(Into::into)
-                    .collect(),
-            ),
-            Selection::Every { domains, profiles } => collect::Selection::Every {
-                domains: boxed(domains),
-                profiles: boxed(profiles),
-            },
-        },
+        projects: account.projects.clone(),
+        selection: account.selection.clone(),
     }
 }
 

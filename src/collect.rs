@@ -23,7 +23,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout_at};
 
 use self::account::Account;
-pub(crate) use self::account::{AccountSettings, Projects};
+pub(crate) use self::account::AccountSettings;
 use crate::kernel::Client;
 use crate::model::{Fleet, ProfileNameMode, ScrapeOutcome, Timestamp};
 
@@ -53,20 +53,6 @@ pub(crate) struct Settings {
     pub timeline_requests: Option<usize>,
     /// `--collector.org`: whether to ask about the organisation as well.
     pub org: bool,
-}
-
-/// Which connections of a scope are exported.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Selection {
-    /// These, by id.
-    Ids(Vec<Box<str>>),
-    /// Every one, narrowed where a list is not empty. Names match exactly.
-    Every {
-        /// `domain` is one of these.
-        domains: Vec<Box<str>>,
-        /// `profile_name` is one of these.
-        profiles: Vec<Box<str>>,
-    },
 }
 
 /// What a scrape wants to see, and until when it waits.

@@ -23,9 +23,9 @@ use secrecy::SecretString;
 pub(crate) use error::ConfigError;
 pub(crate) use key::{KeyError, KeySource, read_key};
 pub(crate) use load::{Simulated, load, load_demo, process_env};
-pub(crate) use values::{AccountName, ApiUrl, ConnectionId, ListenAddress, ProjectId, QuotaShare};
+pub(crate) use values::{AccountName, ApiUrl, ListenAddress, QuotaShare};
 
-use crate::model::{Collector, CollectorSet, ProfileNameMode, States};
+use crate::model::{Collector, CollectorSet, ProfileNameMode, Projects, Selection, States};
 
 /// All that the exporter is told.
 #[derive(Clone, Debug)]
@@ -78,32 +78,6 @@ pub(crate) struct Account {
     pub projects: Projects,
     /// Which connections of each.
     pub selection: Selection,
-}
-
-/// The projects of an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Projects {
-    /// No project header: what the key sees without one.
-    Unscoped,
-    /// These, one or more, each once.
-    Listed(Vec<ProjectId>),
-    /// Every active one, listed again and again.
-    All,
-}
-
-/// The connections of a project.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Selection {
-    /// These, one or more, each once. Then there is at most one project.
-    Ids(Vec<ConnectionId>),
-    /// Every one that matches one of `domains` and one of `profiles`; an empty
-    /// list matches all.
-    Every {
-        /// Exact domains.
-        domains: Vec<String>,
-        /// Exact profile names.
-        profiles: Vec<String>,
-    },
 }
 
 /// How connections become series.

@@ -24,4 +24,4 @@ pub(crate) use observer::Observer;
 pub(crate) use paging::{Page, PageHeaders, next_page};
 pub(crate) use wire::org::{Entitlements, KeyExpiry, OrgLimits, credential_in_use};
 pub(crate) use wire::timeline::{Event, EventState, Timeline};
-pub(crate) use wire::{DecodeError, Decoder, Filter, Listing, Project, Unknown};
+pub(crate) use wire::{DecodeError, Decoder, Listing, Project, Unknown};

@@ -10,14 +10,15 @@ use std::time::Duration;
 use http_body::Body as _;
 use secrecy::SecretString;
 
-use crate::collect::{self, AccountSettings, Collector, Projects, Selection};
+use crate::collect::{self, AccountSettings, Collector};
 use crate::exposition::negotiate::Escaping;
 use crate::exposition::{Chunks, Encoding, Exposition, Format, Options, Own, render};
-use crate::kernel::{Client, ClientSettings, Decoder, Filter, Http, Key, Observer};
+use crate::kernel::{Client, ClientSettings, Decoder, Http, Key, Observer};
 use crate::model::{
     AccountView, AuthStatus, ClockOffset, Connection, CredentialKind, Endpoint, ErrorReason, Field,
     Fleet, Flow, FlowStatus, FlowStep, FlowType, LabelBlock, PendingInputs, ProfileNameMode,
-    ReauthReason, RetryReason, Scope, ScopeView, Settings, Snapshot, States, Timestamp, WaitReason,
+    Projects, ReauthReason, RetryReason, Scope, ScopeView, Selection, Settings, Snapshot, States,
+    Timestamp, WaitReason,
 };
 
 const NOW: Timestamp = Timestamp::from_micros(1_795_341_600_250_000);
@@ -155,11 +156,11 @@ fn fleet(connections: usize) -> Arc<Fleet> {
 
 /// Decodes a page of the API; gives the number of its rows.
 pub fn decode(page: &[u8]) -> usize {
-    let (scope, filter) = (Scope::default(), Filter::default());
+    let (scope, selection) = (Scope::default(), Selection::default());
     let decoder = Decoder {
         scope: &scope,
         profile_names: ProfileNameMode::Keep,
-        filter: &filter,
+        selection: &selection,
     };
     decoder.list(page).map_or(0, |listing| listing.rows)
 }
@@ -180,10 +181,7 @@ impl Collecting {
         let account = AccountSettings {
             name: None,
             projects: Projects::Unscoped,
-            selection: Selection::Every {
-                domains: Vec::new(),
-                profiles: Vec::new(),
-            },
+            selection: Selection::default(),
         };
         let settings = collect::Settings {
             timeline_requests: None,

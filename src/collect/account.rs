@@ -10,9 +10,11 @@ use tokio::time::{Instant, timeout_at};
 use super::org::Org;
 use super::probe::Probes;
 use super::scope::{Part, ScopeCollector};
-use super::{Selection, Settings, projects};
+use super::{Settings, projects};
 use crate::kernel::{Client, Unknown};
-use crate::model::{AccountView, Scope, ScopeView, ScrapeOutcome, Timestamp, WaitReason};
+use crate::model::{
+    AccountView, Projects, Scope, ScopeView, ScrapeOutcome, Selection, Timestamp, WaitReason,
+};
 
 /// How long a list of projects is good for. A project that answers that it is
 /// gone has it read again at once.
@@ -20,17 +22,6 @@ const PROJECTS_AGE: Duration = Duration::from_mins(1);
 
 /// Unknown values that are logged, once each.
 const MAX_TOLD: usize = 256;
-
-/// The projects of an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Projects {
-    /// No project header: what the key's own scope says.
-    Unscoped,
-    /// These, by id.
-    Listed(Vec<Box<str>>),
-    /// The active ones that `GET /org/projects` names.
-    All,
-}
 
 /// One account, as configured.
 #[derive(Clone, Debug)]
@@ -318,11 +309,8 @@ impl Account {
     /// How many connections are shown, where those are meant to be all that
     /// the organisation has, and none is missing.
     fn exported(&self) -> Option<u64> {
-        let every = Selection::Every {
-            domains: Vec::new(),
-            profiles: Vec::new(),
-        };
-        let all = self.settings.projects == Projects::All && self.settings.selection == every;
+        let all = self.settings.projects == Projects::All
+            && self.settings.selection == Selection::default();
         if !all || self.projects_are_unknown() {
             return None;
         }

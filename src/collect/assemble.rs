@@ -5,9 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use tokio::time::Instant;
 
-use super::Selection;
 use super::gather::Gathered;
-use crate::model::{Connection, Found, Snapshot};
+use crate::model::{Connection, Found, Selection, Snapshot};
 
 /// Rows kept from before because their own answer could not be read or had: by
 /// escaped id, when they were last seen.
@@ -164,17 +163,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kernel::{Decoder, Filter};
+    use crate::kernel::Decoder;
     use crate::model::{AuthStatus, ProfileNameMode, Scope};
 
     fn row(id: &str, status: &str) -> Connection {
         let body =
             format!(r#"[{{"id":"{id}","domain":"d","profile_name":"p","status":"{status}"}}]"#);
-        let (scope, filter) = (Scope::default(), Filter::default());
+        let (scope, selection) = (Scope::default(), Selection::default());
         Decoder {
             scope: &scope,
             profile_names: ProfileNameMode::Keep,
-            filter: &filter,
+            selection: &selection,
         }
         .list(body.as_bytes())
         .unwrap()

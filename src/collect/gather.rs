@@ -6,11 +6,11 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::Settings;
 use super::plan::{Knowledge, ListQuery, Plan, choose, narrowed};
 use super::walk::{Broken, Walk, Walked};
-use super::{Selection, Settings};
-use crate::kernel::{Client, Deadline, Decoder, Error, Filter, Listing, Problem, Query, Unknown};
-use crate::model::{Connection, Endpoint, Scope};
+use crate::kernel::{Client, Deadline, Decoder, Error, Listing, Problem, Query, Unknown};
+use crate::model::{Connection, Endpoint, Scope, Selection};
 
 /// The largest single connection that is accepted.
 const MAX_BODY: usize = 1024 * 1024;
@@ -71,7 +71,6 @@ pub(super) struct Gathering<'a> {
     pub(super) settings: &'a Settings,
     pub(super) scope: &'a Scope,
     pub(super) selection: &'a Selection,
-    pub(super) filter: &'a Filter,
     pub(super) deadline: &'a Deadline,
     pub(super) one_by_one: bool,
 }
@@ -313,7 +312,7 @@ impl Gathering<'_> {
         Decoder {
             scope: self.scope,
             profile_names: self.settings.profile_names,
-            filter: self.filter,
+            selection: self.selection,
         }
     }
 }

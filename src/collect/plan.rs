@@ -4,7 +4,7 @@
 //! asked for by id, so K ids of a project with N connections cost
 //! min(K, pages of the list). N is learnt from walks that came to their end.
 
-use super::Selection;
+use crate::model::Selection;
 
 /// `limit` of list requests: the API's maximum.
 pub(super) const PAGE: u64 = 100;

@@ -19,9 +19,11 @@ use tokio::time::{Instant, timeout_at};
 use super::account::Account;
 use super::gather::Gathered;
 use super::scope::ScopeCollector;
-use super::{Collector, Request, Selection};
+use super::{Collector, Request};
 use crate::kernel::{Client, Error};
-use crate::model::{AccountView, ErrorReason, Fleet, Found, ScopeView, Snapshot, Timestamp};
+use crate::model::{
+    AccountView, ErrorReason, Fleet, Found, ScopeView, Selection, Snapshot, Timestamp,
+};
 
 /// How long probes share one look at the key, so that a key that is refused
 /// costs one request in this time, however many connections are probed.

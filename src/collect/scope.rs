@@ -7,16 +7,16 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use super::MISSING_PER_COLLECTION;
 use super::account::Shared;
 use super::assemble::{self, Assembled, Before, Kept};
 use super::gather::{Gathered, Gathering};
 use super::plan::{Knowledge, choose};
 use super::timeline::{Pass, TimelineReader};
-use super::{MISSING_PER_COLLECTION, Selection};
-use crate::kernel::{Client, Deadline, Error, Filter};
+use crate::kernel::{Client, Deadline, Error};
 use crate::model::{
-    ErrorReason, Scope, ScopeView, ScrapeOutcome, Snapshot, Timestamp, WaitReason, bound_label,
-    escape_label_into,
+    ErrorReason, Scope, ScopeView, ScrapeOutcome, Selection, Snapshot, Timestamp, WaitReason,
+    bound_label, escape_label_into,
 };
 
 /// How many collections go on one page after the other once the pages were not
@@ -31,7 +31,6 @@ const QUOTA_PATIENCE: Duration = Duration::from_mins(1);
 pub(super) struct ScopeCollector {
     scope: Arc<Scope>,
     selection: Selection,
-    filter: Filter,
     shared: Arc<Shared>,
     state: Mutex<State>,
     /// Closed once the collection is over.
@@ -73,21 +72,9 @@ pub(super) enum Part {
 
 impl ScopeCollector {
     pub(super) fn new(scope: Scope, selection: Selection, shared: Arc<Shared>) -> Self {
-        let filter = match &selection {
-            Selection::Ids(ids) => Filter {
-                ids: Some(ids.iter().cloned().collect()),
-                ..Filter::default()
-            },
-            Selection::Every { domains, profiles } => Filter {
-                ids: None,
-                domains: domains.clone(),
-                profiles: profiles.clone(),
-            },
-        };
         Self {
             scope: Arc::new(scope),
             selection,
-            filter,
             shared,
             state: Mutex::default(),
             flight: Mutex::default(),
@@ -142,7 +129,6 @@ impl ScopeCollector {
             settings: &self.shared.settings,
             scope: &self.scope,
             selection: &self.selection,
-            filter: &self.filter,
             deadline,
             one_by_one: true,
         }
@@ -320,7 +306,6 @@ impl ScopeCollector {
             settings: &self.shared.settings,
             scope: &self.scope,
             selection: &self.selection,
-            filter: &self.filter,
             deadline: &deadline,
             one_by_one,
         };

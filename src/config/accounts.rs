@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use std::path::{Path, PathBuf};
 
+use super::Account;
 use super::error::{ConfigError, Origin, Problem};
 use super::file::{File, Section, Setting, Settings};
 use super::key::{KeySource, looks_like_key, parse_key, read_key};
 use super::load::{Env, env_setting, flag};
-use super::values::{self, AccountName, ConnectionId, ProjectId};
-use super::{Account, Projects, Selection};
+use super::values::{self, AccountName};
 use crate::cli::KernelFlags;
+use crate::model::{Projects, Selection, connection_id, project_id};
 
 const NO_KEY: Problem = Problem::fixed(
     "no API key; set KERNEL_API_KEY, or name a file that holds it with --kernel.api-key-file (or \
@@ -238,7 +239,7 @@ fn projects(settings: &[Setting]) -> Result<Projects, ConfigError> {
         Some(index) => Err(settings[index].origin.error(Problem::fixed(
             "all stands for every project; give it alone, or leave it out",
         ))),
-        None => each_once(settings, ProjectId::parse).map(Projects::Listed),
+        None => each_once(settings, project_id).map(Projects::Listed),
     }
 }
 
@@ -348,6 +349,6 @@ impl Wanted {
                  and use an account of its own for each further project",
             )));
         }
-        each_once(&self.connections, ConnectionId::parse).map(Selection::Ids)
+        each_once(&self.connections, connection_id).map(Selection::ids)
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::key::shown_path;
+use crate::model::InvalidId;
 
 /// What is wrong with one value, and what would be right. Never the value
 /// itself: a key can be pasted anywhere.
@@ -18,6 +19,12 @@ impl Problem {
 
     pub(crate) fn new(text: impl Into<Cow<'static, str>>) -> Self {
         Self(text.into())
+    }
+}
+
+impl From<InvalidId> for Problem {
+    fn from(problem: InvalidId) -> Self {
+        Self::new(problem.to_string())
     }
 }
 

@@ -12,9 +12,10 @@ use super::error::{ConfigError, Origin, Problem};
 use super::file::{File, Setting};
 use super::key::{KeySource, reason, shown_path};
 use super::values::{self, ApiUrl, ListenAddress, QuotaShare, one_of};
-use super::{Account, Api, Config, Metrics, Projects, Selection, Web};
+use super::{Account, Api, Config, Metrics, Web};
 use crate::cli::{Flags, WebFlags};
 use crate::model::{Collector, CollectorSet, ProfileNameMode, States};
+use crate::model::{Projects, Selection};
 
 const DEFAULT_URL: &str = "https://api.onkernel.com";
 const DEFAULT_LISTEN: &str = ":10077";

@@ -49,72 +49,6 @@ impl AccountName {
     }
 }
 
-checked_text! {
-    /// A project's ID, for the header `X-Kernel-Project-Id`: visible ASCII.
-    ProjectId
-}
-
-impl ProjectId {
-    /// Refuses what a header or a path cannot carry.
-    pub(crate) fn parse(text: &str) -> Result<Self, InvalidId> {
-        if !is_id(text) || !text.is_ascii() {
-            return Err(InvalidId(
-                "not a project ID (its name does not do): 1 to 256 visible ASCII characters \
-                 without / \\ ? # %",
-            ));
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-checked_text! {
-    /// A connection's ID. The API calls it opaque; this much is certain: it is
-    /// one segment of a path.
-    ConnectionId
-}
-
-impl ConnectionId {
-    /// Refuses what cannot be one segment of a path: empty, more than 256
-    /// bytes, `/ \ ? # %`, white space, control characters, `.` and `..`.
-    pub(crate) fn parse(text: &str) -> Result<Self, InvalidId> {
-        if !is_id(text) {
-            return Err(InvalidId(
-                "not a connection ID: 1 to 256 bytes without / \\ ? # %, spaces or control \
-                 characters",
-            ));
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-/// Why a text was refused, without the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct InvalidId(&'static str);
-
-impl fmt::Display for InvalidId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl std::error::Error for InvalidId {}
-
-impl From<InvalidId> for Problem {
-    fn from(problem: InvalidId) -> Self {
-        Self::fixed(problem.0)
-    }
-}
-
-/// `.` and `..` would walk the path, and URL parsers read `\` as `/`.
-fn is_id(text: &str) -> bool {
-    (1..=256).contains(&text.len())
-        && text != "."
-        && text != ".."
-        && !text.contains(|c: char| {
-            matches!(c, '/' | '\\' | '?' | '#' | '%') || c.is_whitespace() || c.is_control()
-        })
-}
-
 /// `HOST:PORT` or `:PORT`, an IPv6 address in brackets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ListenAddress {
@@ -269,13 +203,13 @@ pub(crate) fn telemetry_path(text: &str) -> Result<String, Problem> {
 }
 
 /// A domain, matched exactly by the API.
-pub(crate) fn domain(text: &str) -> Result<String, Problem> {
+pub(crate) fn domain(text: &str) -> Result<Box<str>, Problem> {
     let legal = (1..=253).contains(&text.len())
         && !text.contains(|c: char| {
             matches!(c, '/' | ':' | '?' | '#' | '@') || c.is_whitespace() || c.is_control()
         });
     if legal {
-        Ok(text.to_owned())
+        Ok(text.into())
     } else {
         Err(Problem::fixed(
             "not a domain; write the bare name, as in example.com, not a URL",
@@ -284,9 +218,9 @@ pub(crate) fn domain(text: &str) -> Result<String, Problem> {
 }
 
 /// A profile's name, matched exactly by the API.
-pub(crate) fn profile(text: &str) -> Result<String, Problem> {
+pub(crate) fn profile(text: &str) -> Result<Box<str>, Problem> {
     if (1..=255).contains(&text.len()) && !text.chars().any(char::is_control) {
-        Ok(text.to_owned())
+        Ok(text.into())
     } else {
         Err(Problem::fixed(
             "not a profile name: 1 to 255 bytes without control characters",
@@ -416,15 +350,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn an_id_is_one_segment_of_a_path(id in "\\PC{0,20}|[ -~]{0,4}") {
-            if ConnectionId::parse(&id).is_ok() {
-                let url = Url::parse(&format!("https://host/auth/connections/{id}")).unwrap();
-                prop_assert_eq!(url.path_segments().unwrap().count(), 3, "{}", url);
-                prop_assert!(url.query().is_none() && url.fragment().is_none());
-            }
-        }
-
         #[test]
         fn a_base_url_takes_a_path_behind_it(path in "(/[a-z.]{0,4}){0,3}") {
             let base = ApiUrl::parse(&format!("https://host{path}"), false).unwrap();

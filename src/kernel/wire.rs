@@ -10,7 +10,6 @@ pub(super) mod org;
 pub(super) mod timeline;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, IgnoredAny, SeqAccess, Visitor};
@@ -21,36 +20,11 @@ use self::member::{Count, Member, Text};
 use crate::model::{
     AuthStatus, Connection, CredentialKind, ErrorCode, Field, Flow, FlowStatus, FlowStep, FlowType,
     HealthCheckUnavailable, LabelBlock, MAX_LABEL_BYTES, PendingInput, PendingInputs,
-    ProfileNameMode, ReauthReason, Scope, Settings, Timestamp, short_hash,
+    ProfileNameMode, ReauthReason, Scope, Selection, Settings, Timestamp, short_hash,
 };
 
 /// Why a body cannot be read.
 pub(crate) type DecodeError = serde_json::Error;
-
-/// Which rows of an answer are wanted. Names are compared as the API sent
-/// them, before a profile name is hashed or dropped.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Filter {
-    /// Only these ids; `None`: any.
-    pub ids: Option<HashSet<Box<str>>>,
-    /// Only these domains; empty: any.
-    pub domains: Vec<Box<str>>,
-    /// Only these profiles; empty: any.
-    pub profiles: Vec<Box<str>>,
-}
-
-impl Filter {
-    fn wants_id(&self, id: &str) -> bool {
-        self.ids.as_ref().is_none_or(|ids| ids.contains(id))
-    }
-
-    fn wants(&self, id: &str, domain: &str, profile: &str) -> bool {
-        let among = |list: &[Box<str>], name: &str| {
-            list.is_empty() || list.iter().any(|wanted| **wanted == *name)
-        };
-        self.wants_id(id) && among(&self.domains, domain) && among(&self.profiles, profile)
-    }
-}
 
 /// Turns bodies into connections.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +34,7 @@ pub(crate) struct Decoder<'a> {
     /// What becomes of their profile names.
     pub profile_names: ProfileNameMode,
     /// Which of them are wanted.
-    pub filter: &'a Filter,
+    pub selection: &'a Selection,
 }
 
 /// What one body held.
@@ -136,7 +110,7 @@ impl Decoder<'_> {
 
     fn reject(&self, id: Option<&str>, listing: &mut Listing) {
         match id.filter(|id| is_id(id)) {
-            Some(id) if !self.filter.wants_id(id) => {}
+            Some(id) if !self.selection.wants_id(id) => {}
             id => listing.malformed.push(id.map(Into::into)),
         }
     }
@@ -151,7 +125,7 @@ impl Decoder<'_> {
         if row.status.is_absent() {
             return self.reject(Some(id), listing);
         }
-        if !self.filter.wants(id, &domain.0, &profile.0) {
+        if !self.selection.wants(id, &domain.0, &profile.0) {
             return;
         }
         let profile: Option<Cow<'_, str>> = match self.profile_names {

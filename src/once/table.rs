@@ -198,15 +198,15 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::kernel::{Decoder, Filter};
-    use crate::model::{ProfileNameMode, Scope};
+    use crate::kernel::Decoder;
+    use crate::model::{ProfileNameMode, Scope, Selection};
 
     fn fleet(rows: &str, up: bool) -> Fleet {
-        let (scope, filter) = (Scope::default(), Filter::default());
+        let (scope, selection) = (Scope::default(), Selection::default());
         let decoder = Decoder {
             scope: &scope,
             profile_names: ProfileNameMode::Keep,
-            filter: &filter,
+            selection: &selection,
         };
         let snapshot = Snapshot {
             fetched_at: Timestamp::from_seconds(1_000_000),

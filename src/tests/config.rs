@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use self::support::{SECRET, flags, load, load_with_key, write_config};
 use crate::cli::Cli;
-use crate::config::{self, Config, KeySource, Projects, Selection, Simulated};
+use crate::config::{self, Config, KeySource, Simulated};
 use crate::model::{Collector, ProfileNameMode, States};
+use crate::model::{Projects, Selection};
 use clap::CommandFactory;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -80,12 +81,12 @@ fn ids_keep_their_spelling() {
     let Projects::Listed(projects) = account.projects else {
         panic!("{:?}", account.projects);
     };
-    assert_eq!(projects[0].as_str(), "0123");
+    assert_eq!(&*projects[0], "0123");
     let Selection::Ids(ids) = account.selection else {
         panic!("{:?}", account.selection);
     };
-    let ids: Vec<&str> = ids.iter().map(config::ConnectionId::as_str).collect();
-    assert_eq!(ids, ["12e4567", "0x1F", "yes", "1_000", "ma_\u{e4}"]);
+    let ids: Vec<&str> = ids.iter().map(|id| &**id).collect();
+    assert_eq!(ids, ["0x1F", "12e4567", "1_000", "ma_\u{e4}", "yes"]);
 }
 
 /// A sample with its key files replaced by one that exists.
@@ -163,8 +164,8 @@ fn the_full_sample_says_what_it_means() {
     assert_eq!(
         config.accounts[1].selection,
         Selection::Every {
-            domains: vec!["portal.example.com".to_owned()],
-            profiles: vec!["billing-bot".to_owned(), "crm-sync".to_owned()],
+            domains: vec!["portal.example.com".into()],
+            profiles: vec!["billing-bot".into(), "crm-sync".into()],
         }
     );
     assert!(matches!(&config.accounts[2].selection, Selection::Ids(ids) if ids.len() == 2));
@@ -323,8 +324,8 @@ fn every_setting_reaches_its_place() {
     assert_eq!(
         account.selection,
         Selection::Every {
-            domains: vec!["a.example".to_owned()],
-            profiles: vec!["p 1".to_owned()],
+            domains: vec!["a.example".into()],
+            profiles: vec!["p 1".into()],
         }
     );
 
@@ -413,9 +414,9 @@ fn flags_replace_the_selection_of_a_single_account() {
         &[("KERNEL_PROJECT", "proj_c")],
     );
     assert_eq!(moved.selection, plain.selection);
-    assert!(matches!(&moved.projects, Projects::Listed(ids) if ids[0].as_str() == "proj_b"));
+    assert!(matches!(&moved.projects, Projects::Listed(ids) if &*ids[0] == "proj_b"));
     let moved = account(&[], &[("KERNEL_PROJECT", "proj_c")]);
-    assert!(matches!(&moved.projects, Projects::Listed(ids) if ids[0].as_str() == "proj_c"));
+    assert!(matches!(&moved.projects, Projects::Listed(ids) if &*ids[0] == "proj_c"));
 }
 
 #[test]

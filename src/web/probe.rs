@@ -1,9 +1,9 @@
 //! What `/probe` is asked for.
 
-use crate::config::ConnectionId;
+use crate::model::connection_id;
 
 /// Reads `target=` of the query string: the id of one connection.
-pub(super) fn target(query: &str) -> Result<ConnectionId, String> {
+pub(super) fn target(query: &str) -> Result<Box<str>, String> {
     let mut targets = form_urlencoded::parse(query.as_bytes())
         .filter(|(name, _)| name == "target")
         .map(|(_, value)| value);
@@ -14,7 +14,7 @@ pub(super) fn target(query: &str) -> Result<ConnectionId, String> {
         return Err("one target at a time".to_owned());
     }
     // Never said again: it may be anything, a URL with a token for example.
-    ConnectionId::parse(&target).map_err(|error| format!("target: {error}"))
+    connection_id(&target).map_err(|error| format!("target: {error}"))
 }
 
 #[cfg(test)]
@@ -23,8 +23,8 @@ mod tests {
 
     #[test]
     fn one_id_and_nothing_else() {
-        assert_eq!(target("target=ma_1&account=a").unwrap().as_str(), "ma_1");
-        assert_eq!(target("target=ma%2D1").unwrap().as_str(), "ma-1");
+        assert_eq!(&*target("target=ma_1&account=a").unwrap(), "ma_1");
+        assert_eq!(&*target("target=ma%2D1").unwrap(), "ma-1");
         for query in [
             "",
             "target=",

@@ -171,7 +171,7 @@ impl Routes {
         };
         let deadline = started + live.budget(request.headers());
         let asked = narrowed.request(deadline);
-        let probed = match live.collector.probe(target.as_str(), asked).await {
+        let probed = match live.collector.probe(&target, asked).await {
             Ok(probed) => probed,
             Err(error) => return plain(StatusCode::BAD_REQUEST, &error.to_string()),
         };

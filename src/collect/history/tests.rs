@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::kernel::{Decoder, Filter};
-use crate::model::{ProfileNameMode, Scope};
+use crate::kernel::Decoder;
+use crate::model::{ProfileNameMode, Scope, Selection};
 
 const ID: &str = "one";
 
@@ -61,11 +61,11 @@ fn row(turn: u64) -> Connection {
         turn % 60,
         turn
     );
-    let (scope, filter) = (Scope::default(), Filter::default());
+    let (scope, selection) = (Scope::default(), Selection::default());
     Decoder {
         scope: &scope,
         profile_names: ProfileNameMode::Keep,
-        filter: &filter,
+        selection: &selection,
     }
     .list(body.as_bytes())
     .unwrap()

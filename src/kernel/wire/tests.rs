@@ -3,14 +3,14 @@ use proptest::prelude::*;
 use super::*;
 
 fn decode(body: &str) -> Listing {
-    decode_with(body, &Filter::default(), ProfileNameMode::Keep)
+    decode_with(body, &Selection::default(), ProfileNameMode::Keep)
 }
 
-fn decode_with(body: &str, filter: &Filter, profile_names: ProfileNameMode) -> Listing {
+fn decode_with(body: &str, selection: &Selection, profile_names: ProfileNameMode) -> Listing {
     Decoder {
         scope: &Scope::default(),
         profile_names,
-        filter,
+        selection,
     }
     .list(body.as_bytes())
     .unwrap()
@@ -177,11 +177,11 @@ fn a_row_that_cannot_be_read_does_not_lose_the_others() {
 #[test]
 fn what_is_not_a_whole_array_is_an_error() {
     let decoder = |body: &str| {
-        let (scope, filter) = (Scope::default(), Filter::default());
+        let (scope, selection) = (Scope::default(), Selection::default());
         Decoder {
             scope: &scope,
             profile_names: ProfileNameMode::Keep,
-            filter: &filter,
+            selection: &selection,
         }
         .list(body.as_bytes())
         .is_err()
@@ -264,9 +264,9 @@ fn names_are_filtered_before_they_are_hashed() {
         row(""),
         row("").replace("\"p\"", "\"q\"").replace("c1", "c2")
     );
-    let filter = Filter {
+    let filter = Selection::Every {
+        domains: Vec::new(),
         profiles: vec!["q".into()],
-        ..Filter::default()
     };
     let listing = decode_with(&body, &filter, ProfileNameMode::Hash);
     assert_eq!((listing.rows, listing.connections.len()), (2, 1));
@@ -305,8 +305,8 @@ proptest! {
                 "status": "NEEDS_AUTH", "fields": [{"label": name}], "extra": {"deep": [name]}})
         }).collect();
         let body = serde_json::to_vec(&rows).unwrap();
-        let (scope, filter) = (Scope::default(), Filter::default());
-        let decoder = Decoder { scope: &scope, profile_names: ProfileNameMode::Keep, filter: &filter };
+        let (scope, selection) = (Scope::default(), Selection::default());
+        let decoder = Decoder { scope: &scope, profile_names: ProfileNameMode::Keep, selection: &selection };
         let one = decoder.list(&body).unwrap();
         let other = decoder.list_row_by_row(&body).unwrap();
         prop_assert_eq!(&one.connections, &other.connections);
@@ -318,8 +318,8 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_never_panic(body in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let (scope, filter) = (Scope::default(), Filter::default());
-        let decoder = Decoder { scope: &scope, profile_names: ProfileNameMode::Keep, filter: &filter };
+        let (scope, selection) = (Scope::default(), Selection::default());
+        let decoder = Decoder { scope: &scope, profile_names: ProfileNameMode::Keep, selection: &selection };
         let _ = decoder.list(&body);
         let _ = decoder.one(&body);
     }

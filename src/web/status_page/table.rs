@@ -4,8 +4,9 @@ use super::html::{Html, counted};
 use super::query::Query;
 use super::select::{Row, Selected};
 use super::{PAGE_ROWS, View, look, summary};
-use crate::config::ConnectionId;
-use crate::model::{Attention, ScopeView, Timestamp, flow_words, relogin_words, span_words};
+use crate::model::{
+    Attention, ScopeView, Timestamp, connection_id, flow_words, relogin_words, span_words,
+};
 
 /// Which columns there are beside those that every fleet has.
 #[derive(Clone, Copy)]
@@ -164,7 +165,7 @@ fn row(html: &mut Html, now: Timestamp, row: &Row<'_>, columns: Columns) {
 /// The probe of a connection; `None` for an id that `/probe` does not take.
 fn probe_link(id: &str, view: &ScopeView) -> Option<String> {
     const PAGE: &str = "probe?";
-    ConnectionId::parse(id).ok()?;
+    connection_id(id).ok()?;
     let mut query = form_urlencoded::Serializer::for_suffix(PAGE.to_owned(), PAGE.len());
     query.append_pair("target", id);
     for (name, value) in [
