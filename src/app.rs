@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::reload::Loader;
 use self::reload::Reloader;
-use crate::collect::{self, AccountSettings, Collector};
+use crate::collect::{self, AccountSettings, Watcher};
 use crate::config::{Account, Config, KeySource};
 use crate::kernel::{Client, ClientSettings, Http, HttpError, Key, KeyError, Reread};
-use crate::model::{self, Endpoint, Projects};
+use crate::model::{Collector, Endpoint, Projects};
 use crate::telemetry::Telemetry;
 use crate::version::Build;
 use crate::web::routes::{Order, Reload, Reloadable, Routes, StaticSettings};
@@ -152,7 +152,7 @@ impl Exporter {
 /// says in one line what was understood.
 pub(crate) fn check(config: &Config) -> Result<String, StartError> {
     let telemetry = telemetry(config);
-    collector(config, &telemetry, &mut Upstream::default(), None)?;
+    watcher(config, &telemetry, &mut Upstream::default(), None)?;
     if let Some(path) = &config.web.config_file {
         WebConfig::load(path)?;
     }
@@ -168,7 +168,7 @@ pub(crate) fn telemetry(config: &Config) -> Telemetry {
 
 /// Has the metrics of logins where they are collected.
 fn expect_flows(telemetry: &Telemetry, config: &Config) {
-    if config.collectors.has(model::Collector::Timeline) {
+    if config.collectors.has(Collector::Timeline) {
         telemetry.expect_flows();
     }
 }
@@ -182,10 +182,10 @@ fn endpoints(config: &Config) -> Vec<Endpoint> {
     {
         endpoints.push(Endpoint::Projects);
     }
-    if config.collectors.has(model::Collector::Timeline) {
+    if config.collectors.has(Collector::Timeline) {
         endpoints.push(Endpoint::Timeline);
     }
-    if config.collectors.has(model::Collector::Org) {
+    if config.collectors.has(Collector::Org) {
         endpoints.extend([
             Endpoint::OrgLimits,
             Endpoint::OrgEntitlements,
@@ -226,10 +226,10 @@ pub(crate) fn reloadable(
     config: &Config,
     telemetry: &Telemetry,
     upstream: &mut Upstream,
-    previous: Option<&Collector>,
+    previous: Option<&Watcher>,
 ) -> Result<Reloadable, StartError> {
     Ok(Reloadable {
-        collector: collector(config, telemetry, upstream, previous)?,
+        watcher: watcher(config, telemetry, upstream, previous)?,
         collectors: config.collectors,
         states: config.metrics.states,
         timeout: config.api.timeout,
@@ -238,13 +238,13 @@ pub(crate) fn reloadable(
     })
 }
 
-/// The collector that `config` describes, in the place of `previous`.
-pub(crate) fn collector(
+/// The watcher that `config` describes, in the place of `previous`.
+pub(crate) fn watcher(
     config: &Config,
     telemetry: &Telemetry,
     upstream: &mut Upstream,
-    previous: Option<&Collector>,
-) -> Result<Collector, StartError> {
+    previous: Option<&Watcher>,
+) -> Result<Watcher, StartError> {
     let api = &config.api;
     let http = upstream.http(
         ClientSettings {
@@ -263,16 +263,16 @@ pub(crate) fn collector(
         profile_names: config.metrics.profile_name,
         timeline_requests: config
             .collectors
-            .has(model::Collector::Timeline)
+            .has(Collector::Timeline)
             .then_some(config.timeline_requests as usize),
-        org: config.collectors.has(model::Collector::Org),
+        org: config.collectors.has(Collector::Org),
     });
     let mut accounts = Vec::with_capacity(config.accounts.len());
     for account in &config.accounts {
         let client = Client::new(Arc::clone(&http), key(account)?, api.quota_share.get());
         accounts.push((account_settings(account), client));
     }
-    Ok(Collector::succeeding(&settings, accounts, previous))
+    Ok(Watcher::new(&settings, accounts, previous))
 }
 
 fn key(account: &Account) -> Result<Key, StartError> {

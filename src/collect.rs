@@ -7,13 +7,19 @@
 
 mod account;
 mod assemble;
+mod flight;
+mod gallop;
 mod gather;
 mod history;
+mod missing;
 mod org;
 mod plan;
 mod probe;
 mod projects;
 mod scope;
+mod settings;
+mod shared;
+mod showing;
 mod timeline;
 mod walk;
 
@@ -23,37 +29,9 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout_at};
 
 use self::account::Account;
-pub(crate) use self::account::AccountSettings;
+pub(crate) use self::settings::{AccountSettings, Settings};
 use crate::kernel::Client;
-use crate::model::{Fleet, ProfileNameMode, ScrapeOutcome, Timestamp};
-
-/// Connections that went missing from a whole list and are asked for by id,
-/// per collection and scope. More of them end over the next collections.
-pub(crate) const MISSING_PER_COLLECTION: usize = 25;
-
-/// How collections are made, the same for every account.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    /// `--kernel.timeout`: what a collection may take, unless the scraper
-    /// gives it longer.
-    pub timeout: Duration,
-    /// `--kernel.cache`: within this age, scrapes share one collection.
-    pub cache: Duration,
-    /// `--kernel.hold`: how long the last known state is served while the API
-    /// fails.
-    pub hold: Duration,
-    /// `--kernel.concurrency`: pages of one walk that are fetched at once.
-    pub concurrency: usize,
-    /// `--kernel.max-connections`: more is an error.
-    pub max_connections: usize,
-    /// `--metrics.profile-name`.
-    pub profile_names: ProfileNameMode,
-    /// `--kernel.timeline-requests`, where `--collector.timeline` is on:
-    /// requests for timelines after one collection of a scope.
-    pub timeline_requests: Option<usize>,
-    /// `--collector.org`: whether to ask about the organisation as well.
-    pub org: bool,
-}
+use crate::model::{Fleet, ScrapeOutcome, Timestamp};
 
 /// What a scrape wants to see, and until when it waits.
 #[derive(Clone, Debug)]
@@ -93,34 +71,34 @@ impl Collected {
     }
 }
 
-/// Collects all accounts side by side.
-pub(crate) struct Collector {
+/// Watches all accounts side by side.
+pub(crate) struct Watcher {
     accounts: Vec<Arc<Account>>,
 }
 
-impl Collector {
-    /// The same, taking the place of `previous`: an account of the same name
-    /// at the same API goes on with its rate limit, and where its selection
-    /// and what becomes of names are the same too, with what was last seen.
-    /// So a reload while the API fails loses nothing.
-    pub(crate) fn succeeding(
+impl Watcher {
+    /// Watches these accounts, in the place of `previous`: an account of the
+    /// same name at the same API goes on with its rate limit, and where its
+    /// selection and what becomes of names are the same too, with what was last
+    /// seen. So a reload while the API fails loses nothing.
+    pub(crate) fn new(
         settings: &Arc<Settings>,
         accounts: Vec<(AccountSettings, Client)>,
         previous: Option<&Self>,
     ) -> Self {
         let make = |(account, client): (AccountSettings, Client)| {
-            let old = previous
+            let previous = previous
                 .iter()
                 .flat_map(|previous| &previous.accounts)
                 .find(|old| old.name() == account.name.as_deref())
-                .filter(|old| client.is_of_same_api(old.client()));
-            let Some(old) = old else {
-                return Arc::new(Account::new(account, client, Arc::clone(settings)));
+                .filter(|old| client.is_of_same_api(&old.shared().client));
+            let client = match previous {
+                Some(previous) => client.succeeding(&previous.shared().client),
+                None => client,
             };
-            let client = client.succeeding(old.client());
-            let account = Account::new(account, client, Arc::clone(settings));
-            account.adopt(old);
-            Arc::new(account)
+            let settings = Arc::clone(settings);
+            let previous = previous.map(|previous| &**previous);
+            Arc::new(Account::new(account, client, settings, previous))
         };
         Self {
             accounts: accounts.into_iter().map(make).collect(),

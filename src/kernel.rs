@@ -15,8 +15,8 @@ mod rate;
 mod retry;
 mod wire;
 
-pub(crate) use client::{Answer, Client, Manner, Query};
-pub(crate) use deadline::Deadline;
+pub(crate) use client::{Answer, Client, Query, RequestPolicy};
+pub(crate) use deadline::{Attempt, Deadline};
 pub(crate) use error::{Error, Problem};
 pub(crate) use http::{ClientSettings, Http, HttpError};
 pub(crate) use key::{Key, KeyError, Reread};

@@ -44,7 +44,7 @@ pub(crate) async fn run(
     let live = app::reloadable(config, &telemetry, &mut app::Upstream::default(), None)?;
     let begun = tokio::time::Instant::now();
     let collected = live
-        .collector
+        .watcher
         .collect(Request::everything(live.timeout))
         .await;
     telemetry.scrape(collected.outcome, begun.elapsed());
@@ -53,9 +53,9 @@ pub(crate) async fn run(
     let later = [Collector::Timeline, Collector::Org];
     if later.iter().any(|each| live.collectors.has(*each)) {
         // What a scrape does not wait for, since there is no next one.
-        live.collector.settle(begun + live.timeout).await;
+        live.watcher.settle(begun + live.timeout).await;
         if whole {
-            fleet = Arc::new(live.collector.last());
+            fleet = Arc::new(live.watcher.last());
         }
     }
     let now = Timestamp::from(SystemTime::now());
@@ -80,7 +80,7 @@ pub(crate) async fn run(
                     .filter(is_not_of_the_process)
                     .collect(),
                 config_load: Some((true, now)),
-                timelines_pending: Some(live.collector.timelines_pending()),
+                timelines_pending: Some(live.watcher.timelines_pending()),
                 probe: None,
             };
             exposition::render(&fleet, &own, now, options)

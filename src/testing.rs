@@ -10,7 +10,7 @@ use std::time::Duration;
 use http_body::Body as _;
 use secrecy::SecretString;
 
-use crate::collect::{self, AccountSettings, Collector};
+use crate::collect::{self, AccountSettings, Watcher};
 use crate::exposition::negotiate::Escaping;
 use crate::exposition::{Chunks, Encoding, Exposition, Format, Options, Own, render};
 use crate::kernel::{Client, ClientSettings, Decoder, Http, Key, Observer};
@@ -166,7 +166,7 @@ pub fn decode(page: &[u8]) -> usize {
 }
 
 /// A collector of every connection.
-pub struct Collecting(Collector);
+pub struct Collecting(Watcher);
 
 impl Collecting {
     /// Of the API at `base_url`, with the simulated API's key.
@@ -194,7 +194,7 @@ impl Collecting {
             profile_names: ProfileNameMode::Keep,
         };
         let client = Client::new(Arc::new(http), key, 1.0);
-        Self(Collector::succeeding(
+        Self(Watcher::new(
             &Arc::new(settings),
             vec![(account, client)],
             None,

@@ -77,7 +77,7 @@ impl Reloader {
                 return Ok(None);
             };
             let mut upstream = upstream;
-            let made = reloadable(&config, &telemetry, &mut upstream, Some(&before.collector))?;
+            let made = reloadable(&config, &telemetry, &mut upstream, Some(&before.watcher))?;
             telemetry.expect_endpoints(&super::endpoints(&config));
             super::expect_flows(&telemetry, &config);
             Ok(Some((made, upstream, config.summary())))

@@ -1,101 +1,45 @@
-//! One account: its key, its projects, and a collector for each of them.
+//! One account: its key, its projects, and a watcher for each of them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
+use super::flight::{Flight, Running};
 use super::org::Org;
 use super::probe::Probes;
-use super::scope::{Part, ScopeCollector};
-use super::{Settings, projects};
-use crate::kernel::{Client, Unknown};
-use crate::model::{
-    AccountView, Projects, Scope, ScopeView, ScrapeOutcome, Selection, Timestamp, WaitReason,
-};
+use super::projects;
+use super::scope::ScopeWatcher;
+use super::settings::{AccountSettings, Settings};
+use super::shared::Shared;
+use super::showing::Part;
+use crate::kernel::{Attempt, Client};
+use crate::model::{AccountView, Projects, Scope, ScopeView, ScrapeOutcome, Selection, Timestamp};
 
 /// How long a list of projects is good for. A project that answers that it is
 /// gone has it read again at once.
 const PROJECTS_AGE: Duration = Duration::from_mins(1);
 
-/// Unknown values that are logged, once each.
-const MAX_TOLD: usize = 256;
-
-/// One account, as configured.
-#[derive(Clone, Debug)]
-pub(crate) struct AccountSettings {
-    /// Label `account`.
-    pub name: Option<Box<str>>,
-    /// Where to look.
-    pub projects: Projects,
-    /// What for.
-    pub selection: Selection,
-}
-
-/// What the scopes of an account share.
-pub(super) struct Shared {
-    pub(super) client: Client,
-    pub(super) settings: Arc<Settings>,
-    told: Mutex<HashSet<Unknown>>,
-}
-
-impl Shared {
-    /// Whether not even one request fits into the quota now.
-    pub(super) fn is_out_of_quota(&self) -> bool {
-        self.client.would_wait(1) == Some(WaitReason::Quota)
-    }
-
-    fn told(&self) -> MutexGuard<'_, HashSet<Unknown>> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Counts values that this build does not know, and logs each once.
-    pub(super) fn tell_unknown(&self, unknown: &[Unknown]) {
-        let mut told = self.told();
-        for value in unknown {
-            self.client.observer().unknown_value(value.field);
-            if told.len() < MAX_TOLD && told.insert(value.clone()) {
-                tracing::warn!(
-                    field = %value.field,
-                    value = shown(&value.value),
-                    "the API sent a value that this version does not know; is there a newer one?"
-                );
-            }
-        }
-    }
-}
-
-/// A value that may be logged: an enum's, a code, a time. Anything else, such
-/// as a sentence or a URL, may be what nobody should read.
-fn shown(value: &str) -> &str {
-    let of_a_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:+".contains(&byte);
-    if value.bytes().all(of_a_word) {
-        value
-    } else {
-        "(not shown: not a word)"
-    }
-}
-
-/// Collects one account.
+/// Watches one account.
 pub(super) struct Account {
     settings: AccountSettings,
     shared: Arc<Shared>,
     state: Mutex<State>,
+    /// The reading of the list of projects.
+    listing: Flight,
     probes: Probes,
     org: Org,
 }
 
 #[derive(Default)]
 struct State {
-    scopes: BTreeMap<Option<Box<str>>, Arc<ScopeCollector>>,
+    scopes: BTreeMap<Option<Box<str>>, Arc<ScopeWatcher>>,
     /// When the list of projects was last read whole.
     listed_at: Option<Instant>,
     /// The last try failed.
     listing_failed: bool,
-    /// Closed once the list was read, or could not be.
-    listing: Option<watch::Receiver<()>>,
 }
 
 /// What one scrape goes by.
@@ -105,17 +49,7 @@ struct Scrape {
     /// What a collection may take that it starts.
     span: Duration,
     /// Begun with the first request.
-    epoch: Option<u64>,
-}
-
-fn is_running(flight: &watch::Receiver<()>) -> bool {
-    flight.has_changed().is_ok()
-}
-
-/// Waits until it is over, but not beyond `deadline`.
-async fn over(mut flight: watch::Receiver<()>, deadline: Instant) {
-    // Nothing is ever sent: the channel closes at the end.
-    let _ = timeout_at(deadline, flight.changed()).await;
+    attempt: Option<Attempt>,
 }
 
 /// What an account adds to a scrape.
@@ -125,46 +59,58 @@ pub(super) struct Contribution {
 }
 
 impl Account {
-    pub(super) fn new(settings: AccountSettings, client: Client, shared: Arc<Settings>) -> Self {
-        let shared = Arc::new(Shared {
-            client,
-            settings: shared,
-            told: Mutex::default(),
-        });
+    /// Goes on with what `previous` knows, where it is the same that this would
+    /// know.
+    pub(super) fn new(
+        settings: AccountSettings,
+        client: Client,
+        shared: Arc<Settings>,
+        previous: Option<&Self>,
+    ) -> Self {
+        let shared = Shared::new(client, shared, previous.map(|previous| &*previous.shared));
         let account = Self {
             settings,
-            shared,
+            shared: Arc::new(shared),
             state: Mutex::default(),
+            listing: Flight::default(),
             probes: Probes::default(),
-            org: Org::default(),
+            org: Org::new(previous.map(|previous| &previous.org)),
         };
-        let fixed: Vec<Option<Box<str>>> = match &account.settings.projects {
+        let previous = previous.filter(|previous| {
+            account.settings.selection == previous.settings.selection
+                && account.shared.settings.profile_names == previous.shared.settings.profile_names
+        });
+        let projects = match &account.settings.projects {
             Projects::Unscoped => vec![None],
             Projects::Listed(ids) => ids.iter().cloned().map(Some).collect(),
-            Projects::All => Vec::new(),
+            Projects::All => previous
+                .filter(|previous| previous.lists_projects())
+                .map(|previous| account.go_on_listing(previous))
+                .unwrap_or_default(),
         };
-        account.follow(fixed);
+        account.follow(projects, previous);
         account
+    }
+
+    /// Takes over the list of projects.
+    fn go_on_listing(&self, previous: &Self) -> Vec<Option<Box<str>>> {
+        let previous = previous.state();
+        let mut state = self.state();
+        state.listed_at = previous.listed_at;
+        state.listing_failed = previous.listing_failed;
+        previous.scopes.keys().cloned().collect()
     }
 
     pub(super) fn name(&self) -> Option<&str> {
         self.settings.name.as_deref()
     }
 
-    pub(super) fn client(&self) -> &Client {
-        &self.shared.client
-    }
-
-    pub(super) fn settings(&self) -> &Settings {
-        &self.shared.settings
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     pub(super) fn probes(&self) -> &Probes {
         &self.probes
-    }
-
-    pub(super) fn tell_unknown(&self, unknown: &[Unknown]) {
-        self.shared.tell_unknown(unknown);
     }
 
     /// Whether no collection has ended yet.
@@ -176,37 +122,8 @@ impl Account {
             && !state.listing_failed
     }
 
-    /// Takes over what `old` knows, where it is the same that this would know.
-    pub(super) fn adopt(&self, old: &Self) {
-        let before = old.shared.told().clone();
-        self.shared.told().extend(before);
-        self.org.adopt(&old.org);
-        let same = self.settings.selection == old.settings.selection
-            && self.shared.settings.profile_names == old.shared.settings.profile_names;
-        if !same {
-            return;
-        }
-        if self.lists_projects() && old.lists_projects() {
-            let (projects, listed_at, listing_failed) = {
-                let old = old.state();
-                let projects = old.scopes.keys().cloned().collect();
-                (projects, old.listed_at, old.listing_failed)
-            };
-            self.follow(projects);
-            let mut state = self.state();
-            state.listed_at = listed_at;
-            state.listing_failed = listing_failed;
-        }
-        let before: BTreeMap<_, _> = old.state().scopes.clone();
-        for (project, scope) in &self.state().scopes {
-            if let Some(before) = before.get(project) {
-                scope.adopt(before);
-            }
-        }
-    }
-
     /// Its scopes, as far as they are known.
-    pub(super) fn scopes(&self) -> Vec<Arc<ScopeCollector>> {
+    pub(super) fn scopes(&self) -> Vec<Arc<ScopeWatcher>> {
         self.state().scopes.values().cloned().collect()
     }
 
@@ -219,7 +136,7 @@ impl Account {
     pub(super) async fn follow_projects(self: &Arc<Self>, deadline: Instant) {
         let span = self.span(Instant::now(), deadline);
         if let Some(listing) = self.listing(span, &mut None, deadline).await {
-            over(listing, deadline).await;
+            listing.over_by(deadline).await;
         }
     }
 
@@ -235,11 +152,11 @@ impl Account {
             arrived,
             deadline,
             span,
-            epoch: None,
+            attempt: None,
         };
         // The projects that are known do not wait for the list of them.
-        let listing = self.listing(span, &mut scrape.epoch, deadline).await;
-        let wanted = |scope: &Arc<ScopeCollector>| {
+        let listing = self.listing(span, &mut scrape.attempt, deadline).await;
+        let wanted = |scope: &Arc<ScopeWatcher>| {
             project.is_none_or(|id| scope.scope().project() == Some(id))
         };
         let known: Vec<_> = self
@@ -250,14 +167,14 @@ impl Account {
         let mut scopes = match listing {
             None => self.collect_scopes(known, &mut scrape).await,
             Some(listing) => {
-                let (mut scopes, ()) = tokio::join!(
+                let (mut scopes, _) = tokio::join!(
                     self.collect_scopes(known.clone(), &mut scrape),
-                    over(listing, deadline)
+                    listing.over_by(deadline)
                 );
                 let now = self.scopes();
-                let is_there = |scope: &Scope| now.iter().any(|other| other.scope() == scope);
+                let is_there = |scope: &Arc<Scope>| now.iter().any(|other| other.scope() == scope);
                 scopes.retain(|(view, _)| is_there(&view.scope));
-                let is_new = |scope: &Arc<ScopeCollector>| {
+                let is_new = |scope: &Arc<ScopeWatcher>| {
                     !known.iter().any(|other| other.scope() == scope.scope())
                 };
                 let new = now
@@ -269,8 +186,8 @@ impl Account {
             }
         };
         scopes.sort_by(|(a, _), (b, _)| a.scope.project().cmp(&b.scope.project()));
-        if let Some(epoch) = scrape.epoch {
-            self.ask_of_org(epoch, span);
+        if let Some(attempt) = scrape.attempt {
+            self.ask_of_org(attempt);
         }
         if project.is_none() && self.projects_are_unknown() {
             scopes.push((self.unknown_projects(), ScrapeOutcome::Empty));
@@ -283,7 +200,7 @@ impl Account {
 
     /// Asks about the organisation where that is wanted and due, once these
     /// collections are over. Nobody waits for it.
-    fn ask_of_org(self: &Arc<Self>, epoch: u64, span: Duration) {
+    fn ask_of_org(self: &Arc<Self>, attempt: Attempt) {
         if !self.shared.settings.org {
             return;
         }
@@ -291,15 +208,12 @@ impl Account {
             return;
         };
         let scopes = self.scopes();
-        let flights: Vec<_> = scopes.iter().filter_map(|scope| scope.flight()).collect();
+        let running: Vec<_> = scopes.iter().filter_map(|scope| scope.running()).collect();
         let this = Arc::clone(self);
         tokio::spawn(async move {
-            for mut flight in flights {
-                // Nothing is ever sent: the channel closes at the end.
-                let _ = flight.changed().await;
-            }
+            join_all(running.into_iter().map(Running::over)).await;
             let client = &this.shared.client;
-            let deadline = Client::deadline(epoch, span, false);
+            let deadline = attempt.deadline();
             let exported = this.exported();
             this.org.ask(client, this.name(), &deadline, exported).await;
             drop(asking);
@@ -331,7 +245,7 @@ impl Account {
     pub(super) async fn settled(&self) {
         let scopes = self.scopes();
         let scopes = scopes.iter().map(|scope| scope.timeline_settled());
-        futures_util::future::join_all(scopes).await;
+        join_all(scopes).await;
         self.org.settled().await;
     }
 
@@ -343,45 +257,34 @@ impl Account {
 
     async fn collect_scopes(
         &self,
-        scopes: Vec<Arc<ScopeCollector>>,
+        scopes: Vec<Arc<ScopeWatcher>>,
         scrape: &mut Scrape,
     ) -> Vec<(ScopeView, ScrapeOutcome)> {
         let parts: Vec<_> = scopes.iter().map(|scope| scope.part()).collect();
-        if scrape.epoch.is_none() && parts.iter().any(|part| matches!(part, Part::Start)) {
-            let begun = timeout_at(scrape.deadline, self.shared.client.begin_epoch()).await;
-            scrape.epoch = begun.ok();
+        if scrape.attempt.is_none() && parts.contains(&Part::Start) {
+            let begun = self.shared.client.begin(scrape.span);
+            scrape.attempt = timeout_at(scrape.deadline, begun).await.ok();
         }
-        let under_way = scopes.into_iter().zip(parts).map(|(scope, part)| {
-            let (flight, outcome) = match (part, scrape.epoch) {
+        let scrape = &*scrape;
+        let under_way = scopes.into_iter().zip(parts).map(async |(scope, part)| {
+            let (running, outcome) = match (part, scrape.attempt) {
                 (Part::Ready(outcome), _) => (None, outcome),
-                (Part::Join(flight), _) => (Some(flight), ScrapeOutcome::Shared),
-                (Part::Start, Some(epoch)) => {
-                    (Some(scope.start(epoch, scrape.span)), ScrapeOutcome::Fresh)
-                }
+                (Part::Join, _) => (scope.running(), ScrapeOutcome::Shared),
+                (Part::Start, Some(attempt)) => (Some(scope.start(attempt)), ScrapeOutcome::Fresh),
                 (Part::Start, None) => (None, ScrapeOutcome::Held),
             };
-            Self::finish(scope, flight, outcome, scrape.arrived, scrape.deadline)
+            let over = match running {
+                Some(running) => running.over_by(scrape.deadline).await,
+                None => true,
+            };
+            let outcome = match over {
+                true => outcome,
+                false if scope.is_out_of_quota() => ScrapeOutcome::Budgeted,
+                false => ScrapeOutcome::Held,
+            };
+            scope.view(outcome, scrape.arrived)
         });
-        futures_util::future::join_all(under_way).await
-    }
-
-    async fn finish(
-        scope: Arc<ScopeCollector>,
-        flight: Option<watch::Receiver<()>>,
-        outcome: ScrapeOutcome,
-        arrived: Instant,
-        deadline: Instant,
-    ) -> (ScopeView, ScrapeOutcome) {
-        let over = match flight {
-            Some(flight) => ScopeCollector::wait(flight, deadline).await,
-            None => true,
-        };
-        let outcome = match over {
-            true => outcome,
-            false if scope.is_out_of_quota() => ScrapeOutcome::Budgeted,
-            false => ScrapeOutcome::Held,
-        };
-        scope.view(outcome, arrived)
+        join_all(under_way).await
     }
 
     /// The last snapshots, however old.
@@ -433,45 +336,39 @@ impl Account {
     async fn listing(
         self: &Arc<Self>,
         span: Duration,
-        epoch: &mut Option<u64>,
+        attempt: &mut Option<Attempt>,
         deadline: Instant,
-    ) -> Option<watch::Receiver<()>> {
+    ) -> Option<Running> {
         if !self.lists_projects() || self.projects_are_fresh() {
             return None;
         }
-        if let Some(running) = self.running_listing() {
+        if let Some(running) = self.listing.running() {
             return Some(running);
         }
         // What is known does for as long as there is nothing to ask with.
         if self.state().listed_at.is_some() && self.shared.client.would_wait(1).is_some() {
             return None;
         }
-        let begun = timeout_at(deadline, self.shared.client.begin_epoch()).await;
-        let begun = begun.ok()?;
-        *epoch = Some(begun);
-        let mut state = self.state();
-        if let Some(running) = state.listing.clone().filter(is_running) {
-            return Some(running);
-        }
-        let (done, running) = watch::channel(());
-        state.listing = Some(running.clone());
+        let begun = timeout_at(deadline, self.shared.client.begin(span)).await;
+        let begun = *attempt.insert(begun.ok()?);
+        let listing = match self.listing.begin() {
+            Ok(listing) => listing,
+            Err(running) => return Some(running),
+        };
+        let running = listing.running();
         let this = Arc::clone(self);
         tokio::spawn(async move {
-            this.list_projects(begun, span).await;
-            drop(done);
+            this.list_projects(begun).await;
+            drop(listing);
         });
         Some(running)
     }
 
-    fn running_listing(&self) -> Option<watch::Receiver<()>> {
-        self.state().listing.clone().filter(is_running)
-    }
-
-    async fn list_projects(&self, epoch: u64, span: Duration) {
-        match projects::fetch(&self.shared.client, epoch, span).await {
+    async fn list_projects(&self, attempt: Attempt) {
+        match projects::fetch(&self.shared.client, attempt).await {
             Ok(projects) => {
                 let active = projects.into_iter().filter(|project| project.active);
-                self.follow(active.map(|project| Some(project.id)).collect());
+                self.follow(active.map(|project| Some(project.id)).collect(), None);
                 let mut state = self.state();
                 state.listed_at = Some(Instant::now());
                 state.listing_failed = false;
@@ -499,8 +396,10 @@ impl Account {
                 .is_some_and(|at| at.elapsed() < PROJECTS_AGE)
     }
 
-    /// Has a collector for each of these projects and for no other.
-    fn follow(&self, projects: Vec<Option<Box<str>>>) {
+    /// Has a watcher for each of these projects and for no other; new ones go
+    /// on with what `previous` knows of their project.
+    fn follow(&self, projects: Vec<Option<Box<str>>>, previous: Option<&Self>) {
+        let previous = previous.map(|previous| previous.state().scopes.clone());
         let mut state = self.state();
         let mut scopes = BTreeMap::new();
         for project in projects {
@@ -509,10 +408,12 @@ impl Account {
                 continue;
             }
             let scope = state.scopes.remove(&project).unwrap_or_else(|| {
-                Arc::new(ScopeCollector::new(
+                let previous = previous.as_ref().and_then(|scopes| scopes.get(&project));
+                Arc::new(ScopeWatcher::new(
                     Scope::new(self.name(), project.as_deref()),
                     self.settings.selection.clone(),
                     Arc::clone(&self.shared),
+                    previous.map(|previous| &**previous),
                 ))
             });
             scopes.insert(project, scope);

@@ -6,8 +6,8 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::Settings;
 use super::plan::{Knowledge, ListQuery, Plan, choose, narrowed};
+use super::settings::Settings;
 use super::walk::{Broken, Walk, Walked};
 use crate::kernel::{Client, Deadline, Decoder, Error, Listing, Problem, Query, Unknown};
 use crate::model::{Connection, Endpoint, Scope, Selection};
@@ -196,9 +196,7 @@ impl Gathering<'_> {
                 return Ok(());
             }
             let problem = Problem::TooManyConnections { limit };
-            let error = Error::new(Endpoint::Connections, problem);
-            self.client.observer().error(error.reason());
-            Err(error)
+            Err(self.client.fail(Endpoint::Connections, problem))
         };
         // The first one alone: whatever is wrong with the key or the API then
         // costs one request.

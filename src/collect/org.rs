@@ -1,15 +1,15 @@
 //! The organisation's limits, its plan and the key's expiry: asked for rarely,
 //! after everything else, and missed by nobody where they are not to be had.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
+use super::flight::{Begun, Flight};
 use crate::kernel::{
-    Answer, Client, Deadline, DecodeError, Entitlements, Error, KeyExpiry, Manner, OrgLimits, Page,
-    PageHeaders, Query, credential_in_use, next_page,
+    Answer, Client, Deadline, DecodeError, Entitlements, Error, KeyExpiry, OrgLimits, Page,
+    PageHeaders, Query, RequestPolicy, credential_in_use, next_page,
 };
 use crate::model::{Endpoint, ErrorReason, OrgView, Timestamp};
 
@@ -29,11 +29,9 @@ const MAX_BODY: usize = 1024 * 1024;
 const PARTS: usize = 4;
 
 /// The organisation of one account.
-#[derive(Default)]
 pub(super) struct Org {
     state: Mutex<State>,
-    /// Held while the API is asked.
-    asking: Arc<AsyncMutex<()>>,
+    asking: Flight,
 }
 
 #[derive(Default)]
@@ -45,7 +43,7 @@ struct State {
     unseen: Part<u64>,
     key_expires: Part<Timestamp>,
     /// Why each part was not to be had the last time.
-    told: [Option<ErrorReason>; PARTS],
+    said: [Option<ErrorReason>; PARTS],
 }
 
 /// Something, and since when it is known.
@@ -70,6 +68,27 @@ impl<T: Clone> Part<T> {
 }
 
 impl Org {
+    /// Goes on with what `previous` knows, so that a reload asks for nothing
+    /// anew.
+    pub(super) fn new(previous: Option<&Self>) -> Self {
+        let state = previous.map(|previous| {
+            let before = previous.state();
+            State {
+                asked: before.asked,
+                limits: before.limits.clone(),
+                entitlements: before.entitlements.clone(),
+                // What is exported may be another selection now.
+                unseen: Part::default(),
+                key_expires: before.key_expires.clone(),
+                said: before.said,
+            }
+        });
+        Self {
+            state: Mutex::new(state.unwrap_or_default()),
+            asking: Flight::default(),
+        }
+    }
+
     /// What is known.
     pub(super) fn view(&self) -> OrgView {
         let state = self.state();
@@ -91,31 +110,17 @@ impl Org {
 
     /// Whether it is time to ask, and nobody does: then until the guard is
     /// dropped nobody else will.
-    pub(super) fn due(&self) -> Option<OwnedMutexGuard<()>> {
-        let guard = Arc::clone(&self.asking).try_lock_owned().ok()?;
+    pub(super) fn due(&self) -> Option<Begun> {
+        let begun = self.asking.begin().ok()?;
         let asked = self.state().asked;
         asked
             .is_none_or(|asked| asked.elapsed() >= PERIOD)
-            .then_some(guard)
+            .then_some(begun)
     }
 
     /// Waits until nobody is asking.
     pub(super) async fn settled(&self) {
-        drop(self.asking.lock().await);
-    }
-
-    /// Goes on with what `old` knows, so that a reload asks for nothing anew.
-    pub(super) fn adopt(&self, old: &Self) {
-        let before = old.state();
-        *self.state() = State {
-            asked: before.asked,
-            limits: before.limits.clone(),
-            entitlements: before.entitlements.clone(),
-            // What is exported may be another selection now.
-            unseen: Part::default(),
-            key_expires: before.key_expires.clone(),
-            told: before.told,
-        };
+        self.asking.idle().await;
     }
 
     /// Asks for everything, each part by itself. `exported`: how many
@@ -232,7 +237,7 @@ impl Asking<'_> {
         if self.client.would_wait(1).is_some() {
             return None;
         }
-        let before = self.org.state().told[part];
+        let before = self.org.state().said[part];
         let refused = |reason: &ErrorReason| {
             matches!(
                 reason,
@@ -240,7 +245,7 @@ impl Asking<'_> {
             )
         };
         // It is tried again every time, and comes back when it is permitted.
-        let manner = Manner {
+        let policy = RequestPolicy {
             retries: 0,
             refusals_count: !before.as_ref().is_some_and(refused),
         };
@@ -250,9 +255,9 @@ impl Asking<'_> {
             project: None,
             max_body: MAX_BODY,
         };
-        match self.client.ask(query, manner, self.deadline, read).await {
+        match self.client.ask(query, policy, self.deadline, read).await {
             Ok(answer) => {
-                self.org.state().told[part] = None;
+                self.org.state().said[part] = None;
                 Some(Some(answer))
             }
             Err(error) => {
@@ -265,7 +270,7 @@ impl Asking<'_> {
     /// Logs a failure, unless it is the same as the last time.
     fn tell(&self, part: usize, error: &Error) {
         let reason = error.reason();
-        if self.org.state().told[part].replace(reason) == Some(reason) {
+        if self.org.state().said[part].replace(reason) == Some(reason) {
             return;
         }
         tracing::warn!(

@@ -6,28 +6,24 @@
 //! request.
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
-use futures_util::FutureExt;
-use futures_util::future::{Shared, WeakShared, join_all};
+use futures_util::future::join_all;
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
 use super::account::Account;
+use super::flight::Flight;
 use super::gather::Gathered;
-use super::scope::ScopeCollector;
-use super::{Collector, Request};
-use crate::kernel::{Client, Error};
-use crate::model::{
-    AccountView, ErrorReason, Fleet, Found, ScopeView, Selection, Snapshot, Timestamp,
-};
+use super::scope::ScopeWatcher;
+use super::{Request, Watcher};
+use crate::kernel::{Attempt, Error};
+use crate::model::{AccountView, Fleet, Found, ScopeView, Selection, Snapshot, Timestamp};
 
 /// How long probes share one look at the key, so that a key that is refused
 /// costs one request in this time, however many connections are probed.
-const EPOCH_AGE: Duration = Duration::from_secs(10);
+const ATTEMPT_AGE: Duration = Duration::from_secs(10);
 
 /// At most one log line about failing probes in this time and account.
 const LOG_PAUSE: Duration = Duration::from_mins(1);
@@ -62,17 +58,25 @@ pub(crate) enum ProbeError {
 }
 
 type Outcome = Result<Arc<Gathered>, Arc<Error>>;
-type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// A project and a connection's id.
 type Key = (Option<Box<str>>, Box<str>);
 
 /// The probes of one account.
 #[derive(Default)]
 pub(super) struct Probes {
-    /// Under way, by project and id.
-    running: Mutex<HashMap<Key, WeakShared<Running>>>,
-    /// The epoch that probes share, and since when.
-    epoch: tokio::sync::Mutex<Option<(u64, Instant)>>,
+    /// Those that somebody waits for.
+    current: Mutex<HashMap<Key, Weak<Current>>>,
+    /// The look at the key that probes share, and since when.
+    attempt: tokio::sync::Mutex<Option<(Attempt, Instant)>>,
     failures: Mutex<Failures>,
+}
+
+/// A probe, and what it brought.
+#[derive(Default)]
+struct Current {
+    flight: Flight,
+    outcome: OnceLock<Outcome>,
 }
 
 /// Failures since the last log line about them.
@@ -82,7 +86,7 @@ struct Failures {
     told: Option<Instant>,
 }
 
-impl Collector {
+impl Watcher {
     /// Fetches the connection `id` now, by the request's deadline.
     ///
     /// Where `request` does not name the place and there are several, the
@@ -116,15 +120,14 @@ impl Collector {
         {
             return Err(ProbeError::NotSelected);
         }
-        let joined = account.probes().join(account, scope, id, request.deadline);
-        let outcome = timeout_at(request.deadline, joined.outcome()).await;
-        drop(joined);
+        let probe = account.probes().share(account, scope, id, request.deadline);
+        let outcome = timeout_at(request.deadline, probe).await;
         Ok(probed(scope, account, id, outcome.ok()))
     }
 }
 
 /// Where a connection can be.
-type Place<'a> = (&'a Arc<Account>, Arc<ScopeCollector>);
+type Place<'a> = (&'a Arc<Account>, Arc<ScopeWatcher>);
 
 fn places<'a>(accounts: &[&'a Arc<Account>], project: Option<&str>) -> Vec<Place<'a>> {
     accounts
@@ -159,7 +162,7 @@ impl Probed {
 }
 
 /// What a probe shows that ended like this; `None`: not in time.
-fn probed(scope: &ScopeCollector, account: &Account, id: &str, outcome: Option<Outcome>) -> Probed {
+fn probed(scope: &ScopeWatcher, account: &Account, id: &str, outcome: Option<Outcome>) -> Probed {
     let Some(Ok(gathered)) = outcome else {
         return Probed::nothing();
     };
@@ -172,7 +175,7 @@ fn probed(scope: &ScopeCollector, account: &Account, id: &str, outcome: Option<O
     });
     let snapshot = Snapshot {
         fetched_at: Timestamp::from(SystemTime::now()),
-        clock: account.client().clock().unwrap_or_default(),
+        clock: account.shared().client.clock().unwrap_or_default(),
         connections,
         found: found.into_iter().collect(),
     };
@@ -180,7 +183,7 @@ fn probed(scope: &ScopeCollector, account: &Account, id: &str, outcome: Option<O
         fleet: Arc::new(Fleet {
             accounts: vec![AccountView::default()],
             scopes: vec![ScopeView {
-                scope: scope.shared_scope(),
+                scope: Arc::clone(scope.scope()),
                 up: success,
                 snapshot: Some(Arc::new(snapshot)),
             }],
@@ -192,49 +195,62 @@ fn probed(scope: &ScopeCollector, account: &Account, id: &str, outcome: Option<O
 impl Probes {
     /// The probe of `id` that is under way, or a new one. It goes on as long
     /// as somebody waits for it.
-    fn join(
+    async fn share(
         &self,
-        account: &Arc<Account>,
-        scope: &Arc<ScopeCollector>,
+        account: &Account,
+        scope: &ScopeWatcher,
         id: &str,
         deadline: Instant,
-    ) -> Joined<'_> {
-        let key: Key = (scope.scope().project().map(Into::into), id.into());
-        let mut running = self.running();
-        let under_way = running.get(&key).and_then(WeakShared::upgrade);
-        let shared = under_way.unwrap_or_else(|| {
-            // Whoever joins later may wait longer than who asked first.
-            let span = deadline
-                .saturating_duration_since(Instant::now())
-                .max(account.settings().timeout);
-            let probe = fetch(Arc::clone(account), Arc::clone(scope), id.into(), span);
-            let shared = (Box::pin(probe) as Running).shared();
-            if let Some(weak) = shared.downgrade() {
-                running.insert(key.clone(), weak);
+    ) -> Outcome {
+        let current = self.current(scope, id);
+        loop {
+            match current.flight.begin() {
+                Ok(begun) => {
+                    // Whoever joins later may wait longer than who asked first.
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    let span = left.max(account.shared().settings.timeout);
+                    let outcome = fetch(account, scope, id, span).await;
+                    let outcome = current.outcome.get_or_init(|| outcome).clone();
+                    drop(begun);
+                    return outcome;
+                }
+                Err(running) => running.over().await,
             }
-            shared
-        });
-        Joined {
-            probes: self,
-            key,
-            shared: Some(shared),
+            // Nothing, where the one that was asking went away.
+            if let Some(outcome) = current.outcome.get() {
+                return outcome.clone();
+            }
         }
     }
 
-    async fn epoch(&self, account: &Account) -> u64 {
-        let mut epoch = self.epoch.lock().await;
-        if let Some((epoch, since)) = *epoch
-            && since.elapsed() < EPOCH_AGE
+    fn current(&self, scope: &ScopeWatcher, id: &str) -> Arc<Current> {
+        let key: Key = (scope.scope().project().map(Into::into), id.into());
+        let mut all = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(current) = all.get(&key).and_then(Weak::upgrade)
+            && current.outcome.get().is_none()
         {
-            return epoch;
+            return current;
         }
-        let begun = account.client().begin_epoch().await;
-        *epoch = Some((begun, Instant::now()));
+        all.retain(|_, current| current.strong_count() > 0);
+        let current = Arc::new(Current::default());
+        all.insert(key, Arc::downgrade(&current));
+        current
+    }
+
+    async fn attempt(&self, account: &Account, span: Duration) -> Attempt {
+        let mut shared = self.attempt.lock().await;
+        if let Some((attempt, since)) = *shared
+            && since.elapsed() < ATTEMPT_AGE
+        {
+            return attempt;
+        }
+        let begun = account.shared().client.begin(span).await;
+        *shared = Some((begun, Instant::now()));
         begun
     }
 
     /// Says that probes fail, not oftener than somebody wants to read it.
-    fn failed(&self, scope: &ScopeCollector, error: &Error) {
+    fn failed(&self, scope: &ScopeWatcher, error: &Error) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.count += 1;
         if failures.told.is_some_and(|at| at.elapsed() < LOG_PAUSE) {
@@ -253,61 +269,22 @@ impl Probes {
             told: Some(Instant::now()),
         };
     }
-
-    fn running(&self) -> MutexGuard<'_, HashMap<Key, WeakShared<Running>>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// Somebody who waits for a probe.
-struct Joined<'a> {
-    probes: &'a Probes,
-    key: Key,
-    shared: Option<Shared<Running>>,
-}
-
-impl Joined<'_> {
-    async fn outcome(&self) -> Outcome {
-        let shared = self.shared.clone();
-        shared.expect("taken only when dropped").await
-    }
-}
-
-impl Drop for Joined<'_> {
-    fn drop(&mut self) {
-        drop(self.shared.take());
-        let mut running = self.probes.running();
-        // Over, or nobody waits for it any more.
-        if let Some(weak) = running.get(&self.key)
-            && weak.upgrade().is_none()
-        {
-            running.remove(&self.key);
-        }
-    }
-}
-
-async fn fetch(
-    account: Arc<Account>,
-    scope: Arc<ScopeCollector>,
-    id: Box<str>,
-    span: Duration,
-) -> Outcome {
+async fn fetch(account: &Account, scope: &ScopeWatcher, id: &str, span: Duration) -> Outcome {
     let probes = account.probes();
-    let epoch = probes.epoch(&account).await;
-    let deadline = Client::deadline(epoch, span, false);
+    let deadline = probes.attempt(account, span).await.lasting(span).deadline();
     let mut gathered = Gathered::default();
     let result = scope
-        .gathering(&deadline)
-        .by_id(&[&id], &mut gathered)
+        .gathering(&deadline, true)
+        .by_id(&[id], &mut gathered)
         .await;
     if let Err(error) = result {
-        probes.failed(&scope, &error);
+        probes.failed(scope, &error);
         return Err(Arc::new(error));
     }
-    let observer = account.client().observer();
-    for _ in &gathered.malformed {
-        observer.error(ErrorReason::MalformedRow);
-    }
-    account.tell_unknown(&gathered.unknown);
+    let shared = account.shared();
+    shared.client.count_malformed(gathered.malformed.len());
+    shared.tell_unknown(&gathered.unknown);
     Ok(Arc::new(gathered))
 }

@@ -1,8 +1,8 @@
 //! The list of an organisation's projects.
 
-use std::time::Duration;
-
-use crate::kernel::{Client, Error, Page, PageHeaders, Problem, Project, Query, next_page};
+use crate::kernel::{
+    Attempt, Client, Error, Page, PageHeaders, Problem, Project, Query, next_page,
+};
 use crate::model::Endpoint;
 
 /// Projects that are followed, and pages of their list.
@@ -13,19 +13,10 @@ const MAX_PAGES: usize = 200;
 const MAX_BODY: usize = 4 * 1024 * 1024;
 
 /// Reads the list to its end.
-pub(super) async fn fetch(
-    client: &Client,
-    epoch: u64,
-    span: Duration,
-) -> Result<Vec<Project>, Error> {
-    let deadline = Client::deadline(epoch, span, false);
+pub(super) async fn fetch(client: &Client, attempt: Attempt) -> Result<Vec<Project>, Error> {
+    let deadline = attempt.deadline();
     let mut projects: Vec<Project> = Vec::new();
     let mut offset = 0;
-    let fail = |problem| {
-        let error = Error::new(Endpoint::Projects, problem);
-        client.observer().error(error.reason());
-        error
-    };
     for _ in 0..MAX_PAGES {
         let path = format!("/org/projects?limit=100&offset={offset}");
         let query = Query {
@@ -40,8 +31,11 @@ pub(super) async fn fetch(
             Ok(Page::Last) => return Ok(projects),
             Ok(Page::Next(next)) if projects.len() < MAX_PROJECTS => offset = next,
             Ok(Page::Next(_)) => break,
-            Err(error) => return Err(fail(Problem::Paging(error))),
+            Err(error) => return Err(client.fail(Endpoint::Projects, Problem::Paging(error))),
         }
     }
-    Err(fail(Problem::TooManyPages { limit: MAX_PAGES }))
+    Err(client.fail(
+        Endpoint::Projects,
+        Problem::TooManyPages { limit: MAX_PAGES },
+    ))
 }

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
-use super::account::Shared;
+use super::flight::{Begun, Flight};
 use super::gather::segment;
 use super::history::{Ended, Timelines, Wanted};
+use super::shared::Shared;
 use crate::kernel::{
-    Answer, Deadline, Error, Manner, Page, PageHeaders, Problem, Query, Timeline, next_page,
+    Answer, Deadline, Error, Page, PageHeaders, Problem, Query, RequestPolicy, Timeline, next_page,
 };
 use crate::model::{Connection, Endpoint, ErrorCode, ErrorReason, EventOutcome, History, Scope};
 
@@ -32,8 +32,7 @@ const MAX_BODY: usize = 1024 * 1024;
 #[derive(Default)]
 pub(super) struct TimelineReader {
     timelines: Mutex<Timelines>,
-    /// Held while the API is asked.
-    reading: Arc<AsyncMutex<()>>,
+    reading: Flight,
     /// The last time it did not work, which has been logged.
     failing: AtomicBool,
 }
@@ -47,13 +46,13 @@ impl TimelineReader {
 
     /// Begins to read, until the guard is dropped. `None`: somebody does, and
     /// goes on with what has come to wait.
-    pub(super) fn begin(&self) -> Option<OwnedMutexGuard<()>> {
-        Arc::clone(&self.reading).try_lock_owned().ok()
+    pub(super) fn begin(&self) -> Option<Begun> {
+        self.reading.begin().ok()
     }
 
     /// Waits until nobody reads.
     pub(super) async fn settled(&self) {
-        drop(self.reading.lock().await);
+        self.reading.idle().await;
     }
 
     /// Connections whose timeline is still to be read.
@@ -156,13 +155,13 @@ impl Pass<'_> {
             max_body: MAX_BODY,
         };
         // The next collection is the second try.
-        let manner = Manner {
+        let policy = RequestPolicy {
             retries: 0,
-            ..Manner::default()
+            ..RequestPolicy::default()
         };
         let client = &self.shared.client;
         let answer = client
-            .ask(query, manner, self.deadline, Timeline::read)
+            .ask(query, policy, self.deadline, Timeline::read)
             .await;
         (wanted, answer)
     }
@@ -174,22 +173,19 @@ impl Pass<'_> {
         answer: &Answer<Timeline>,
         changed: &mut Changed,
     ) -> Result<Option<Wanted>, Error> {
-        let observer = self.shared.client.observer();
         let next = match next_page(wanted.offset, PageHeaders::read(&answer.headers)) {
             Ok(Page::Next(next)) => Some(next),
             Ok(Page::Last) => None,
             Err(problem) => {
-                let error = Error::new(Endpoint::Timeline, Problem::Paging(problem));
-                observer.error(error.reason());
                 self.reader.timelines().failed(&wanted.id);
-                return Err(error);
+                let client = &self.shared.client;
+                return Err(client.fail(Endpoint::Timeline, Problem::Paging(problem)));
             }
         };
         let timeline = &answer.value;
-        for _ in 0..timeline.malformed {
-            observer.error(ErrorReason::MalformedRow);
-        }
+        self.shared.client.count_malformed(timeline.malformed);
         self.shared.tell_unknown(&timeline.unknown);
+        let observer = self.shared.client.observer();
         let ended = |ended: Ended<'_>| {
             let event = ended.event;
             let took = event.completed_at.and_then(|end| {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use super::gallop::Gallop;
 use super::plan::{ListQuery, PAGE};
 use crate::kernel::{
     Client, Deadline, Decoder, Error, Listing, Page, PageHeaders, Problem, Query, next_page,
@@ -16,16 +17,8 @@ use crate::model::Endpoint;
 /// of logins are about half a megabyte.
 const MAX_BODY: usize = 8 * 1024 * 1024;
 
-/// From this many pages on, the end of a list of unknown length is looked for
-/// by doubling: a probe that misses wastes one request, a list of thousands of
-/// pages read one by one would miss every deadline.
-const GALLOP_FROM: u64 = 32;
-
 /// No API answers with more rows than this; larger strides are not computed with.
 const MAX_STRIDE: u64 = 10_000;
-
-/// A gap this small is walked, not probed.
-const SMALL_GAP: u64 = 8;
 
 /// What to walk, and how far.
 pub(super) struct Walk<'a> {
@@ -143,11 +136,8 @@ impl<'a> Walk<'a> {
         format!("/auth/connections?{}", query.finish())
     }
 
-    /// A problem that shows only once an answer is read, and is counted here.
     fn fail(&self, problem: Problem) -> Error {
-        let error = Error::new(Endpoint::Connections, problem);
-        self.client.observer().error(error.reason());
-        error
+        self.client.fail(Endpoint::Connections, problem)
     }
 
     fn max_pages(&self) -> u64 {
@@ -206,17 +196,17 @@ impl Progress<'_> {
         let mut next = 1;
         // The list ends with this page, or before it.
         let mut end: Option<u64> = None;
-        let mut probes = Probes::default();
+        let mut gallop = Gallop::default();
         let mut under_way = FuturesUnordered::new();
         loop {
             if self.should_give_up() {
                 return Ok(Ok(true));
             }
             while under_way.len() < walk.concurrency && end.is_none_or(|end| next <= end) {
-                if let Some(probe) = probes.due.take() {
+                if let Some(probe) = gallop.due.take() {
                     under_way.push(walk.fetch(probe * stride));
                 } else if next < sure {
-                    if !probes.asked.contains(&next) {
+                    if !gallop.asked.contains(&next) {
                         under_way.push(walk.fetch(next * stride));
                     }
                     next += 1;
@@ -231,13 +221,13 @@ impl Progress<'_> {
             let index = offset / stride;
             let rows = listing.rows;
             self.take(listing)?;
-            if probes.out == Some(index) {
-                probes.out = None;
+            if gallop.out == Some(index) {
+                gallop.out = None;
                 if rows > 0 {
                     sure = sure.max(index + 1);
                 } else if page == Page::Last && index >= next {
-                    probes.missed(index);
-                    probes.plan(sure);
+                    gallop.missed(index);
+                    gallop.plan(sure);
                     continue;
                 }
             }
@@ -249,7 +239,7 @@ impl Progress<'_> {
                 }
                 Page::Next(_) if index + 1 == sure => {
                     sure += 1;
-                    probes.plan(sure);
+                    gallop.plan(sure);
                 }
                 Page::Next(_) => {}
             }
@@ -320,40 +310,5 @@ impl Progress<'_> {
             return Err(self.walk.fail(Problem::TooManyPages { limit }));
         }
         Ok(())
-    }
-}
-
-/// The search for the end of a long list of unknown length.
-#[derive(Debug, Default)]
-struct Probes {
-    /// To be sent.
-    due: Option<u64>,
-    /// Sent, not answered.
-    out: Option<u64>,
-    /// Sent ahead of their turn, and not behind the end.
-    asked: Vec<u64>,
-    /// A page known to be behind the end.
-    beyond: Option<u64>,
-}
-
-impl Probes {
-    /// Plans the next probe behind the pages before `sure`, if one is due.
-    fn plan(&mut self, sure: u64) {
-        if self.out.is_some() || sure < GALLOP_FROM {
-            return;
-        }
-        let probe = match self.beyond {
-            Some(beyond) if beyond.saturating_sub(sure) <= SMALL_GAP => return,
-            Some(beyond) => sure + (beyond - sure) / 2,
-            None => sure * 2,
-        };
-        self.due = Some(probe);
-        self.out = Some(probe);
-        self.asked.push(probe);
-    }
-
-    fn missed(&mut self, index: u64) {
-        self.beyond = Some(index);
-        self.asked.retain(|asked| *asked != index);
     }
 }

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, SemaphorePermit};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::deadline::Deadline;
+use super::deadline::{Attempt, Deadline};
 use super::error::{self, Error, Problem};
 use super::http::Http;
 use super::key::{Key, Refreshed};
@@ -37,8 +37,8 @@ pub(crate) struct Client {
     http: Arc<Http>,
     key: Key,
     budget: Budget,
-    standing: Mutex<Standing>,
-    canary: Arc<AsyncMutex<()>>,
+    key_state: Mutex<KeyState>,
+    first_request: Arc<AsyncMutex<()>>,
     /// Offset of the API's clock, as the latest `Date` header told it.
     clock: Mutex<Option<ClockOffset>>,
     epochs: AtomicU64,
@@ -46,7 +46,7 @@ pub(crate) struct Client {
 
 /// What the API last thought of the key.
 #[derive(Clone, Copy, Debug)]
-enum Standing {
+enum KeyState {
     /// Not known: one request at a time finds out.
     Untested,
     /// No reason to doubt it.
@@ -70,14 +70,14 @@ pub(crate) struct Query<'a> {
 
 /// How much a request is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Manner {
+pub(crate) struct RequestPolicy {
     /// Tries after the first one.
     pub retries: u32,
     /// Whether a 403 or a 404 is counted as an error.
     pub refusals_count: bool,
 }
 
-impl Default for Manner {
+impl Default for RequestPolicy {
     /// As the official clients have it.
     fn default() -> Self {
         Self {
@@ -118,8 +118,8 @@ impl Client {
             http,
             key,
             budget: Budget::new(quota_share),
-            standing: Mutex::new(Standing::Untested),
-            canary: Arc::default(),
+            key_state: Mutex::new(KeyState::Untested),
+            first_request: Arc::default(),
             clock: Mutex::new(None),
             epochs: AtomicU64::new(0),
         }
@@ -139,19 +139,12 @@ impl Client {
         self
     }
 
-    /// Starts a collection of the account: the key is read again where it can
-    /// change, and a key that was refused gets its next chance. Everything
-    /// asked for within one epoch costs a refused key one request.
-    pub(crate) async fn begin_epoch(&self) -> u64 {
+    /// Begins something that may take `span`: the key is read again where it
+    /// can change, and a key that was refused gets its next chance.
+    pub(crate) async fn begin(&self, span: Duration) -> Attempt {
         let epoch = self.epochs.fetch_add(1, Ordering::Relaxed) + 1;
         self.refresh_key().await;
-        epoch
-    }
-
-    /// A deadline `span` from now, for requests of `epoch`; whether waiting for
-    /// the quota may stretch it.
-    pub(crate) fn deadline(epoch: u64, span: Duration, may_stretch: bool) -> Deadline {
-        Deadline::new(epoch, span, may_stretch)
+        Attempt::new(epoch, span)
     }
 
     /// The rate limit and what holds requests back.
@@ -189,39 +182,36 @@ impl Client {
         deadline: &Deadline,
         decode: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<Answer<T>, Error> {
-        self.ask(query, Manner::default(), deadline, decode).await
+        self.ask(query, RequestPolicy::default(), deadline, decode)
+            .await
     }
 
-    /// The same, in a manner of one's own.
+    /// The same, by a policy of one's own.
     pub(crate) async fn ask<T>(
         &self,
         query: Query<'_>,
-        manner: Manner,
+        policy: RequestPolicy,
         deadline: &Deadline,
         decode: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<Answer<T>, Error> {
-        let result = self.try_until(query, manner, deadline, decode).await;
+        let result = self.try_until(query, policy, deadline, decode).await;
         result.map_err(|problem| Error::new(query.endpoint, problem))
     }
 
     async fn try_until<T>(
         &self,
         query: Query<'_>,
-        manner: Manner,
+        policy: RequestPolicy,
         deadline: &Deadline,
         decode: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<Answer<T>, Problem> {
         let mut retries = 0;
         let mut key_tried_again = false;
-        // Time that runs out before anything is sent has run out all the same.
-        let late = |problem: &Problem| {
-            if matches!(problem, Problem::Timeout) {
-                self.count(query.endpoint, manner, problem);
-            }
-        };
-        let mut canary = self.wait_for_standing(deadline).await.inspect_err(late)?;
+        // What is not sent has failed all the same.
+        let unsent = |problem: &Problem| self.count(query.endpoint, policy, problem);
+        let mut first_request = self.wait_for_verdict(deadline).await.inspect_err(unsent)?;
         loop {
-            let (permit, key, generation) = self.admit(deadline).await.inspect_err(late)?;
+            let (permit, key, generation) = self.admit(deadline).await.inspect_err(unsent)?;
             let tried = self.attempt(query, key, deadline, &decode).await;
             drop(permit);
             self.learn(&tried, deadline.epoch());
@@ -229,7 +219,7 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            self.count(query.endpoint, manner, &failure.problem);
+            self.count(query.endpoint, policy, &failure.problem);
             if is_denied(&failure.problem) {
                 if key_tried_again || !self.key_changed_since(generation).await {
                     return Err(failure.problem);
@@ -238,9 +228,9 @@ impl Client {
                 self.http.observer.retry(RetryReason::KeyChanged);
                 continue;
             }
-            drop(canary.take());
+            drop(first_request.take());
             let Some(reason) = retry::reason(&failure.problem, failure.headers.as_ref())
-                .filter(|_| retries < manner.retries)
+                .filter(|_| retries < policy.retries)
             else {
                 return Err(failure.problem);
             };
@@ -262,21 +252,25 @@ impl Client {
 
     /// While nobody knows what the API thinks of the key, one request goes
     /// first and the others wait for its answer.
-    async fn wait_for_standing(
+    async fn wait_for_verdict(
         &self,
         deadline: &Deadline,
     ) -> Result<Option<OwnedMutexGuard<()>>, Problem> {
-        let ask = || match *self.standing.lock().unwrap_or_else(PoisonError::into_inner) {
-            Standing::Good => Some(Ok(())),
-            Standing::Refused { epoch } if epoch >= deadline.epoch() => {
+        let ask = || match *self
+            .key_state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+        {
+            KeyState::Good => Some(Ok(())),
+            KeyState::Refused { epoch } if epoch >= deadline.epoch() => {
                 Some(Err(Problem::Refused(StatusCode::UNAUTHORIZED)))
             }
-            Standing::Refused { .. } | Standing::Untested => None,
+            KeyState::Refused { .. } | KeyState::Untested => None,
         };
         if let Some(known) = ask() {
             return known.map(|()| None);
         }
-        let guard = within(deadline.at(), Arc::clone(&self.canary).lock_owned()).await?;
+        let guard = within(deadline.at(), Arc::clone(&self.first_request).lock_owned()).await?;
         match ask() {
             Some(known) => known.map(|()| None),
             None => Ok(Some(guard)),
@@ -387,11 +381,26 @@ impl Client {
 
     /// Counts a try that did not work, whether or not the next one does. That a
     /// connection does not exist is an answer.
-    fn count(&self, endpoint: Endpoint, manner: Manner, problem: &Problem) {
+    fn count(&self, endpoint: Endpoint, policy: RequestPolicy, problem: &Problem) {
         let error = Error::new(endpoint, problem.clone());
-        let quiet = !manner.refusals_count && error.is_refusal();
+        let quiet = !policy.refusals_count && error.is_refusal();
         if !quiet && !error.is_not_found() {
             self.http.observer.error(error.reason());
+        }
+    }
+
+    /// A problem that shows only once answers are read: counts it, and makes an
+    /// error of it.
+    pub(crate) fn fail(&self, endpoint: Endpoint, problem: Problem) -> Error {
+        let error = Error::new(endpoint, problem);
+        self.http.observer.error(error.reason());
+        error
+    }
+
+    /// Counts rows that cannot be read.
+    pub(crate) fn count_malformed(&self, rows: usize) {
+        for _ in 0..rows {
+            self.http.observer.error(ErrorReason::MalformedRow);
         }
     }
 
@@ -404,10 +413,13 @@ impl Client {
                 status_of(&failure.problem) == Some(StatusCode::UNAUTHORIZED),
             ),
         };
-        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = if refused {
-            Standing::Refused { epoch }
+        *self
+            .key_state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = if refused {
+            KeyState::Refused { epoch }
         } else {
-            Standing::Good
+            KeyState::Good
         };
         let Some(headers) = headers else { return };
         let now = Instant::now();

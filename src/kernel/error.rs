@@ -110,11 +110,6 @@ impl Error {
         }
     }
 
-    /// Whether nothing was sent, so that nothing was counted yet.
-    pub(crate) fn was_not_sent(&self) -> bool {
-        self.was_held_back() || matches!(self.problem, Problem::Refused(_))
-    }
-
     /// Whether nothing was sent, because a 429 or the quota held it back.
     pub(crate) fn was_held_back(&self) -> bool {
         matches!(self.problem, Problem::Blocked | Problem::OverQuota)

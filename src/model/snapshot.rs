@@ -71,6 +71,22 @@ pub(crate) struct Snapshot {
     pub found: Vec<Found>,
 }
 
+impl Snapshot {
+    /// Where the connection with this id stands.
+    pub(crate) fn position(&self, id: &str) -> Option<usize> {
+        let mut escaped = String::with_capacity(id.len());
+        labels::escape_label_into(&mut escaped, &labels::bound_label(id));
+        let rows = &self.connections;
+        rows.binary_search_by(|row| row.labels.escaped_id().cmp(&escaped))
+            .ok()
+    }
+
+    /// The connection with this id.
+    pub(crate) fn find(&self, id: &str) -> Option<&Connection> {
+        self.position(id).map(|at| &self.connections[at])
+    }
+}
+
 /// One scope as a scrape sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct ScopeView {

@@ -144,12 +144,12 @@ impl Routes {
             Err(complaint) => return plain(StatusCode::BAD_REQUEST, &complaint),
         };
         let deadline = started + live.budget(request.headers());
-        let collected = live.collector.collect(narrowed.request(deadline)).await;
+        let collected = live.watcher.collect(narrowed.request(deadline)).await;
         self.telemetry.scrape(collected.outcome, started.elapsed());
         let own = Own {
             gathered: self.telemetry.gather(),
             config_load: Some(self.reload.state()),
-            timelines_pending: Some(live.collector.timelines_pending()),
+            timelines_pending: Some(live.watcher.timelines_pending()),
             probe: None,
         };
         let options = live.options(narrowed.collectors, request.headers());
@@ -171,7 +171,7 @@ impl Routes {
         };
         let deadline = started + live.budget(request.headers());
         let asked = narrowed.request(deadline);
-        let probed = match live.collector.probe(&target, asked).await {
+        let probed = match live.watcher.probe(&target, asked).await {
             Ok(probed) => probed,
             Err(error) => return plain(StatusCode::BAD_REQUEST, &error.to_string()),
         };
@@ -195,10 +195,10 @@ impl Routes {
             Ok(narrowed) => narrowed,
             Err(complaint) => return plain(StatusCode::BAD_REQUEST, &complaint),
         };
-        let mut fleet = narrowed.narrow(live.collector.last());
+        let mut fleet = narrowed.narrow(live.watcher.last());
         if !discovery::is_fresh(&fleet, now(), live.cache) {
             let deadline = Instant::now() + live.timeout;
-            let collected = live.collector.collect(narrowed.request(deadline)).await;
+            let collected = live.watcher.collect(narrowed.request(deadline)).await;
             fleet = Arc::unwrap_or_clone(collected.fleet);
         }
         let named_project = narrowed.project.is_some();
@@ -222,8 +222,8 @@ impl Routes {
         // Judging and sorting a large fleet takes some milliseconds.
         let made = tokio::task::spawn_blocking(move || {
             let view = status_page::View {
-                fleet: &live.collector.last(),
-                untouched: live.collector.is_untouched(),
+                fleet: &live.watcher.last(),
+                untouched: live.watcher.is_untouched(),
                 now: now(),
                 telemetry_path: &telemetry_path,
             };

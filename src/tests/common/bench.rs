@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::api::Api;
 use super::clock::fast;
 use super::metrics::{Metrics, labels};
-use crate::collect::{Collector, Request};
+use crate::collect::{Request, Watcher};
 use crate::config::Config;
 use crate::exposition::{self, Options, Own};
 use crate::model::{Fleet, Timestamp};
@@ -25,7 +25,7 @@ pub(crate) const SCRAPE: Duration = Duration::from_millis(9_500);
 /// Nothing here takes that long.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// An exporter's collector over a simulated API of its own.
+/// An exporter's watcher over a simulated API of its own.
 pub(crate) struct Bench {
     pub(crate) api: Control,
     pub(crate) exporter: Exporter,
@@ -74,7 +74,7 @@ impl Bench {
         self.exporter.scrape(budget).await
     }
 
-    /// One scrape while time flies: waits of the collector and of the
+    /// One scrape while time flies: waits of the watcher and of the
     /// simulator pass in milliseconds.
     pub(crate) async fn fast_scrape(&self) -> Scrape {
         fast(self.scrape()).await
@@ -82,8 +82,8 @@ impl Bench {
 
     /// One collection, which must come whole.
     pub(crate) async fn collect(&self) {
-        let collector = &self.exporter.collector;
-        let collected = collector.collect(Request::everything(PATIENCE)).await;
+        let watcher = &self.exporter.watcher;
+        let collected = watcher.collect(Request::everything(PATIENCE)).await;
         assert!(collected.is_whole());
         assert_eq!(collected.outcome.as_str(), "fresh");
     }
@@ -96,13 +96,13 @@ impl Bench {
 
     /// What follows a collection.
     pub(crate) async fn settle(&self) {
-        let collector = &self.exporter.collector;
-        collector.settle(Instant::now() + PATIENCE).await;
+        let watcher = &self.exporter.watcher;
+        watcher.settle(Instant::now() + PATIENCE).await;
     }
 
     /// What there is to show, without a request.
     pub(crate) fn shown(&self) -> Metrics {
-        self.exporter.show(&self.exporter.collector.last())
+        self.exporter.show(&self.exporter.watcher.last())
     }
 
     /// Requests since the last look, by the simulator's count.
@@ -134,7 +134,7 @@ impl Bench {
 
 /// What a process of the exporter has.
 pub(crate) struct Exporter {
-    pub(crate) collector: Collector,
+    pub(crate) watcher: Watcher,
     telemetry: Telemetry,
     options: Options,
     upstream: app::Upstream,
@@ -154,18 +154,18 @@ impl Exporter {
 
     fn reload(&mut self, config: &Config) {
         let (telemetry, upstream) = (self.telemetry.clone(), self.upstream.clone());
-        *self = Self::over(config, telemetry, upstream, Some(&self.collector));
+        *self = Self::over(config, telemetry, upstream, Some(&self.watcher));
     }
 
     fn over(
         config: &Config,
         telemetry: Telemetry,
         mut upstream: app::Upstream,
-        previous: Option<&Collector>,
+        previous: Option<&Watcher>,
     ) -> Self {
-        let collector = app::collector(config, &telemetry, &mut upstream, previous).unwrap();
+        let watcher = app::watcher(config, &telemetry, &mut upstream, previous).unwrap();
         Self {
-            collector,
+            watcher,
             telemetry,
             options: Options {
                 collectors: config.collectors,
@@ -178,7 +178,7 @@ impl Exporter {
 
     pub(crate) async fn scrape(&self, budget: Duration) -> Scrape {
         let begun = Instant::now();
-        let collected = self.collector.collect(Request::everything(budget)).await;
+        let collected = self.watcher.collect(Request::everything(budget)).await;
         Scrape {
             outcome: collected.outcome.as_str(),
             took: begun.elapsed(),
@@ -189,7 +189,7 @@ impl Exporter {
     fn show(&self, fleet: &Fleet) -> Metrics {
         let own = Own {
             gathered: self.telemetry.gather(),
-            timelines_pending: Some(self.collector.timelines_pending()),
+            timelines_pending: Some(self.watcher.timelines_pending()),
             ..Own::default()
         };
         let now = Timestamp::from(SystemTime::now());

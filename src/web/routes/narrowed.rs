@@ -44,7 +44,7 @@ impl Narrowed {
             }
         }
         let known = |name: &str| {
-            live.collector
+            live.watcher
                 .account_names()
                 .any(|known| known == Some(name))
         };

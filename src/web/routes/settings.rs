@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, header};
 
-use crate::collect::Collector;
+use crate::collect::Watcher;
 use crate::exposition::{Options, negotiate};
 use crate::model::{CollectorSet, States};
 
@@ -17,7 +17,7 @@ const LONGEST_SCRAPE: f64 = 600.0;
 /// What a reload replaces.
 pub(crate) struct Reloadable {
     /// Fetches and holds the fleet.
-    pub collector: Collector,
+    pub watcher: Watcher,
     /// Which families are shown.
     pub collectors: CollectorSet,
     /// Which states of an enum are shown.

@@ -1,0 +1,97 @@
+//! One runs, the others join or wait.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+/// Something of which there is one at a time.
+#[derive(Debug, Default)]
+pub(super) struct Flight(Mutex<Option<Running>>);
+
+/// It is under way; whoever has this can wait for its end.
+#[derive(Clone, Debug)]
+pub(super) struct Running(watch::Receiver<()>);
+
+/// Held by what runs; dropping it is the end.
+#[derive(Debug)]
+pub(super) struct Begun {
+    _open: watch::Sender<()>,
+    running: Running,
+}
+
+impl Flight {
+    /// Begins, or tells who has begun.
+    pub(super) fn begin(&self) -> Result<Begun, Running> {
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = current.as_ref().filter(|running| running.is_running()) {
+            return Err(running.clone());
+        }
+        let (open, running) = watch::channel(());
+        let running = Running(running);
+        *current = Some(running.clone());
+        Ok(Begun {
+            _open: open,
+            running,
+        })
+    }
+
+    /// What is under way.
+    pub(super) fn running(&self) -> Option<Running> {
+        let current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        current
+            .as_ref()
+            .filter(|running| running.is_running())
+            .cloned()
+    }
+
+    /// Waits until nothing is under way.
+    pub(super) async fn idle(&self) {
+        if let Some(running) = self.running() {
+            running.over().await;
+        }
+    }
+}
+
+impl Begun {
+    /// For those who want to wait for its end.
+    pub(super) fn running(&self) -> Running {
+        self.running.clone()
+    }
+}
+
+impl Running {
+    fn is_running(&self) -> bool {
+        self.0.has_changed().is_ok()
+    }
+
+    /// Waits for the end.
+    pub(super) async fn over(mut self) {
+        // Nothing is ever sent: the channel closes at the end.
+        let _ = self.0.changed().await;
+    }
+
+    /// Waits for the end, not beyond `deadline`; whether it has come.
+    pub(super) async fn over_by(self, deadline: Instant) -> bool {
+        timeout_at(deadline, self.over()).await.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_runs_and_the_others_wait_for_its_end() {
+        let flight = Flight::default();
+        flight.idle().await;
+        let begun = flight.begin().unwrap();
+        let joined = flight.begin().unwrap_err();
+        assert!(flight.running().is_some());
+        assert!(!joined.clone().over_by(Instant::now()).await);
+        drop(begun);
+        joined.over().await;
+        assert!(flight.running().is_none());
+        assert!(flight.begin().is_ok());
+    }
+}

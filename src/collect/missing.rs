@@ -1,0 +1,121 @@
+//! Connections that went missing from a whole list: which of them to ask for
+//! by id, and which have their turn later. Pure.
+
+use std::collections::HashSet;
+
+use super::assemble::{self, Before};
+use super::gather::Gathered;
+use crate::model::Selection;
+
+/// Connections asked for by id, per collection and scope, because a whole list
+/// does not have them any more.
+pub(super) const PER_COLLECTION: usize = 25;
+
+/// What is missing, in the order in which to ask.
+pub(super) struct Missing {
+    /// To be asked for now.
+    pub(super) now: Vec<Box<str>>,
+    /// Not before the next collection.
+    pub(super) later: HashSet<Box<str>>,
+    /// Where to go on the next time.
+    pub(super) cursor: usize,
+}
+
+impl Missing {
+    /// What `gathered`, sorted, lacks of what was there `before`, or of what
+    /// the configuration names. It goes around from `cursor` on, so that those
+    /// that the list forgets again and again do not keep the others from their
+    /// turn.
+    pub(super) fn from(
+        selection: &Selection,
+        gathered: &Gathered,
+        before: Option<&Before<'_>>,
+        cursor: usize,
+    ) -> Self {
+        let mut all = if gathered.listed {
+            names(selection, gathered, before)
+        } else {
+            Vec::new()
+        };
+        let start = cursor.checked_rem(all.len()).unwrap_or(0);
+        all.rotate_left(start);
+        let later = all.split_off(all.len().min(PER_COLLECTION));
+        Self {
+            cursor: start + all.len(),
+            now: all,
+            later: later.into_iter().collect(),
+        }
+    }
+}
+
+fn names(selection: &Selection, gathered: &Gathered, before: Option<&Before<'_>>) -> Vec<Box<str>> {
+    let unread: HashSet<&str> = gathered
+        .malformed
+        .iter()
+        .flatten()
+        .map(|id| &**id)
+        .collect();
+    match selection {
+        Selection::Every { .. } => before
+            .iter()
+            .flat_map(|before| {
+                assemble::missing(&before.snapshot.connections, &gathered.connections)
+            })
+            .map(|row| row.labels.id())
+            .filter(|id| !unread.contains(&**id))
+            .map(Box::from)
+            .collect(),
+        Selection::Ids(ids) => {
+            let here: HashSet<_> = gathered
+                .connections
+                .iter()
+                .map(|row| row.labels.id())
+                .collect();
+            let gone: HashSet<_> = before
+                .iter()
+                .flat_map(|before| &before.snapshot.found)
+                .filter(|entry| !entry.found)
+                .map(|entry| &entry.id)
+                .collect();
+            ids.iter()
+                .filter(|id| !here.contains(&***id) && !unread.contains(&***id))
+                .filter(|id| !gone.contains(id))
+                .cloned()
+                .collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(count: usize) -> Selection {
+        Selection::ids((0..count).map(|id| format!("{id:03}").into()).collect())
+    }
+
+    #[test]
+    fn everybody_has_a_turn() {
+        let selection = ids(60);
+        let gathered = Gathered {
+            listed: true,
+            ..Gathered::default()
+        };
+        let mut cursor = 0;
+        let mut asked = HashSet::new();
+        for _ in 0..3 {
+            let missing = Missing::from(&selection, &gathered, None, cursor);
+            assert_eq!(missing.now.len() + missing.later.len(), 60);
+            assert_eq!(missing.now.len(), PER_COLLECTION);
+            asked.extend(missing.now);
+            cursor = missing.cursor;
+        }
+        assert_eq!(asked.len(), 60);
+    }
+
+    #[test]
+    fn without_a_whole_list_nothing_is_missing() {
+        let missing = Missing::from(&ids(3), &Gathered::default(), None, 7);
+        assert!(missing.now.is_empty() && missing.later.is_empty());
+    }
+}

@@ -1,0 +1,65 @@
+//! What the scopes of an account share.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::settings::Settings;
+use crate::kernel::{Client, Unknown};
+use crate::model::WaitReason;
+
+/// Unknown values that are logged, once each.
+const MAX_LOGGED: usize = 256;
+
+/// The account's way to the API, and what was said about it.
+pub(super) struct Shared {
+    pub(super) client: Client,
+    pub(super) settings: Arc<Settings>,
+    logged: Mutex<HashSet<Unknown>>,
+}
+
+impl Shared {
+    /// Goes on with what `previous` has logged.
+    pub(super) fn new(client: Client, settings: Arc<Settings>, previous: Option<&Self>) -> Self {
+        let logged = previous.map(|previous| previous.logged().clone());
+        Self {
+            client,
+            settings,
+            logged: Mutex::new(logged.unwrap_or_default()),
+        }
+    }
+
+    /// Whether not even one request fits into the quota now.
+    pub(super) fn is_out_of_quota(&self) -> bool {
+        self.client.would_wait(1) == Some(WaitReason::Quota)
+    }
+
+    /// Counts values that this build does not know, and logs each once.
+    pub(super) fn tell_unknown(&self, unknown: &[Unknown]) {
+        let mut logged = self.logged();
+        for value in unknown {
+            self.client.observer().unknown_value(value.field);
+            if logged.len() < MAX_LOGGED && logged.insert(value.clone()) {
+                tracing::warn!(
+                    field = %value.field,
+                    value = shown(&value.value),
+                    "the API sent a value that this version does not know; is there a newer one?"
+                );
+            }
+        }
+    }
+
+    fn logged(&self) -> MutexGuard<'_, HashSet<Unknown>> {
+        self.logged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A value that may be logged: an enum's, a code, a time. Anything else, such
+/// as a sentence or a URL, may be what nobody should read.
+fn shown(value: &str) -> &str {
+    let of_a_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:+".contains(&byte);
+    if value.bytes().all(of_a_word) {
+        value
+    } else {
+        "(not shown: not a word)"
+    }
+}
