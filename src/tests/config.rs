@@ -1,7 +1,7 @@
 //! The config file, through `config::load`: every bad sample with its exact
 //! message, every good one, and what wins over what.
 //!
-//! `UPDATE_EXPECTED=1 cargo test --test config` writes the messages anew.
+//! `UPDATE_EXPECTED=1 cargo test --lib tests::config` writes the messages anew.
 
 mod secrets;
 mod support;

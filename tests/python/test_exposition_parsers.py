@@ -1,6 +1,7 @@
 """The official parsers read every format, over names that break parsers.
 
-The texts come from the Rust test `renderings_for_other_parsers`.
+The texts come from the Rust test `renderings_for_other_parsers`: those that are
+in `EXPOSITION_DIR`, if it is set.
 """
 
 import gzip
@@ -27,9 +28,11 @@ NAMES = ("connection_id", "domain", "profile_name")
 
 @pytest.fixture(scope="module")
 def renderings(tmp_path_factory):
+    if "EXPOSITION_DIR" in os.environ:
+        return pathlib.Path(os.environ["EXPOSITION_DIR"])
     directory = tmp_path_factory.mktemp("renderings")
     subprocess.run(
-        ["cargo", "test", "--quiet", "--test", "exposition", "renderings_for_other_parsers"],
+        ["cargo", "test", "--quiet", "--locked", "--lib", "renderings_for_other_parsers"],
         cwd=ROOT,
         env=os.environ | {"EXPOSITION_DIR": str(directory)},
         check=True,

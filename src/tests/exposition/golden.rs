@@ -1,5 +1,5 @@
-//! A whole scrape, as a file to read. `UPDATE_GOLDEN=1 cargo test --test
-//! exposition golden` writes it anew.
+//! A whole scrape, as a file to read. `UPDATE_GOLDEN=1 cargo test --lib golden`
+//! writes it anew.
 
 use std::path::Path;
 

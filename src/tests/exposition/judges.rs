@@ -48,7 +48,7 @@ fn promtool_has_nothing_to_say() {
         ] {
             let name = format!("{fleet_name}.{kind}");
             write_with(directory.path(), &name, &fleet, &own, options);
-            let output = Command::new("promtool")
+            let output = Command::new(std::env::var_os("PROMTOOL").unwrap_or("promtool".into()))
                 .args(["check", "metrics"])
                 .stdin(File::open(directory.path().join(&name)).unwrap())
                 .output()

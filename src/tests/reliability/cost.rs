@@ -24,6 +24,7 @@ async fn configured(connections: usize, ids: usize) -> Bench {
 
 #[tokio::test]
 async fn two_thousand_connections_cost_twenty_requests() {
+    let _clock = StoppedClock::new();
     let bench = Bench::new(world(2_000), &[]).await;
     for _ in 0..3 {
         let scrape = bench.scrape().await;
@@ -34,6 +35,7 @@ async fn two_thousand_connections_cost_twenty_requests() {
 
 #[tokio::test]
 async fn overlapping_scrapes_share_one_collection() {
+    let _clock = StoppedClock::new();
     let bench = Bench::new(world(2_000), &[]).await;
     let (one, other) = tokio::join!(bench.scrape(), bench.scrape());
     assert_eq!(bench.cost(), 20);
@@ -58,6 +60,7 @@ async fn scrapes_within_the_cache_cost_nothing() {
 
 #[tokio::test]
 async fn many_ids_of_a_short_list_cost_its_pages() {
+    let _clock = StoppedClock::new();
     let bench = configured(400, 300).await;
     let first = bench.scrape().await;
     assert_eq!(first.statuses().len(), 300);
@@ -72,6 +75,7 @@ async fn many_ids_of_a_short_list_cost_its_pages() {
 
 #[tokio::test]
 async fn few_ids_of_a_long_list_are_asked_for_one_by_one() {
+    let _clock = StoppedClock::new();
     let bench = configured(2_000, 3).await;
     for _ in 0..3 {
         let scrape = bench.scrape().await;
@@ -83,6 +87,7 @@ async fn few_ids_of_a_long_list_are_asked_for_one_by_one() {
 
 #[tokio::test]
 async fn a_list_that_turns_out_short_is_preferred_later() {
+    let _clock = StoppedClock::new();
     let bench = configured(50, 3).await;
     let mut costs = Vec::new();
     for _ in 0..13 {
@@ -94,6 +99,7 @@ async fn a_list_that_turns_out_short_is_preferred_later() {
 
 #[tokio::test]
 async fn the_api_narrows_by_domain_and_profile() {
+    let _clock = StoppedClock::new();
     let all = Bench::new(world(500), &[]).await;
     let row = all.api.truth().remove(7);
     let domain = format!("--kernel.domain={}", row.domain);
@@ -187,6 +193,7 @@ async fn a_long_list_of_unknown_length_is_searched_for_its_end() {
 
 #[tokio::test]
 async fn a_smaller_page_is_followed_side_by_side_too() {
+    let _clock = StoppedClock::new();
     let bench = Bench::new(world(430), &[]).await;
     bench.api.add_fault(FaultKind::PageCap(50));
     for _ in 0..3 {
@@ -198,6 +205,7 @@ async fn a_smaller_page_is_followed_side_by_side_too() {
 
 #[tokio::test]
 async fn pages_that_are_not_where_they_should_be_are_followed_one_by_one() {
+    let _clock = StoppedClock::new();
     for fault in [
         // The cap changes in the middle of a walk.
         Fault {
@@ -221,6 +229,7 @@ async fn pages_that_are_not_where_they_should_be_are_followed_one_by_one() {
 
 #[tokio::test]
 async fn a_list_that_grows_and_shrinks_is_read_to_its_end() {
+    let _clock = StoppedClock::new();
     let bench = Bench::new(world(350), &[]).await;
     bench.scrape().await;
     let more: Vec<String> = (0..120).map(|number| format!("new-{number}")).collect();
@@ -249,6 +258,7 @@ async fn a_list_that_grows_and_shrinks_is_read_to_its_end() {
 
 #[tokio::test]
 async fn more_connections_than_the_bound_are_an_error_and_not_a_smaller_fleet() {
+    let _clock = StoppedClock::new();
     let bench = Bench::new(world(300), &["--kernel.max-connections=250"]).await;
     let scrape = bench.scrape_within(SCRAPE).await;
     assert_eq!((scrape.up(), scrape.outcome), (false, "empty"));

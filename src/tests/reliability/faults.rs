@@ -400,6 +400,7 @@ async fn a_certificate_nobody_vouches_for_is_a_tls_error() {
 
 #[tokio::test]
 async fn unknown_values_are_unknown_and_counted() {
+    let _clock = StoppedClock::new();
     let bench = Bench::new(world(10), &[]).await;
     bench
         .api
@@ -420,6 +421,7 @@ async fn unknown_values_are_unknown_and_counted() {
 
 #[tokio::test]
 async fn a_clock_that_is_off_does_not_end_flows() {
+    let _clock = StoppedClock::new();
     let bench = Bench::new(world(100), &[]).await;
     let live = |scrape: &Scrape| {
         let flows = scrape.of("kernel_auth_connection_flow_live");

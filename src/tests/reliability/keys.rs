@@ -23,6 +23,7 @@ async fn with_key_file(
 
 #[tokio::test]
 async fn a_refused_key_costs_one_request_a_collection() {
+    let _clock = StoppedClock::new();
     let ids = Bench::new(world(30), &[]).await.ids();
     let flags: Vec<String> = ids[..6]
         .iter()
@@ -59,6 +60,7 @@ async fn a_refused_key_costs_one_request_a_collection() {
 
 #[tokio::test]
 async fn a_403_costs_one_request_a_collection() {
+    let _clock = StoppedClock::new();
     let bench = Bench::new(world(2_000), &[]).await;
     bench.scrape().await;
     bench.api.add_fault(Fault::status(403));
@@ -70,6 +72,7 @@ async fn a_403_costs_one_request_a_collection() {
 
 #[tokio::test]
 async fn a_key_file_replaced_in_any_way_is_used_from_the_next_collection_on() {
+    let _clock = StoppedClock::new();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("key");
     fs::write(&path, "sk_demo\n").unwrap();
@@ -104,6 +107,7 @@ async fn a_key_file_replaced_in_any_way_is_used_from_the_next_collection_on() {
 
 #[tokio::test]
 async fn a_half_written_key_file_keeps_the_old_key() {
+    let _clock = StoppedClock::new();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("key");
     fs::write(&path, "sk_demo").unwrap();

@@ -103,6 +103,7 @@ async fn a_list_of_projects_that_fails_is_not_an_empty_organisation() {
 
 #[tokio::test]
 async fn an_unknown_project_is_an_error_that_says_so() {
+    let _clock = StoppedClock::new();
     let bench = Bench::new(world(20), &["--kernel.project=proj_nobody"]).await;
     let scrape = bench.scrape().await;
     assert_eq!(

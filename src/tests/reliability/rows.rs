@@ -19,6 +19,7 @@ fn other_than(status: &str) -> &'static str {
 
 #[tokio::test]
 async fn a_deleted_connection_ends_once_a_404_confirms_it() {
+    let _clock = StoppedClock::new();
     let bench = Bench::new(world(120), &[]).await;
     bench.scrape().await;
     let gone = bench.ids().remove(5);
@@ -39,6 +40,7 @@ async fn a_deleted_connection_ends_once_a_404_confirms_it() {
 
 #[tokio::test]
 async fn rows_that_the_list_skips_while_it_shifts_are_not_lost() {
+    let _clock = StoppedClock::new();
     let bench = Bench::new(world(450), &[]).await;
     bench.scrape().await;
     bench.requests();
@@ -64,6 +66,7 @@ async fn rows_that_the_list_skips_while_it_shifts_are_not_lost() {
 
 #[tokio::test]
 async fn many_deletions_end_over_the_next_collections() {
+    let _clock = StoppedClock::new();
     let bench = Bench::new(world(200), &[]).await;
     let before = bench.scrape().await;
     for id in &bench.ids()[..60] {
@@ -85,6 +88,7 @@ async fn many_deletions_end_over_the_next_collections() {
 
 #[tokio::test]
 async fn what_the_list_forgets_but_the_api_knows_stays() {
+    let _clock = StoppedClock::new();
     let bench = Bench::new(world(50), &[]).await;
     let before = bench.scrape().await;
     let id = bench.ids().remove(7);
@@ -160,6 +164,7 @@ async fn an_unreadable_row_keeps_its_last_known_state_for_a_while() {
 
 #[tokio::test]
 async fn a_configured_id_that_the_api_does_not_know_is_told() {
+    let _clock = StoppedClock::new();
     let bench = Bench::new(
         world(30),
         &["--kernel.connection=nobody", "--kernel.connection=q"],
@@ -223,6 +228,7 @@ async fn one_id_that_fails_leaves_the_others_fresh() {
 
 #[tokio::test]
 async fn an_answer_about_another_connection_says_nothing_of_this_one() {
+    let _clock = StoppedClock::new();
     for (name, body) in [
         (
             "another id",
