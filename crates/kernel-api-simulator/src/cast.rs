@@ -10,7 +10,7 @@ use super::connection::{
     Arrays, Character, Checks, Connection, Due, Ending, Event, Flow, Form, Outcome, Overlay, Past,
     Settings, TimeStyle,
 };
-use super::lifecycle::{FLOW_LIFETIME, failure};
+use super::lifecycle::{FLOW_LIFETIME, INPUT_PATIENCE, expiry, failure};
 use super::script::{Pending, Script};
 use super::sketch::{self, Sketch};
 use super::values::{Auth, Credential, EventKind, EventStep, FlowKind, FlowStatus, FlowStep};
@@ -143,7 +143,10 @@ fn settings(sketch: &Sketch, chance: &mut Chance) -> Settings {
         record_session: chance.percent(30),
         checks: sketch.checks,
         auto_reauth: sketch.auto_reauth,
-        interval: *chance.pick(&[300, 1200, 3600, 3600, 3600, 21_600, 86_400]),
+        interval: {
+            let usual = *chance.pick(&[300, 1200, 3600, 3600, 3600, 21_600, 86_400]);
+            sketch.interval.unwrap_or(usual)
+        },
         credential: sketch.credential,
         reason: sketch.reason,
         form: sketch
@@ -222,7 +225,7 @@ impl Connection {
             FlowStatus::InProgress if sketch.stale => now - FLOW_LIFETIME - 90 * SECOND,
             FlowStatus::InProgress if step == FlowStep::Discovering => now - 2 * SECOND,
             FlowStatus::InProgress => now - self.chance.between(10, 90) * SECOND,
-            FlowStatus::Expired => ended - FLOW_LIFETIME - 3 * MINUTE,
+            FlowStatus::Expired => ended - INPUT_PATIENCE - 3 * MINUTE,
             _ => ended - self.chance.between(5, 180) * SECOND,
         };
         let (started, ended) = (self.quantise(started), self.quantise(ended));
@@ -272,7 +275,7 @@ impl Connection {
             status,
             step,
             started,
-            expires: started + FLOW_LIFETIME,
+            expires: expiry(started, started, step),
             error,
             script,
             stage,
@@ -304,15 +307,8 @@ impl Connection {
         if self.settings.checks == Checks::On {
             let number = self.number();
             self.history.push_back(Event {
-                number,
-                kind: EventKind::HealthCheck,
-                status: self.auth.into(),
-                timestamp: at,
-                completed: None,
-                updated: None,
                 previous: Some(Auth::Authenticated),
-                step: None,
-                error: None,
+                ..Event::new(number, EventKind::HealthCheck, self.auth.into(), at)
             });
         }
     }

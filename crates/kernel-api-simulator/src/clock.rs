@@ -72,73 +72,9 @@ pub(crate) fn system_time(time: Micros) -> SystemTime {
     UNIX_EPOCH + Duration::from_micros(u64::try_from(time).unwrap_or(0))
 }
 
-/// Beyond this, dates leave the range that HTTP can write.
-const LONGEST: Duration = Duration::from_hours(3650 * 24);
-
-/// Reads `300ms`, `1.5s`, `2m`, `1h30m`, `1d`; a bare number is seconds.
-///
-/// # Errors
-/// One line that says what a duration looks like.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a duration such as 300ms, 1.5s or 1h30m");
-    if text.is_empty() {
-        return Err(wrong());
-    }
-    let mut seconds = 0.0;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(rest.len());
-        let number: f64 = rest[..digits].parse().map_err(|_| wrong())?;
-        rest = &rest[digits..];
-        let letters = rest
-            .find(|c: char| !c.is_ascii_alphabetic())
-            .unwrap_or(rest.len());
-        seconds += number
-            * match &rest[..letters] {
-                "ms" => 0.001,
-                "s" => 1.0,
-                "" if rest.len() + digits == text.len() => 1.0,
-                "m" => 60.0,
-                "h" => 3600.0,
-                "d" => 86_400.0,
-                _ => return Err(wrong()),
-            };
-        rest = &rest[letters..];
-    }
-    if seconds > LONGEST.as_secs_f64() {
-        return Err(format!("`{text}` is longer than ten years"));
-    }
-    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_are_read_as_people_write_them() {
-        for (text, millis) in [
-            ("300ms", 300),
-            ("1.5s", 1_500),
-            ("2", 2_000),
-            ("1h30m", 5_400_000),
-            ("0s", 0),
-        ] {
-            assert_eq!(
-                parse_duration(text),
-                Ok(Duration::from_millis(millis)),
-                "{text}"
-            );
-        }
-        for text in ["", "s", "1x", "-1s", "1s2", "1..2s", "1e400d", "3651d"] {
-            assert!(
-                parse_duration(text).is_err_and(|error| error.contains(text)),
-                "{text}"
-            );
-        }
-    }
 
     #[tokio::test(start_paused = true)]
     async fn time_passes_at_its_speed_or_by_hand() {

@@ -6,19 +6,17 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::chance::{Chance, mix};
-use super::clock::{HOUR, Micros, NEVER, SECOND};
+use super::clock::{MINUTE, Micros, NEVER, SECOND};
 use super::script::Script;
 use super::values::{
     Auth, Credential, ErrorCode, EventKind, EventStatus, EventStep, FlowKind, FlowStatus, FlowStep,
     Reason,
 };
 
-/// How its object is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// Every member, absent values as `null`.
     Full,
-    /// Absent values left out.
     Sparse,
     /// The six required members alone.
     Minimal,
@@ -60,6 +58,8 @@ pub(crate) enum Checks {
 /// How soon a person starts a login where one is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Patience {
+    /// Within a minute.
+    AtHand,
     /// Within minutes.
     Prompt,
     /// Within hours.
@@ -74,7 +74,6 @@ pub(crate) enum Patience {
 pub(crate) enum Temper {
     Succeeds,
     Fails,
-    /// Nobody answers.
     Expires,
     Cancels,
 }
@@ -118,7 +117,6 @@ pub(crate) struct Ending {
     pub(crate) outcome: Outcome,
 }
 
-/// How a flow ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Success,
@@ -127,7 +125,6 @@ pub(crate) enum Outcome {
     Canceled,
 }
 
-/// The most recent flow.
 #[derive(Clone, Debug)]
 pub(crate) struct Flow {
     pub(crate) kind: FlowKind,
@@ -145,7 +142,6 @@ pub(crate) struct Flow {
     pub(crate) event: u32,
 }
 
-/// One entry of the timeline.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub(crate) number: u32,
@@ -157,6 +153,28 @@ pub(crate) struct Event {
     pub(crate) previous: Option<Auth>,
     pub(crate) step: Option<EventStep>,
     pub(crate) error: Option<ErrorCode>,
+}
+
+impl Event {
+    /// An event with nothing more to say.
+    pub(crate) fn new(
+        number: u32,
+        kind: EventKind,
+        status: EventStatus,
+        timestamp: Micros,
+    ) -> Self {
+        Self {
+            number,
+            kind,
+            status,
+            timestamp,
+            completed: None,
+            updated: None,
+            previous: None,
+            step: None,
+            error: None,
+        }
+    }
 }
 
 /// What replaces the object that the world would write.
@@ -199,7 +217,6 @@ pub(crate) struct Past {
 /// Events numbered from here on happened before the start.
 const PAST: u32 = 1 << 31;
 
-/// One connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) id: Arc<str>,
@@ -234,7 +251,6 @@ impl Connection {
         self.settings.reason.map(Reason::is_positive)
     }
 
-    /// The id of a timeline event.
     pub(crate) fn event_id(&self, number: u32) -> String {
         Chance::new(mix(self.seed ^ 0x7469_6d65), u64::from(number)).name(24)
     }
@@ -251,41 +267,30 @@ impl Connection {
             let number = PAST + index;
             let event = if chance.percent(15) {
                 let failed = chance.percent(25);
+                let login = chance.percent(30);
+                let (status, step) = if failed {
+                    (EventStatus::Failed, EventStep::Submitting)
+                } else {
+                    (EventStatus::Success, EventStep::Completed)
+                };
+                let kind = if login {
+                    EventKind::Login
+                } else {
+                    EventKind::Reauth
+                };
                 Event {
-                    number,
-                    kind: if chance.percent(30) {
-                        EventKind::Login
-                    } else {
-                        EventKind::Reauth
-                    },
-                    status: if failed {
-                        EventStatus::Failed
-                    } else {
-                        EventStatus::Success
-                    },
-                    timestamp: time,
                     // The API has no end for the oldest attempts.
                     completed: (index < 40).then(|| time + chance.between(5, 60) * SECOND),
-                    updated: Some(time + 2 * HOUR / 60),
-                    previous: None,
-                    step: Some(if failed {
-                        EventStep::Submitting
-                    } else {
-                        EventStep::Completed
-                    }),
+                    updated: Some(time + 2 * MINUTE),
+                    step: Some(step),
                     error: failed.then_some(self.character.code),
+                    ..Event::new(number, kind, status, time)
                 }
             } else {
+                let (kind, status) = (EventKind::HealthCheck, EventStatus::Authenticated);
                 Event {
-                    number,
-                    kind: EventKind::HealthCheck,
-                    status: EventStatus::Authenticated,
-                    timestamp: time,
-                    completed: None,
-                    updated: None,
                     previous: Some(Auth::Authenticated),
-                    step: None,
-                    error: None,
+                    ..Event::new(number, kind, status, time)
                 }
             };
             events.push(event);

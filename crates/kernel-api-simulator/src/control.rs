@@ -3,67 +3,22 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::clock::{micros, system_time};
-use super::connection::{Connection, Ending, Outcome, Overlay};
+use super::clock::{NEVER, micros, system_time};
+use super::connection::{Ending, Outcome, Overlay};
 use super::fault::Fault;
-use super::http::{Shared, lock};
 use super::keys::{Bucket, KeyScope};
 use super::ledger::Ledger;
 use super::lifecycle::CheckOutcome;
 use super::log::RequestLog;
-use super::organization::KeyExpiry;
 use super::render;
 use super::script::Script;
-use super::values::ErrorCode;
-use super::values::{EventStatus, FlowKind, FlowStep};
-
-/// One connection as the API would describe it now.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Truth {
-    /// `id`.
-    pub id: String,
-    /// Id of its project.
-    pub project: String,
-    /// `domain`.
-    pub domain: String,
-    /// `profile_name`.
-    pub profile_name: String,
-    /// `status`.
-    pub status: Option<String>,
-    /// `flow_status`.
-    pub flow_status: Option<String>,
-    /// `flow_step`.
-    pub flow_step: Option<String>,
-    /// `flow_type`.
-    pub flow_type: Option<String>,
-    /// `flow_expires_at`, Unix seconds.
-    pub flow_expires_at: Option<f64>,
-    /// `last_auth_check_at`, Unix seconds.
-    pub last_auth_check_at: Option<f64>,
-    /// `error_code`.
-    pub error_code: Option<String>,
-    /// `can_reauth`.
-    pub can_reauth: Option<bool>,
-    /// `can_reauth_reason`.
-    pub can_reauth_reason: Option<String>,
-    /// The class of `credential`: `none`, `kernel`, `external_path`,
-    /// `external_auto`, `external_inert`.
-    pub credential: String,
-    /// The whole object, as it is served.
-    pub object: Value,
-}
-
-/// One event of a timeline.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct TruthEvent {
-    /// Whether it started before the world did.
-    pub past: bool,
-    /// The whole object, as it is served.
-    pub object: Value,
-}
+use super::state::KeyExpiry;
+use super::state::{Shared, lock};
+use super::truth::{Truth, TruthEvent, truth};
+use super::values::{ErrorCode, EventStatus, FlowKind, FlowStep};
+use super::world::World;
 
 /// What can be made to happen to a connection; it goes into its timeline and
 /// the ledger as if it had happened by itself.
@@ -201,10 +156,10 @@ impl Control {
 
     /// Drops what [`Self::set_connection`] has set, or a fixture's text.
     pub fn unset_connection(&self, id: &str) -> bool {
-        self.at(id, super::world::World::uncover).is_some()
+        self.at(id, World::uncover).is_some()
     }
 
-    fn at<T>(&self, id: &str, how: impl FnOnce(&mut super::world::World, usize) -> T) -> Option<T> {
+    fn at<T>(&self, id: &str, how: impl FnOnce(&mut World, usize) -> T) -> Option<T> {
         let mut world = lock(&self.shared.world);
         world.catch_up();
         let index = world.find(id)?;
@@ -231,7 +186,7 @@ impl Control {
                     };
                     let limit = around.history_limit;
                     connection.start_flow(now, kind, script, ending, false, limit);
-                    connection.due.flow = super::clock::NEVER;
+                    connection.due.flow = NEVER;
                 }
                 Happening::FlowReaches(step) => {
                     if let Some(flow) = &mut connection.flow {
@@ -240,7 +195,7 @@ impl Control {
                         }
                         let stage = flow.script.last_with(step);
                         connection.enter_stage(now, stage);
-                        connection.due.flow = super::clock::NEVER;
+                        connection.due.flow = NEVER;
                     }
                 }
                 Happening::FlowEnds(status, code) => {
@@ -261,7 +216,7 @@ impl Control {
 
     /// Deletes a connection. `false`: there is no such connection.
     pub fn remove_connection(&self, id: &str) -> bool {
-        self.at(id, super::world::World::remove).is_some()
+        self.at(id, World::remove).is_some()
     }
 
     /// Creates a connection at the top of a project's list (by id or name; the
@@ -280,9 +235,9 @@ impl Control {
         let mut world = lock(&self.shared.world);
         world.catch_up();
         let project = match project {
-            Some(name) => {
-                find_project(&world, name).ok_or_else(|| format!("there is no project `{name}`"))?
-            }
+            Some(name) => world
+                .find_project(name)
+                .ok_or_else(|| format!("there is no project `{name}`"))?,
             None => 0,
         };
         let index = world
@@ -327,7 +282,7 @@ impl Control {
     pub fn archive_project(&self, project: &str, archived: bool) -> bool {
         let mut world = lock(&self.shared.world);
         let now = world.clock.now();
-        let Some(index) = find_project(&world, project) else {
+        let Some(index) = world.find_project(project) else {
             return false;
         };
         world.projects[index].archived = archived;
@@ -352,53 +307,5 @@ impl Control {
         lock(&self.shared.organization).key_expires = from_now.map_or(KeyExpiry::Never, |ahead| {
             KeyExpiry::At(now.saturating_add(micros(ahead)))
         });
-    }
-}
-
-fn find_project(world: &super::world::World, name: &str) -> Option<usize> {
-    world
-        .projects
-        .iter()
-        .position(|project| project.id == name || project.name == name)
-}
-
-fn truth(connection: &Connection, project: &str) -> Truth {
-    let mut text = String::with_capacity(2048);
-    render::connection(&mut text, connection);
-    let object: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    let word = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
-    let time = |name: &str| {
-        let stamp: jiff::Timestamp = word(name)?.parse().ok()?;
-        Some(stamp.as_microsecond() as f64 / 1e6)
-    };
-    let credential = object.get("credential");
-    let has = |name: &str| credential.is_some_and(|credential| credential.get(name).is_some());
-    let class = if has("name") {
-        "kernel"
-    } else if has("path") {
-        "external_path"
-    } else if has("auto") {
-        "external_auto"
-    } else if has("provider") {
-        "external_inert"
-    } else {
-        "none"
-    };
-    Truth {
-        id: connection.id.to_string(),
-        project: project.to_owned(),
-        domain: connection.domain.to_string(),
-        profile_name: connection.profile.to_string(),
-        status: word("status"),
-        flow_status: word("flow_status"),
-        flow_step: word("flow_step"),
-        flow_type: word("flow_type"),
-        flow_expires_at: time("flow_expires_at"),
-        last_auth_check_at: time("last_auth_check_at"),
-        error_code: word("error_code"),
-        can_reauth: object.get("can_reauth").and_then(Value::as_bool),
-        can_reauth_reason: word("can_reauth_reason"),
-        credential: class.to_owned(),
-        object,
     }
 }

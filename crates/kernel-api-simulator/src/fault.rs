@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::request::ApiRequest;
 use super::route::Route;
 
 /// `Retry-After` of a status fault.
@@ -45,14 +46,12 @@ pub enum Rows {
 #[derive(Clone, Debug, PartialEq)]
 pub enum FaultKind {
     /// Another status, with the API's error body.
+    #[expect(missing_docs, reason = "named as in the text form")]
     Status {
-        /// The status.
         status: u16,
         /// `code` of the body; the usual one for the status when left out.
         code: Option<String>,
-        /// `Retry-After`.
         retry_after: Option<RetryAfter>,
-        /// `x-should-retry`.
         should_retry: Option<bool>,
     },
     /// A fixed wait before the answer.
@@ -207,15 +206,6 @@ impl Fault {
     }
 }
 
-/// What a fault is matched with.
-pub(crate) struct Target<'a> {
-    pub(crate) route: Route,
-    pub(crate) project: Option<&'a str>,
-    pub(crate) key: Option<&'a str>,
-    pub(crate) id: Option<&'a str>,
-    pub(crate) offset: usize,
-}
-
 /// The faults that are on, and how often each was met.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Vec<Armed>);
@@ -249,18 +239,20 @@ impl Faults {
     }
 
     /// What goes wrong with this request.
-    pub(crate) fn strike(&mut self, target: &Target<'_>) -> Vec<FaultKind> {
+    pub(crate) fn strike(&mut self, request: &ApiRequest<'_>) -> Vec<FaultKind> {
         let mut struck = Vec::new();
+        let project = request.project_id.or(request.project).unwrap_or("default");
+        let offset = request.number("offset").ok().flatten().unwrap_or(0);
         for armed in &mut self.0 {
             let fault = &armed.fault;
             let equal = |wanted: &Option<String>, value: Option<&str>| {
                 wanted.as_deref().is_none_or(|wanted| value == Some(wanted))
             };
-            let matches = (fault.routes.is_empty() || fault.routes.contains(&target.route))
-                && equal(&fault.project, target.project.or(Some("default")))
-                && equal(&fault.key, target.key)
-                && equal(&fault.id, target.id)
-                && fault.offset.is_none_or(|offset| offset == target.offset);
+            let matches = (fault.routes.is_empty() || fault.routes.contains(&request.route))
+                && equal(&fault.project, Some(project))
+                && equal(&fault.key, request.key)
+                && equal(&fault.id, request.id)
+                && fault.offset.is_none_or(|wanted| wanted == offset);
             if !matches {
                 continue;
             }
@@ -294,12 +286,14 @@ mod tests {
         );
         let mut strike = |route| {
             faults
-                .strike(&Target {
+                .strike(&ApiRequest {
+                    method: &http::Method::GET,
                     route,
-                    project: None,
-                    key: None,
                     id: None,
-                    offset: 0,
+                    query: "",
+                    key: None,
+                    project_id: None,
+                    project: None,
                 })
                 .len()
         };

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::clock::parse_duration;
+use super::duration::parse_duration;
 use super::fault::{Fault, FaultKind, RetryAfter, Rows, Spoil};
 use super::route::Route;
 
@@ -161,59 +161,4 @@ fn narrow(fault: &mut Fault, name: &str, value: &str) -> Result<(), String> {
         _ => return Err(format!("`{name}` does not go with it")),
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn a_fault_is_read_from_its_text() {
-        let fault: Fault = "status=429,retry-after=date:5s,should-retry=false,endpoint=connections+timeline,skip=1,every=3,times=2"
-            .parse()
-            .unwrap();
-        assert_eq!(
-            fault,
-            Fault {
-                routes: vec![Route::Connections, Route::Timeline],
-                skip: 1,
-                every: 3,
-                times: Some(2),
-                ..Fault::new(FaultKind::Status {
-                    status: 429,
-                    code: None,
-                    retry_after: Some(RetryAfter::Date(Duration::from_secs(5))),
-                    should_retry: Some(false),
-                })
-            }
-        );
-        assert_eq!("huge=2kB".parse(), Ok(Fault::new(FaultKind::Huge(2000))));
-        assert_eq!(
-            "date-skew=-1h".parse(),
-            Ok(Fault::new(FaultKind::DateSkew(-3600)))
-        );
-    }
-
-    #[test]
-    fn a_wrong_fault_says_what_is_wrong() {
-        for (text, part) in [
-            ("", "not a kind of fault"),
-            ("statis=503", "`statis` is not a kind"),
-            ("status", "needs a value"),
-            ("status=99", "not a status"),
-            ("status=5x3", "not a number"),
-            ("latency=soon", "not a duration"),
-            (
-                "stall,endpoint=everywhere",
-                "`everywhere` is not an endpoint",
-            ),
-            ("stall,code=x", "`code` does not go with it"),
-            ("huge=9XB", "not a size"),
-        ] {
-            let error = text.parse::<Fault>().unwrap_err();
-            assert!(error.contains(part), "{text}: {error}");
-        }
-    }
 }

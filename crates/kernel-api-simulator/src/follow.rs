@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
+use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::answer::Answer;
 use super::body::Body;
 use super::clock::SECOND;
 use super::connection::Connection;
-use super::http::{Shared, lock};
-use super::json::Object;
+use super::json::{Object, stamp};
 use super::render;
+use super::reply::Reply;
+use super::state::{Shared, lock};
 use super::values::FlowStatus;
 
 /// Between heartbeats, on the world's clock.
@@ -29,38 +30,38 @@ struct Following {
     shared: Arc<Shared>,
     id: Arc<str>,
     changed: watch::Receiver<u64>,
-    /// The version of the flow that was told last.
-    told: Option<u32>,
+    /// The version of the flow that was sent last.
+    sent: Option<u32>,
     heartbeat: Instant,
     ready: VecDeque<String>,
     over: bool,
 }
 
-/// The answer with the stream.
-pub(crate) fn answer(shared: Arc<Shared>, id: Arc<str>) -> Answer {
+/// The reply with the stream.
+pub(crate) fn answer(shared: Arc<Shared>, id: Arc<str>) -> Reply {
     let changed = shared.changed.subscribe();
     let heartbeat = Instant::now() + heartbeat_period(&shared);
     let following = Following {
         shared,
         id,
         changed,
-        told: None,
+        sent: None,
         heartbeat,
         ready: VecDeque::new(),
         over: false,
     };
-    let mut answer = Answer::json(200, String::new());
-    answer.header("content-type", "text/event-stream");
-    answer.header("x-sse-content-type", "application/json");
-    answer.header("cache-control", "no-cache");
-    answer.stream = Some(Body::chunks(stream::unfold(
+    let mut reply = Reply::json(200, String::new());
+    reply.header("content-type", "text/event-stream");
+    reply.header("x-sse-content-type", "application/json");
+    reply.header("cache-control", "no-cache");
+    reply.stream = Some(Body::chunks(stream::unfold(
         following,
         |mut following| async {
             let text = following.next().await?;
             Some((Ok::<_, io::Error>(Bytes::from(text)), following))
         },
     )));
-    answer
+    reply
 }
 
 fn heartbeat_period(shared: &Shared) -> Duration {
@@ -85,26 +86,15 @@ impl Following {
             if !self.ready.is_empty() || self.over {
                 continue;
             }
-            let moved = async {
-                match wait {
-                    Some(wait) => tokio::time::sleep(wait).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let moved = tokio::time::sleep(wait.unwrap_or(Duration::MAX));
             tokio::select! {
                 () = moved => {}
                 changed = self.changed.changed() => self.over |= changed.is_err(),
                 () = tokio::time::sleep_until(self.heartbeat) => {
                     self.heartbeat = Instant::now() + heartbeat_period(&self.shared);
                     let now = lock(&self.shared.world).clock.now();
-                    let mut text = String::from("data: ");
-                    let mut object =
-                        Object::open(&mut text, false, super::connection::TimeStyle::Millis);
-                    object.text("event", "sse_heartbeat");
-                    object.time("timestamp", Some(now));
-                    object.close();
-                    text.push_str("\n\n");
-                    self.ready.push_back(text);
+                    let heartbeat = json!({"event": "sse_heartbeat", "timestamp": stamp(now)});
+                    self.ready.push_back(format!("data: {heartbeat}\n\n"));
                 }
             }
         }
@@ -120,22 +110,17 @@ impl Following {
         };
         let connection = world.connection(index);
         let Some(flow) = &connection.flow else {
-            let mut text = String::from("data: ");
-            let mut object = Object::open(&mut text, false, connection.settings.times);
-            object.text("event", "error");
-            object.time("timestamp", Some(now));
-            object.raw(
-                "error",
-                Some(r#"{"code":"no_active_flow","message":"No login flow was ever started"}"#),
-            );
-            object.close();
-            text.push_str("\n\n");
-            self.ready.push_back(text);
+            let error = json!({
+                "event": "error",
+                "timestamp": stamp(now),
+                "error": {"code": "no_active_flow", "message": "No login flow was ever started"},
+            });
+            self.ready.push_back(format!("data: {error}\n\n"));
             self.over = true;
             return None;
         };
-        if self.told != Some(connection.version) {
-            self.told = Some(connection.version);
+        if self.sent != Some(connection.version) {
+            self.sent = Some(connection.version);
             self.ready.push_back(state(connection, now));
             self.over = flow.status != FlowStatus::InProgress;
         }

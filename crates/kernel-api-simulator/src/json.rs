@@ -49,6 +49,13 @@ pub(crate) fn time(out: &mut String, style: TimeStyle, time: Micros) {
     debug_assert!(written.is_ok(), "writing to a string does not fail");
 }
 
+/// The same as a value, to the millisecond.
+pub(crate) fn stamp(time: Micros) -> serde_json::Value {
+    let mut text = String::new();
+    self::time(&mut text, TimeStyle::Millis, time);
+    text.trim_matches('"').into()
+}
+
 /// An object being written.
 pub(crate) struct Object<'a> {
     out: &'a mut String,

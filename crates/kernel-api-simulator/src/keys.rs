@@ -99,6 +99,21 @@ impl Bucket {
     }
 }
 
+/// Reads `100/min`, or the number alone.
+///
+/// # Errors
+/// One line that says what a rate looks like.
+pub fn parse_rate(text: &str) -> Result<u32, String> {
+    let number = text
+        .strip_suffix("/min")
+        .or_else(|| text.strip_suffix("/m"))
+        .unwrap_or(text);
+    match number.trim().parse() {
+        Ok(limit) if limit > 0 => Ok(limit),
+        _ => Err(format!("`{text}` is not a rate such as 100/min")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,41 +24,34 @@ pub(crate) fn slot(kind: EventKind, status: EventStatus) -> Option<usize> {
     SLOTS.iter().position(|entry| *entry == (kind, status))
 }
 
-/// Events of one connection that ended since the start.
+/// Events of one connection, which may be gone by now, that ended since the start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct LedgerCount {
-    /// The connection, which may be gone by now.
     pub id: String,
-    /// `login`, `reauth` or `health_check`.
     #[serde(rename = "type")]
     pub kind: EventKind,
-    /// The status the event ended with.
     pub outcome: EventStatus,
-    /// How many; never 0.
     pub count: u64,
 }
 
 /// Failures of the fleet since the start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct LedgerError {
-    /// `login` or `reauth`.
     #[serde(rename = "type")]
     pub kind: EventKind,
-    /// What it failed with.
     pub error_code: ErrorCode,
-    /// How many; never 0.
     pub count: u64,
 }
 
 /// How long the fleet's flows took since the start.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct LedgerDuration {
-    /// `login` or `reauth`.
     #[serde(rename = "type")]
     pub kind: EventKind,
-    /// The status the flow ended with.
     pub outcome: EventStatus,
-    /// How many; never 0.
     pub count: u64,
     /// Seconds from `timestamp` to `completed_at`, all together.
     pub sum_seconds: f64,
@@ -67,36 +60,30 @@ pub struct LedgerDuration {
 /// Everything that ended since the start. An inconclusive health check leaves
 /// no event and is not counted.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Ledger {
-    /// By connection.
     pub counts: Vec<LedgerCount>,
-    /// By error code.
     pub errors: Vec<LedgerError>,
-    /// By outcome.
     pub durations: Vec<LedgerDuration>,
 }
 
 impl Ledger {
     /// How often one connection had events of a kind that ended so.
     pub fn count(&self, id: &str, kind: EventKind, outcome: EventStatus) -> u64 {
-        self.counts
-            .iter()
-            .filter(|row| row.id == id && row.kind == kind && row.outcome == outcome)
-            .map(|row| row.count)
-            .sum()
+        self.sum(|row| row.id == id && row.kind == kind && row.outcome == outcome)
     }
 
     /// How often the fleet had events of a kind that ended so.
     pub fn total(&self, kind: EventKind, outcome: EventStatus) -> u64 {
-        self.counts
-            .iter()
-            .filter(|row| row.kind == kind && row.outcome == outcome)
-            .map(|row| row.count)
-            .sum()
+        self.sum(|row| row.kind == kind && row.outcome == outcome)
+    }
+
+    fn sum(&self, which: impl Fn(&LedgerCount) -> bool) -> u64 {
+        let rows = self.counts.iter().filter(|row| which(row));
+        rows.map(|row| row.count).sum()
     }
 }
 
-/// Sums over the fleet.
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
     /// By `login`/`reauth`, then by code.

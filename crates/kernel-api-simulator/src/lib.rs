@@ -1,31 +1,17 @@
-//! A simulated Kernel REST API: a seeded world with state and time of its own,
-//! served over HTTP, with faults that can be switched on while it runs.
-//!
-//! It reads the API's documentation for itself and shares no code with
-//! [`crate::kernel`]: two readings of the same API check each other.
-//!
-//! | room | |
-//! |---|---|
-//! | `world`, `connection`, `lifecycle`, `script` | the fleet and what happens to it |
-//! | `cast`, `sketch`, `chance`, `clock` | how it comes to be, the same for the same seed |
-//! | `render`, `pending`, `json`, `organization` | its objects as JSON |
-//! | `http`, `route`, `answer`, `follow`, `body`, `keys` | the API |
-//! | `fault`, `fault_text`, `quirk` | what goes wrong |
-//! | `log`, `ledger` | what was asked, and what truly happened |
-//! | `control`, `control_http` | the other side, for tests |
+#![doc = include_str!("../README.md")]
 
-mod answer;
 mod body;
 mod cast;
 mod chance;
 mod clock;
+mod command;
 mod connection;
 mod control;
-mod control_http;
+mod duration;
+mod endpoints;
 mod fault;
 mod fault_text;
 mod follow;
-mod http;
 mod json;
 mod keys;
 mod ledger;
@@ -35,22 +21,27 @@ mod organization;
 mod pending;
 mod quirk;
 mod render;
+mod reply;
+mod request;
+mod respond;
 mod route;
 mod script;
+mod server;
 mod sketch;
+mod state;
+mod truth;
 mod values;
 mod world;
 
-pub use clock::parse_duration;
-pub use control::{Control, Happening, Truth, TruthEvent};
-pub use control_http::parse_rate;
+pub use control::{Control, Happening};
 pub use fault::{Fault, FaultKind, RetryAfter, Rows, Spoil};
-pub use keys::KeyScope;
+pub use keys::{KeyScope, parse_rate};
 pub use ledger::{Ledger, LedgerCount, LedgerDuration, LedgerError};
 pub use lifecycle::CheckOutcome;
 pub use log::{RequestCount, RequestEntry, RequestLog};
 pub use render::SENSITIVE_MARK;
 pub use route::Route;
+pub use truth::{Truth, TruthEvent};
 pub use values::{
     Auth, Credential, ErrorCode, EventKind, EventStatus, EventStep, FlowKind, FlowStatus, FlowStep,
     Reason,
@@ -66,8 +57,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::fault::Faults;
-use self::http::Shared;
 use self::keys::{Bucket, Keys};
+use self::state::Shared;
 use self::world::{Seeding, World};
 
 /// The key that is accepted where none is set. No secret.
@@ -205,7 +196,7 @@ impl Simulator {
     /// Serves until `shutdown`, then cuts what is open.
     pub async fn run(self, shutdown: CancellationToken) {
         let control = self.control.map(|(listener, _)| listener);
-        http::serve(self.listener, self.shared, control, shutdown).await;
+        server::serve(self.listener, self.shared, control, shutdown).await;
     }
 }
 

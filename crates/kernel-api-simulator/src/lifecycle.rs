@@ -11,18 +11,31 @@ use super::values::{
     Auth, Credential, ErrorCode, EventKind, EventStep, FlowKind, FlowStatus, FlowStep,
 };
 
-/// How long a flow may take.
+/// How long a flow may take, and how long it may wait for input.
 pub(crate) const FLOW_LIFETIME: Micros = 20 * MINUTE;
+pub(crate) const INPUT_PATIENCE: Micros = 10 * MINUTE;
+
+/// When a flow runs out that started at one time and reached `step` at another.
+pub(crate) fn expiry(started: Micros, entered: Micros, step: FlowStep) -> Micros {
+    let overall = started + FLOW_LIFETIME;
+    match step {
+        FlowStep::AwaitingInput => overall.min(entered + INPUT_PATIENCE),
+        _ => overall,
+    }
+}
 
 /// What a health check sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 pub enum CheckOutcome {
     /// Still logged in.
+    #[serde(rename = "AUTHENTICATED")]
     Confirmed,
     /// Definitely logged out.
+    #[serde(rename = "NEEDS_AUTH")]
     LoggedOut,
     /// It cannot tell: the status stays, the time of the check moves, and the
     /// timeline gets no event.
+    #[serde(rename = "INCONCLUSIVE")]
     Inconclusive,
 }
 
@@ -90,15 +103,8 @@ impl Connection {
         let number = self.number();
         self.remember(
             Event {
-                number,
-                kind: EventKind::HealthCheck,
-                status: seen.into(),
-                timestamp: time,
-                completed: None,
-                updated: None,
                 previous: Some(previous),
-                step: None,
-                error: None,
+                ..Event::new(number, EventKind::HealthCheck, seen.into(), time)
             },
             around.history_limit,
         );
@@ -156,15 +162,9 @@ impl Connection {
         let event = self.number();
         self.remember(
             Event {
-                number: event,
-                kind: kind.into(),
-                status: FlowStatus::InProgress.into(),
-                timestamp: time,
-                completed: None,
                 updated: Some(time),
-                previous: None,
                 step: Some(EventStep::Initialized),
-                error: None,
+                ..Event::new(event, kind.into(), FlowStatus::InProgress.into(), time)
             },
             history_limit,
         );
@@ -195,6 +195,7 @@ impl Connection {
         let here = &stages[usize::from(stage)];
         flow.stage = stage;
         flow.step = here.step;
+        flow.expires = expiry(flow.started, time, here.step);
         let due = if flow.ending.outcome == Outcome::Expired && flow.ending.at == stage {
             // The worker that sweeps expired flows comes by some time later.
             flow.expires + lag
@@ -283,6 +284,7 @@ impl Connection {
             return;
         }
         let (least, most) = match self.character.patience {
+            Patience::AtHand => (10 * SECOND, MINUTE),
             Patience::Prompt => (MINUTE, 15 * MINUTE),
             Patience::Slow => (2 * HOUR, 12 * HOUR),
             Patience::Restless => (10 * SECOND, 2 * MINUTE),
@@ -377,22 +379,8 @@ impl Connection {
 
 /// Fails with `code`, at the step where such failures come up.
 pub(crate) fn failure(script: Script, code: ErrorCode) -> Ending {
-    let at = match code {
-        ErrorCode::LoginFormNotFound
-        | ErrorCode::UnsupportedAuthMethod
-        | ErrorCode::NetworkError
-        | ErrorCode::BotDetected
-        | ErrorCode::NoActiveFlow => script.last_with(FlowStep::Discovering),
-        ErrorCode::AwaitingInputTimeout | ErrorCode::MfaRequired => {
-            script.last_with(FlowStep::AwaitingInput)
-        }
-        ErrorCode::ExternalActionTimeout | ErrorCode::ExternalActionRequired => {
-            script.last_with(FlowStep::AwaitingExternalAction)
-        }
-        _ => script.last(),
-    };
     Ending {
-        at,
+        at: script.last_with(code.step()),
         outcome: Outcome::Failed(code),
     }
 }

@@ -13,14 +13,12 @@ const ENTRIES: usize = 20_000;
 
 /// One request.
 #[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct RequestEntry {
     /// Counted from 1, also over a reset.
     pub number: u64,
-    /// `GET`, one hopes.
     pub method: String,
-    /// What was asked for.
     pub route: Route,
-    /// The path as it was sent.
     pub path: String,
     /// The query as it was sent, without the question mark.
     pub query: String,
@@ -49,16 +47,13 @@ impl RequestEntry {
     }
 }
 
-/// How often something was asked and answered so.
+/// How often something was asked and answered so; status 0 is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct RequestCount {
-    /// `GET`.
     pub method: String,
-    /// What was asked for.
     pub route: Route,
-    /// 0 for requests without an answer.
     pub status: u16,
-    /// How many.
     pub count: u64,
 }
 

@@ -4,10 +4,6 @@ use super::connection::Arrays;
 use super::json::Object;
 use super::script::Pending;
 
-/// The members of one pause: canonical `fields` and `choices`, then the older
-/// `discovered_fields`, `mfa_options`, `sign_in_options`, `pending_sso_buttons`.
-type Texts = [Option<&'static str>; 6];
-
 const NAMES: [&str; 6] = [
     "fields",
     "choices",
@@ -59,69 +55,48 @@ const ACCOUNT_OPTIONS: &str = concat!(
 const PUSH_CHOICES: &str = r#"[{"id":"choice_sms","type":"mfa_method","label":"Text a code instead (do-not-export)","mfa_type":"sms","masked_destination":"***-do-not-export-41"}]"#;
 const PUSH_OPTIONS: &str = r#"[{"type":"sms","label":"Text a code instead (do-not-export)","target":"***-do-not-export-41"}]"#;
 
-const fn texts(pending: Pending) -> Texts {
-    match pending {
-        Pending::Nothing => [None; 6],
-        Pending::Login => [
-            Some(LOGIN_FIELDS),
-            None,
-            Some(LOGIN_DISCOVERED),
-            None,
-            None,
-            None,
-        ],
-        Pending::Factor => [
-            None,
-            Some(FACTOR_CHOICES),
-            None,
-            Some(FACTOR_OPTIONS),
-            None,
-            None,
-        ],
-        Pending::Code => [
-            Some(CODE_FIELDS),
-            None,
-            Some(CODE_DISCOVERED),
-            None,
-            None,
-            None,
-        ],
-        Pending::Provider => [
-            None,
-            Some(PROVIDER_CHOICES),
-            None,
-            None,
-            None,
-            Some(PROVIDER_BUTTONS),
-        ],
-        Pending::Account => [
-            None,
-            Some(ACCOUNT_CHOICES),
-            None,
-            None,
-            Some(ACCOUNT_OPTIONS),
-            None,
-        ],
-        Pending::Push => [
-            None,
-            Some(PUSH_CHOICES),
-            None,
-            Some(PUSH_OPTIONS),
-            None,
-            None,
-        ],
-    }
+/// Canonical members and the older ones that say the same.
+type Texts = ((&'static str, &'static str), (&'static str, &'static str));
+
+const fn texts(pending: Pending) -> Option<Texts> {
+    let (canonical, legacy) = match pending {
+        Pending::Nothing => return None,
+        Pending::Login => (
+            ("fields", LOGIN_FIELDS),
+            ("discovered_fields", LOGIN_DISCOVERED),
+        ),
+        Pending::Factor => (("choices", FACTOR_CHOICES), ("mfa_options", FACTOR_OPTIONS)),
+        Pending::Code => (
+            ("fields", CODE_FIELDS),
+            ("discovered_fields", CODE_DISCOVERED),
+        ),
+        Pending::Provider => (
+            ("choices", PROVIDER_CHOICES),
+            ("pending_sso_buttons", PROVIDER_BUTTONS),
+        ),
+        Pending::Account => (
+            ("choices", ACCOUNT_CHOICES),
+            ("sign_in_options", ACCOUNT_OPTIONS),
+        ),
+        Pending::Push => (("choices", PUSH_CHOICES), ("mfa_options", PUSH_OPTIONS)),
+    };
+    Some((canonical, legacy))
 }
 
 /// Writes the arrays of a pause.
 pub(crate) fn write(object: &mut Object<'_>, pending: Pending, arrays: Arrays) {
-    for (index, (name, text)) in NAMES.iter().zip(texts(pending)).enumerate() {
-        let canonical = index < 2;
-        let written = match arrays {
-            Arrays::Both => true,
-            Arrays::Canonical => canonical,
-            Arrays::Legacy => !canonical,
-        };
-        object.raw(name, text.filter(|_| written));
+    let texts = texts(pending);
+    let canonical = texts
+        .filter(|_| arrays != Arrays::Legacy)
+        .map(|texts| texts.0);
+    let legacy = texts
+        .filter(|_| arrays != Arrays::Canonical)
+        .map(|texts| texts.1);
+    for name in NAMES {
+        let text = [canonical, legacy].into_iter().flatten();
+        object.raw(
+            name,
+            text.filter(|text| text.0 == name).map(|text| text.1).next(),
+        );
     }
 }

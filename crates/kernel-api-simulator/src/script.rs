@@ -2,6 +2,7 @@
 
 use super::clock::{MINUTE, Micros, SECOND};
 use super::values::{EventStep, FlowStep};
+use Pending::{Account, Code, Factor, Login, Provider};
 
 /// What a stage asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,19 @@ const fn outside(event_step: EventStep) -> Stage {
     stage(FlowStep::AwaitingExternalAction, event_step, Pending::Push)
 }
 
+const PUSH: Stage = outside(EventStep::AwaitingExternalAction);
+const CAPTCHA: Stage = outside(EventStep::AwaitingHumanIntervention);
+const FACTOR: &[Stage] = &[
+    START,
+    DISCOVER,
+    ask(Login),
+    SUBMIT,
+    ask(Factor),
+    SUBMIT,
+    ask(Code),
+    SUBMIT,
+];
+
 /// A kind of flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Script {
@@ -92,55 +106,12 @@ impl Script {
     pub(crate) const fn stages(self) -> &'static [Stage] {
         match self {
             Self::Quiet => const { &[START, DISCOVER, SUBMIT] },
-            Self::Password => const { &[START, DISCOVER, ask(Pending::Login), SUBMIT] },
-            Self::Factor => {
-                const {
-                    &[
-                        START,
-                        DISCOVER,
-                        ask(Pending::Login),
-                        SUBMIT,
-                        ask(Pending::Factor),
-                        SUBMIT,
-                        ask(Pending::Code),
-                        SUBMIT,
-                    ]
-                }
-            }
-            Self::Push => {
-                const {
-                    &[
-                        START,
-                        DISCOVER,
-                        SUBMIT,
-                        outside(EventStep::AwaitingExternalAction),
-                        SUBMIT,
-                    ]
-                }
-            }
-            Self::Captcha => {
-                const {
-                    &[
-                        START,
-                        DISCOVER,
-                        outside(EventStep::AwaitingHumanIntervention),
-                        SUBMIT,
-                    ]
-                }
-            }
-            Self::Provider => const { &[START, DISCOVER, ask(Pending::Provider), SUBMIT] },
-            Self::Account => {
-                const {
-                    &[
-                        START,
-                        DISCOVER,
-                        ask(Pending::Login),
-                        SUBMIT,
-                        ask(Pending::Account),
-                        SUBMIT,
-                    ]
-                }
-            }
+            Self::Password => const { &[START, DISCOVER, ask(Login), SUBMIT] },
+            Self::Factor => FACTOR,
+            Self::Push => const { &[START, DISCOVER, SUBMIT, PUSH, SUBMIT] },
+            Self::Captcha => const { &[START, DISCOVER, CAPTCHA, SUBMIT] },
+            Self::Provider => const { &[START, DISCOVER, ask(Provider), SUBMIT] },
+            Self::Account => const { &[START, DISCOVER, ask(Login), SUBMIT, ask(Account), SUBMIT] },
         }
     }
 

@@ -25,6 +25,8 @@ pub(crate) struct Sketch {
     pub(crate) temper: Temper,
     pub(crate) logout_percent: u8,
     pub(crate) reauth_percent: u8,
+    /// Seconds between its health checks.
+    pub(crate) interval: Option<u32>,
 }
 
 use FlowKind::{Login, Reauth};
@@ -50,6 +52,7 @@ pub(crate) const HEALTHY: Sketch = Sketch {
     temper: Temper::Succeeds,
     logout_percent: 4,
     reauth_percent: 92,
+    interval: None,
 };
 
 /// Logged in by a person, with nothing stored.
@@ -74,6 +77,19 @@ const SHORT_SESSIONS: Sketch = Sketch {
     reason: Some(Reason::ViablePlansFound),
     logout_percent: 100,
     reauth_percent: 100,
+    ..HEALTHY
+};
+
+/// Logged out every few minutes, and logged in again by somebody at hand: what
+/// makes a fleet move before one's eyes.
+const LIVELY: Sketch = Sketch {
+    flow: Some((Success, Completed, Login)),
+    reason: Some(Reason::NoCredential),
+    credential: Credential::None,
+    auto_reauth: false,
+    patience: Patience::AtHand,
+    logout_percent: 75,
+    interval: Some(300),
     ..HEALTHY
 };
 
@@ -265,18 +281,11 @@ const TELLING: &[Sketch] = &[
 fn failing_with(index: usize) -> Sketch {
     let code = ErrorCode::ALL[index % ErrorCode::ALL.len()];
     let reason = Reason::ALL[index % Reason::ALL.len()];
-    let (script, step) = match code {
-        ErrorCode::ExternalActionTimeout | ErrorCode::ExternalActionRequired => {
-            (Script::Push, AwaitingExternalAction)
-        }
-        ErrorCode::CaptchaBlocked => (Script::Captcha, Submitting),
-        ErrorCode::AwaitingInputTimeout | ErrorCode::MfaRequired => (Script::Factor, AwaitingInput),
-        ErrorCode::LoginFormNotFound
-        | ErrorCode::UnsupportedAuthMethod
-        | ErrorCode::NetworkError
-        | ErrorCode::BotDetected
-        | ErrorCode::NoActiveFlow => (Script::Password, Discovering),
-        _ => (Script::Password, Submitting),
+    let script = match (code, code.step()) {
+        (ErrorCode::CaptchaBlocked, _) => Script::Captcha,
+        (_, AwaitingExternalAction) => Script::Push,
+        (_, AwaitingInput) => Script::Factor,
+        _ => Script::Password,
     };
     let credential = match reason {
         Reason::ExternalCredential => Credential::ExternalPath,
@@ -289,7 +298,7 @@ fn failing_with(index: usize) -> Sketch {
         Reauth
     };
     Sketch {
-        flow: Some((Failed, step, kind)),
+        flow: Some((Failed, code.step(), kind)),
         code,
         reason: Some(reason),
         credential,
@@ -312,7 +321,8 @@ pub(crate) fn telling(index: usize) -> Option<Sketch> {
 /// any size.
 pub(crate) fn usual(percent: u64, draw: usize) -> Sketch {
     match percent {
-        0..76 => HEALTHY,
+        0..70 => HEALTHY,
+        70..76 => LIVELY,
         76..82 => SHORT_SESSIONS,
         82..87 => MANUAL,
         87..90 => LOGGED_OUT,

@@ -24,6 +24,14 @@ macro_rules! words {
             }
         }
 
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+                let word = String::deserialize(value)?;
+                Self::parse(&word)
+                    .ok_or_else(|| serde::de::Error::unknown_variant(&word, &[$( $text ),+]))
+            }
+        }
+
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.as_str())
@@ -31,6 +39,7 @@ macro_rules! words {
         }
     };
 }
+pub(crate) use words;
 
 words! {
     /// `status` of a connection.
@@ -144,6 +153,24 @@ words! {
         RequiresSmsCode = "requires_sms_code",
         RequiresEmailCode = "requires_email_code",
         RequiresCustomerInput = "requires_customer_input",
+    }
+}
+
+impl ErrorCode {
+    /// The step at which flows fail with it.
+    pub(crate) const fn step(self) -> FlowStep {
+        match self {
+            Self::LoginFormNotFound
+            | Self::UnsupportedAuthMethod
+            | Self::NetworkError
+            | Self::BotDetected
+            | Self::NoActiveFlow => FlowStep::Discovering,
+            Self::AwaitingInputTimeout | Self::MfaRequired => FlowStep::AwaitingInput,
+            Self::ExternalActionTimeout | Self::ExternalActionRequired => {
+                FlowStep::AwaitingExternalAction
+            }
+            _ => FlowStep::Submitting,
+        }
     }
 }
 

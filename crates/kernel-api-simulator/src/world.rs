@@ -222,6 +222,12 @@ impl World {
         self.catch_up();
     }
 
+    /// A project by its id or name.
+    pub(crate) fn find_project(&self, name: &str) -> Option<usize> {
+        let mut projects = self.projects.iter();
+        projects.position(|project| project.id == name || project.name == name)
+    }
+
     pub(crate) fn find(&self, id: &str) -> Option<usize> {
         self.ids.get(id).copied()
     }
@@ -317,7 +323,7 @@ impl World {
             .count()
     }
 
-    /// Appends rows of a list, with commas between; returns how many.
+    /// Appends rows of a list, with commas between.
     pub(crate) fn write_rows(
         &self,
         out: &mut String,
@@ -325,26 +331,17 @@ impl World {
         filter: &Filter,
         offset: usize,
         limit: usize,
-    ) -> usize {
-        let rows = &self.projects[project].rows;
-        let mut written = 0;
-        let mut write = |index: &usize| {
-            if written > 0 {
+    ) {
+        let all = filter.is_empty();
+        let rows = self.projects[project].rows.iter();
+        let rows = rows.map(|index| &self.connections[*index]);
+        let rows = rows.filter(|connection| all || filter.takes(connection));
+        for (position, connection) in rows.skip(offset).take(limit).enumerate() {
+            if position > 0 {
                 out.push(',');
             }
-            written += 1;
-            render::connection(out, &self.connections[*index]);
-        };
-        if filter.is_empty() {
-            rows.iter().skip(offset).take(limit).for_each(&mut write);
-        } else {
-            rows.iter()
-                .filter(|index| filter.takes(&self.connections[**index]))
-                .skip(offset)
-                .take(limit)
-                .for_each(&mut write);
+            render::connection(out, connection);
         }
-        written
     }
 
     pub(crate) fn ledger(&self) -> Ledger {

@@ -1,5 +1,7 @@
 //! How it fails, fault by fault.
 
+use kernel_api_simulator::RetryAfter;
+
 use super::*;
 
 #[test]
@@ -20,6 +22,79 @@ fn the_documented_ones_exist() {
     for route in Route::ALL {
         let name = format!("`{}`", route.as_str());
         assert!(text.contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn durations_are_read_as_people_write_them() {
+    for (text, millis) in [
+        ("300ms", 300),
+        ("1.5s", 1_500),
+        ("0.5s", 500),
+        ("1m30s", 90_000),
+        ("1h30m", 5_400_000),
+        ("1w", 604_800_000),
+        ("1d12h", 129_600_000),
+        ("0s", 0),
+    ] {
+        let latency = FaultKind::Latency(Duration::from_millis(millis));
+        let fault: Result<Fault, String> = format!("latency={text}").parse();
+        assert_eq!(fault, Ok(latency.into()), "{text}");
+    }
+    for text in [
+        "", "s", "2", "1500", "1x", "-1s", "1s2", "1..2s", "1e400d", "3651d", "1y",
+    ] {
+        let fault: Result<Fault, String> = format!("latency={text}").parse();
+        let error = fault.expect_err(text);
+        assert!(error.contains(text) && error.contains("duration") | error.contains("ten years"));
+    }
+}
+
+#[test]
+fn a_fault_is_read_from_its_text() {
+    let fault: Fault = "status=429,retry-after=date:5s,should-retry=false,endpoint=connections+timeline,skip=1,every=3,times=2"
+        .parse()
+        .unwrap();
+    assert_eq!(
+        fault,
+        Fault {
+            routes: vec![Route::Connections, Route::Timeline],
+            skip: 1,
+            every: 3,
+            times: Some(2),
+            ..Fault::new(FaultKind::Status {
+                status: 429,
+                code: None,
+                retry_after: Some(RetryAfter::Date(Duration::from_secs(5))),
+                should_retry: Some(false),
+            })
+        }
+    );
+    assert_eq!("huge=2kB".parse(), Ok(Fault::new(FaultKind::Huge(2000))));
+    assert_eq!(
+        "date-skew=-1h".parse(),
+        Ok(Fault::new(FaultKind::DateSkew(-3600)))
+    );
+}
+
+#[test]
+fn a_wrong_fault_says_what_is_wrong() {
+    for (text, part) in [
+        ("", "not a kind of fault"),
+        ("statis=503", "`statis` is not a kind"),
+        ("status", "needs a value"),
+        ("status=99", "not a status"),
+        ("status=5x3", "not a number"),
+        ("latency=soon", "not a duration"),
+        (
+            "stall,endpoint=everywhere",
+            "`everywhere` is not an endpoint",
+        ),
+        ("stall,code=x", "`code` does not go with it"),
+        ("huge=9XB", "not a size"),
+    ] {
+        let error = text.parse::<Fault>().unwrap_err();
+        assert!(error.contains(part), "{text}: {error}");
     }
 }
 

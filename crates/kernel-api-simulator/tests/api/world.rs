@@ -486,3 +486,83 @@ async fn what_must_not_be_exported_is_marked() {
     }
     assert_eq!(marked.len(), 10 + 3 + 6, "{marked:?}");
 }
+
+#[tokio::test]
+async fn a_fleet_moves_before_ones_eyes() {
+    let control = fleet(250).await;
+    let look = || -> Vec<_> {
+        let fleet = control.truth().into_iter();
+        fleet.map(|t| (t.status, t.flow_step)).collect()
+    };
+    let mut before = look();
+    let (mut out, mut waiting, mut back) = (0, 0, 0);
+    // Five minutes, looked at every ten seconds.
+    for _ in 0..30 {
+        control.advance(Duration::from_secs(10));
+        let now = look();
+        for (was, is) in before.iter().zip(&now) {
+            let status = [&was.0, &is.0].map(|status| status.as_deref());
+            out += usize::from(status == [Some("AUTHENTICATED"), Some("NEEDS_AUTH")]);
+            back += usize::from(status == [Some("NEEDS_AUTH"), Some("AUTHENTICATED")]);
+            let step = [&was.1, &is.1].map(|step| step.as_deref() == Some("AWAITING_INPUT"));
+            waiting += usize::from(step == [false, true]);
+        }
+        before = now;
+    }
+    assert!(
+        out >= 3 && waiting >= 3 && back >= 3,
+        "{out} {waiting} {back}"
+    );
+}
+
+#[tokio::test]
+async fn a_flow_runs_out_after_ten_minutes_of_waiting_or_twenty_in_all() {
+    let control = fleet(0).await;
+    let id = control
+        .create_connection(None, None, "a.example", "p")
+        .unwrap();
+    let begin = start().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    // The connection writes its times in whole seconds.
+    let expires = || {
+        let at = control.connection(&id).unwrap().flow_expires_at.unwrap();
+        (at - begin as f64) / 60.0
+    };
+    let minutes = |minutes| control.advance(Duration::from_mins(minutes));
+    let reach = |step| assert!(control.happen(&id, &Happening::FlowReaches(step)));
+    control.happen(&id, &Happening::FlowStarts(FlowKind::Login));
+    assert!((expires() - 20.0).abs() < 1e-9);
+    minutes(3);
+    reach(FlowStep::AwaitingInput);
+    assert!((expires() - 13.0).abs() < 1e-9);
+    minutes(5);
+    reach(FlowStep::Submitting);
+    assert!((expires() - 20.0).abs() < 1e-9);
+    minutes(7);
+    reach(FlowStep::AwaitingInput);
+    assert!(
+        (expires() - 20.0).abs() < 1e-9,
+        "the whole flow has less left"
+    );
+}
+
+#[tokio::test]
+async fn no_flow_is_left_waiting_long_past_its_expiry() {
+    let control = fleet(60).await;
+    control.advance(24 * HOUR);
+    let mut expired = 0;
+    for truth in control.truth() {
+        for event in control.timeline(&truth.id).unwrap() {
+            if event.past || event.object["status"] != "EXPIRED" {
+                continue;
+            }
+            let time = |name: &str| -> jiff::Timestamp {
+                event.object[name].as_str().unwrap().parse().unwrap()
+            };
+            let took = time("completed_at").duration_since(time("timestamp"));
+            // Twenty minutes, and up to eight until it is swept.
+            assert!(took.as_mins() <= 28, "{}: {took}", truth.id);
+            expired += 1;
+        }
+    }
+    assert!(expired > 0);
+}
