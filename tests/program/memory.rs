@@ -30,11 +30,11 @@ fn peak_kib(program: &Program) -> u64 {
 }
 
 #[tokio::test]
-async fn a_second_round_of_faults_takes_no_more_memory_than_the_first() {
+async fn rounds_of_faults_leave_nothing_behind() {
     let api = Api::with(world(500)).await;
     let exporter = api.exporter(&[]);
     let mut peaks = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..4 {
         for fault in faults() {
             let name = format!("{fault:?}");
             api.control.add_fault(fault);
@@ -46,7 +46,7 @@ async fn a_second_round_of_faults_takes_no_more_memory_than_the_first() {
         }
         peaks.push(peak_kib(&exporter));
     }
-    // What the allocator keeps differs; two pages that are never given back
-    // in each scrape are more.
-    assert!(peaks[2] - peaks[0] < 8 * 1024, "{peaks:?} KiB");
+    // The allocator keeps a page's buffer or two more once it has had to give
+    // them; pages that are never given back are 16 MiB a round.
+    assert!(peaks[3] - peaks[0] < 24 * 1024, "{peaks:?} KiB");
 }
