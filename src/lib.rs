@@ -39,6 +39,7 @@ mod kernel;
 mod logging;
 mod model;
 mod once;
+mod remedies;
 mod run;
 mod telemetry;
 #[cfg(feature = "testing")]

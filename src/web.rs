@@ -2,6 +2,6 @@
 //! people, reloads. Knows the collector and the exposition, never the API.
 
 mod discovery;
+mod pages;
 mod probe;
 pub(crate) mod routes;
-mod status_page;

@@ -44,6 +44,15 @@ impl Attention {
         }
     }
 
+    /// The order in which people should see connections: the most urgent first,
+    /// of waiting flows the one that ends first.
+    pub(crate) fn rank(connection: &Connection, now: Timestamp) -> (Self, Timestamp) {
+        let level = Self::of(connection, now);
+        let end = connection.flow.expires_at;
+        let end = end.filter(|_| level == Self::Waiting);
+        (level, end.unwrap_or(Timestamp::from_micros(i64::MAX)))
+    }
+
     /// In words.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

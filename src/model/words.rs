@@ -1,9 +1,40 @@
 //! The same words for the same thing wherever people read of it.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use super::{Collector, Connection, Flow, FlowStatus, FlowStep, FlowType, Timestamp};
 
+/// A text from elsewhere, in which what steers a terminal or turns the writing
+/// direction is shown as what it is: `\u{202e}`.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    let steers = |char: char| {
+        char.is_control()
+            || matches!(
+                char,
+                '\u{61c}'
+                    | '\u{200e}'
+                    | '\u{200f}'
+                    | '\u{2028}'..='\u{202e}'
+                    | '\u{2066}'..='\u{2069}'
+            )
+    };
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for char in text.chars() {
+        if steers(char) {
+            let _ = write!(shown, "{}", char.escape_unicode());
+        } else {
+            shown.push(char);
+        }
+    }
+    Cow::Owned(shown)
+}
+
 /// A label value in plain words: `AWAITING_INPUT` is `awaiting input`.
-fn plain_words(label: &str) -> String {
+pub(crate) fn plain_words(label: &str) -> String {
     label.to_lowercase().replace('_', " ")
 }
 
@@ -143,6 +174,15 @@ mod tests {
         ] {
             assert_eq!(flow_words(&flow, now), expected);
         }
+    }
+
+    #[test]
+    fn nothing_steers_who_reads() {
+        assert_eq!(visible("日本 \"x\" 😀"), "日本 \"x\" 😀");
+        assert_eq!(
+            visible("a\u{1b}[2Jb\nc\u{202e}d\u{61c}"),
+            r"a\u{1b}[2Jb\u{a}c\u{202e}d\u{61c}"
+        );
     }
 
     #[test]

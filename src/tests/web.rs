@@ -1,6 +1,7 @@
 //! What the exporter answers beside `/metrics`: `/probe`, `/sd`, `/-/reload`
 //! and the status page, through its sockets.
 
+mod connection;
 mod discovery;
 mod probe;
 mod reload;
@@ -19,7 +20,15 @@ async fn unknown_paths_and_methods() {
     let missing = front.get("/metrics").await;
     assert_eq!(missing.status, 404);
     assert!(missing.text.contains("/numbers"), "{}", missing.text);
-    for path in ["/", "/numbers", "/probe", "/sd", "/-/healthy", "/-/ready"] {
+    for path in [
+        "/",
+        "/connection",
+        "/numbers",
+        "/probe",
+        "/sd",
+        "/-/healthy",
+        "/-/ready",
+    ] {
         let answer = front.post(path).await;
         assert_eq!(answer.status, 405, "{path}");
         assert_eq!(answer.header("allow"), "GET, HEAD", "{path}");

@@ -16,7 +16,7 @@ use self::narrowed::Narrowed;
 pub(crate) use self::reload::{Order, Reload};
 pub(crate) use self::settings::{Reloadable, StaticSettings};
 use super::discovery::{self, Targets};
-use super::{probe, status_page};
+use super::{pages, probe};
 use crate::exposition::{Chunks, Encoding, Exposition, Options, Own, ProbeResult, Text};
 use crate::model::{Fleet, Timestamp};
 use crate::telemetry::Telemetry;
@@ -40,7 +40,8 @@ enum Route {
     Metrics,
     Probe,
     Discovery,
-    StatusPage,
+    Fleet,
+    Connection,
     Healthy,
     Ready,
     Reload,
@@ -94,7 +95,8 @@ impl Routes {
 
     fn find(&self, path: &str) -> Option<Route> {
         Some(match path {
-            "/" => Route::StatusPage,
+            "/" => Route::Fleet,
+            "/connection" => Route::Connection,
             "/probe" => Route::Probe,
             "/sd" => Route::Discovery,
             "/-/healthy" => Route::Healthy,
@@ -108,7 +110,7 @@ impl Routes {
     async fn answer(&self, request: &Request<RequestBody>) -> Response<Body> {
         let Some(route) = self.find(request.uri().path()) else {
             let text = format!(
-                "no such page; the metrics are at {}, the status page is at /",
+                "no such page; the metrics are at {}, the pages for people are at /",
                 self.settings.telemetry_path
             );
             return plain(StatusCode::NOT_FOUND, &text);
@@ -128,7 +130,8 @@ impl Routes {
             Route::Metrics => self.metrics(request).await,
             Route::Probe => self.probe(request).await,
             Route::Discovery => self.discovery(request).await,
-            Route::StatusPage => self.status_page(request).await,
+            Route::Fleet => self.fleet(request).await,
+            Route::Connection => self.connection(request).await,
             Route::Reload => not_allowed("POST, PUT"),
         }
     }
@@ -214,28 +217,55 @@ impl Routes {
         response
     }
 
-    async fn status_page(&self, request: &Request<RequestBody>) -> Response<Body> {
+    async fn fleet(&self, request: &Request<RequestBody>) -> Response<Body> {
+        let query = pages::Query::read(query_of(request));
+        let whole = |fleet| fleet;
+        self.page(whole, move |view| pages::fleet(view, &query))
+            .await
+    }
+
+    async fn connection(&self, request: &Request<RequestBody>) -> Response<Body> {
+        let query = query_of(request);
+        let narrowed = match Narrowed::read(query, &self.reloadable()) {
+            Ok(narrowed) => narrowed,
+            Err(complaint) => return plain(StatusCode::BAD_REQUEST, &complaint),
+        };
+        let Some(id) = pages::asked_id(query) else {
+            return plain(
+                StatusCode::BAD_REQUEST,
+                "name one connection by its id, as in /connection?id=ID",
+            );
+        };
+        let paused = pages::Query::read(query).paused;
+        let narrow = move |fleet| narrowed.narrow(fleet);
+        self.page(narrow, move |view| pages::connection(view, &id, paused))
+            .await
+    }
+
+    /// A page of what `narrow` leaves of the fleet.
+    async fn page(
+        &self,
+        narrow: impl FnOnce(Fleet) -> Fleet + Send + 'static,
+        make: impl FnOnce(&pages::View<'_>) -> Response<Body> + Send + 'static,
+    ) -> Response<Body> {
         let _turn = self.pages.acquire().await;
         let live = self.reloadable();
-        let query = status_page::Query::read(query_of(request));
         let telemetry_path = self.settings.telemetry_path.clone();
         // Judging and sorting a large fleet takes some milliseconds.
-        let made = tokio::task::spawn_blocking(move || {
-            let view = status_page::View {
-                fleet: &live.watcher.last(),
+        let rendered = tokio::task::spawn_blocking(move || {
+            make(&pages::View {
+                fleet: &narrow(live.watcher.last()),
                 untouched: live.watcher.is_untouched(),
                 now: now(),
                 telemetry_path: &telemetry_path,
-            };
-            status_page::render(&view, &query)
+            })
         });
-        match made.await {
-            Ok(html) => status_page::response(html),
-            Err(_) => plain(
+        rendered.await.unwrap_or_else(|_| {
+            plain(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "the page could not be made; the log may say why",
-            ),
-        }
+            )
+        })
     }
 
     fn take_slot(&self) -> Option<OwnedSemaphorePermit> {

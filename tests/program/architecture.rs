@@ -20,9 +20,10 @@ const ROOMS: &str = "
     cli        | assets duration model version | hyper reqwest tokio
     logging    | cli | hyper reqwest
     config     | cli duration model | hyper prometheus
-    web        | collect config exposition model telemetry | clap prometheus reqwest
+    remedies   | model | clap http hyper prometheus reqwest tokio tracing
+    web        | collect config exposition model remedies telemetry version | clap prometheus reqwest
     app        | collect config kernel model telemetry version web | clap
-    once       | app cli collect config exposition model | reqwest
+    once       | app cli collect config exposition model remedies | reqwest
     demo       | app cli config | reqwest
     run        | app assets cli config demo logging once | reqwest
 ";

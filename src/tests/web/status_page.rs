@@ -88,7 +88,7 @@ async fn hostile_names_are_text() {
     assert_eq!(rows(&page), 1);
     assert!(
         page.text.contains(
-            "<bdi>&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot;&amp;&#39;\u{202e}\u{fffd}</bdi>"
+            "<bdi>&lt;script&gt;alert('1')&lt;/script&gt;&quot;&amp;'\\u{202e}\\u{7}</bdi>"
         ),
         "{}",
         page.text
@@ -108,21 +108,24 @@ async fn it_filters_and_pages() {
     let front = exporter(&api, &[]).await;
     front.scrape().await;
     let sizes = [
-        ("/", 200),
-        ("/?page=2", 200),
-        ("/?page=3", 51),
+        ("/", 100),
+        ("/?page=2", 100),
+        ("/?page=5", 51),
         ("/?page=99", 51),
     ];
     for (path, count) in sizes {
         assert_eq!(rows(&front.get(path).await), count, "{path}");
     }
-    let last = front.get("/?page=3").await;
-    assert!(last.text.contains("Connections 401 to 451 of 451"));
-    assert!(last.text.contains("href=\"?page=2\">Previous"));
-    assert!(!last.text.contains("page=4"));
+    let last = front.get("/?page=5").await;
+    assert!(
+        last.text
+            .contains("Connections 401 to 451 of 451, those that need a person first")
+    );
+    assert!(last.text.contains("href=\"?page=4\">Previous"));
+    assert!(!last.text.contains("page=6"));
     let needle = front.get("/?q=NEEDLE").await;
     assert_eq!(rows(&needle), 1);
-    assert!(needle.text.contains("href=\"probe?target=ma_needle\""));
+    assert!(needle.text.contains("href=\"connection?id=ma_needle\""));
     assert!(needle.text.contains("x &amp; y"));
     assert_eq!(rows(&front.get("/?q=needle&status=needs-login").await), 1);
     let none = front.get("/?q=needle&status=logged-in").await;

@@ -3,8 +3,8 @@
 
 use std::cmp::Ordering;
 
-use super::query::Query;
-use crate::model::{Attention, Connection, Fleet, ScopeView, Snapshot, Timestamp};
+use super::query::{Column, Query, Sort};
+use crate::model::{Attention, Connection, Fleet, ScopeView, Timestamp};
 
 /// What is shown, and how many there are.
 pub(super) struct Selected<'a> {
@@ -24,8 +24,11 @@ pub(super) struct Selected<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Row<'a> {
     pub(super) level: Attention,
+    /// When its waiting flow ends; the end of time for others.
+    ends: Timestamp,
+    /// Now, on the clock of the API that told of it.
+    pub(super) now: Timestamp,
     pub(super) view: &'a ScopeView,
-    pub(super) snapshot: &'a Snapshot,
     pub(super) connection: &'a Connection,
 }
 
@@ -37,12 +40,14 @@ impl<'a> Selected<'a> {
         let mut counts = [0; Attention::ALL.len()];
         let mut rows = Vec::new();
         for (view, snapshot, connection) in fleet.connections() {
-            let level = Attention::of(connection, snapshot.clock.apply(now));
+            let now = snapshot.clock.apply(now);
+            let (level, ends) = Attention::rank(connection, now);
             counts[level as usize] += 1;
             let row = Row {
                 level,
+                ends,
+                now,
                 view,
-                snapshot,
                 connection,
             };
             if query.level.is_none_or(|only| only == level) && row.has(&wanted) {
@@ -53,7 +58,7 @@ impl<'a> Selected<'a> {
         let pages = matching.div_ceil(page_rows).max(1);
         let page = query.page.min(pages);
         let start = (page - 1) * page_rows;
-        keep_sorted(&mut rows, start, page_rows);
+        keep_sorted(&mut rows, start, page_rows, query.sort);
         Self {
             counts,
             matching,
@@ -76,9 +81,27 @@ impl<'a> Selected<'a> {
 
 /// Leaves those rows that would be at `start` and the `count - 1` places after
 /// it if all were sorted.
-fn keep_sorted(rows: &mut Vec<Row<'_>>, mut start: usize, count: usize) {
-    // Most of a large fleet is fine, and most pages show nothing of that: what
-    // cannot be on the page is not compared.
+fn keep_sorted(rows: &mut Vec<Row<'_>>, mut start: usize, count: usize, sort: Sort) {
+    let order = |a: &Row<'_>, b: &Row<'_>| a.order(b, sort);
+    if sort == Sort::default() {
+        start = start.saturating_sub(drop_other_levels(rows, start, count));
+    }
+    if start > 0 && start < rows.len() {
+        rows.select_nth_unstable_by(start, order);
+    }
+    rows.drain(..start.min(rows.len()));
+    if count < rows.len() {
+        rows.select_nth_unstable_by(count, order);
+        rows.truncate(count);
+    }
+    rows.sort_unstable_by(order);
+    rows.shrink_to_fit();
+}
+
+/// Drops levels that have no row on the page, and says how many rows those
+/// before it had: most of a large fleet is fine, and most pages show nothing of
+/// that, so what cannot be on the page is not compared.
+fn drop_other_levels(rows: &mut Vec<Row<'_>>, start: usize, count: usize) -> usize {
     let mut sizes = [0; Attention::ALL.len()];
     for row in &*rows {
         sizes[row.level as usize] += 1;
@@ -95,41 +118,52 @@ fn keep_sorted(rows: &mut Vec<Row<'_>>, mut start: usize, count: usize) {
         .take_while(|(_, shown)| !shown)
         .map(|(size, _)| size)
         .sum();
-    start = start.saturating_sub(skipped);
     rows.retain(|row| shown[row.level as usize]);
-    if start > 0 && start < rows.len() {
-        rows.select_nth_unstable_by(start, Row::order);
-    }
-    rows.drain(..start.min(rows.len()));
-    if count < rows.len() {
-        rows.select_nth_unstable_by(count, Row::order);
-        rows.truncate(count);
-    }
-    rows.sort_unstable_by(Row::order);
-    rows.shrink_to_fit();
+    skipped
 }
 
 impl Row<'_> {
-    /// The most urgent first, of waiting flows the one that ends first; then by
-    /// name.
-    fn order(&self, other: &Self) -> Ordering {
-        let end = |row: &Self| match (row.level, row.connection.flow.expires_at) {
-            (Attention::Waiting, Some(at)) => at.as_micros(),
-            _ => i64::MAX,
+    /// By what is sorted by, then the most urgent first, then by name.
+    fn order(&self, other: &Self, sort: Sort) -> Ordering {
+        let labels = |row: &Self| &row.connection.labels;
+        let urgency = || (self.level, self.ends).cmp(&(other.level, other.ends));
+        let turned = |order: Ordering| {
+            if sort.descending {
+                order.reverse()
+            } else {
+                order
+            }
         };
-        let names = |row: &Self| {
-            let labels = &row.connection.labels;
-            (labels.profile_name(), labels.domain())
+        let first = match sort.column {
+            Column::Attention => turned(urgency()),
+            Column::Profile => turned(
+                labels(self)
+                    .profile_name()
+                    .cmp(&labels(other).profile_name()),
+            ),
+            Column::Domain => turned(labels(self).domain().cmp(&labels(other).domain())),
+            Column::Left => known_first(self.left(), other.left(), turned),
+            Column::Checked => known_first(self.checked(), other.checked(), turned),
         };
-        let by_level = (self.level, end(self)).cmp(&(other.level, end(other)));
-        by_level
-            .then_with(|| names(self).cmp(&names(other)))
+        first
+            .then_with(urgency)
             .then_with(|| {
-                self.connection
-                    .labels
-                    .as_str()
-                    .cmp(other.connection.labels.as_str())
+                let names = |row| (labels(row).profile_name(), labels(row).domain());
+                names(self).cmp(&names(other))
             })
+            .then_with(|| labels(self).as_str().cmp(labels(other).as_str()))
+    }
+
+    /// When its live flow ends.
+    pub(super) fn left(&self) -> Option<Timestamp> {
+        let flow = &self.connection.flow;
+        flow.expires_at.filter(|_| flow.is_live(self.now))
+    }
+
+    /// When it was last checked.
+    pub(super) fn checked(&self) -> Option<Timestamp> {
+        let connection = self.connection;
+        connection.last_auth_check_at.or(connection.last_auth_at)
     }
 
     /// Whether one of its names, or why it is as it is, has `wanted` in it,
@@ -161,6 +195,18 @@ impl Row<'_> {
     }
 }
 
+/// What has no time comes last, whichever way is sorted.
+fn known_first(
+    a: Option<Timestamp>,
+    b: Option<Timestamp>,
+    turned: impl Fn(Ordering) -> Ordering,
+) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) => turned(a.cmp(&b)),
+        (a, b) => a.is_none().cmp(&b.is_none()),
+    }
+}
+
 /// Without regard to case; `wanted` is in small letters.
 fn contains(text: &str, wanted: &str) -> bool {
     if !text.is_ascii() {
@@ -180,7 +226,7 @@ mod tests {
     use super::*;
     use crate::model::{
         AuthStatus, ClockOffset, CredentialKind, Flow, FlowStatus, FlowStep, FlowType, LabelBlock,
-        PendingInputs, Scope, Settings,
+        PendingInputs, Scope, Settings, Snapshot,
     };
 
     fn connection(id: &str, profile: &str, needs: AuthStatus, ends: Option<i64>) -> Connection {
@@ -253,22 +299,30 @@ mod tests {
         assert_eq!(ids(&fleet, "q=ADAM", 200), ["d", "b", "e"]);
         assert_eq!(ids(&fleet, "q=example.com&status=waiting", 200), ["c", "d"]);
         assert_eq!(ids(&fleet, "q=domain", 200), Vec::<String>::new());
+        assert_eq!(
+            ids(&fleet, "sort=-attention", 200),
+            ["e", "a", "b", "d", "c"]
+        );
+        assert_eq!(ids(&fleet, "sort=profile", 200), ["b", "d", "e", "c", "a"]);
+        assert_eq!(ids(&fleet, "sort=left", 200), ["c", "d", "b", "e", "a"]);
+        assert_eq!(ids(&fleet, "sort=-left", 200), ["d", "c", "b", "e", "a"]);
     }
 
     proptest! {
         #[test]
         fn pages_together_are_the_sorted_whole(
             rows in proptest::collection::vec(("[a-c]{1,2}", any::<bool>(), 90_i64..110), 0..40),
-            page_rows in 1_usize..8
+            page_rows in 1_usize..8,
+            sort in proptest::sample::select(vec!["attention", "-attention", "-left", "profile"])
         ) {
             let rows = rows.iter().enumerate().map(|(at, (profile, fine, ends))| {
                 let status = if *fine { AuthStatus::Authenticated } else { AuthStatus::NeedsAuth };
                 connection(&format!("{at:02}"), profile, status, Some(*ends))
             });
             let fleet = fleet(rows.collect());
-            let whole = ids(&fleet, "", usize::MAX);
+            let whole = ids(&fleet, &format!("sort={sort}"), usize::MAX);
             let pages: Vec<String> = (1..=whole.len().div_ceil(page_rows))
-                .flat_map(|page| ids(&fleet, &format!("page={page}"), page_rows))
+                .flat_map(|page| ids(&fleet, &format!("sort={sort}&page={page}"), page_rows))
                 .collect();
             prop_assert_eq!(pages, whole);
         }

@@ -1,0 +1,348 @@
+//! The page of one connection: everything known, what it means, what to do.
+
+use maud::{Markup, html};
+
+use super::parts::{
+    View, ago, badge, connection_link, date, domain, failure, hint, link, name, place, time,
+};
+use super::query::home;
+use crate::model::{
+    Attention, Connection, EventOutcome, EventSlot, EventType, FlowStatus, History, PendingInput,
+    ScopeView, Snapshot, Timestamp, connection_id, flow_words, plain_words, span_words, visible,
+};
+use crate::remedies::Remedy;
+
+/// A page, and what its answer needs to know of it.
+pub(super) struct Page {
+    pub(super) title: String,
+    /// Where it is, with a query string.
+    pub(super) link: String,
+    pub(super) found: bool,
+    pub(super) main: Markup,
+}
+
+/// What is known of the connection `id`: once, in several scopes, or nothing.
+pub(super) fn page(view: &View<'_>, id: &str, paused: bool) -> Page {
+    let mut found = view
+        .fleet
+        .connections()
+        .filter(|(_, _, connection)| connection.labels.id() == id);
+    let Some((scope, snapshot, connection)) = found.next() else {
+        return Page {
+            title: "Not known · Kernel auth connections".to_owned(),
+            link: link("connection", &[("id", Some(id))]),
+            found: false,
+            main: unknown(view, id, paused),
+        };
+    };
+    let others: Vec<&ScopeView> = found.map(|(scope, ..)| scope).collect();
+    if !others.is_empty() {
+        return Page {
+            title: "Which one? · Kernel auth connections".to_owned(),
+            link: link("connection", &[("id", Some(id))]),
+            found: true,
+            main: choice(id, [scope].into_iter().chain(others), paused),
+        };
+    }
+    // Ages are told on the API's clock.
+    let seen = Seen {
+        scope,
+        snapshot,
+        connection,
+        now: snapshot.clock.apply(view.now),
+    };
+    let level = Attention::of(connection, seen.now);
+    Page {
+        title: format!("{} · {}", visible(&seen.title()), level.as_str()),
+        link: connection_link(id, &scope.scope, false),
+        found: true,
+        main: seen.page(view, level, paused),
+    }
+}
+
+fn unknown(view: &View<'_>, id: &str, paused: bool) -> Markup {
+    html! {
+        h1 { "Not known" }
+        p {
+            "No connection with the id " span.code { (name(id)) } " is in the last snapshot. "
+            @if view.untouched {
+                "Nobody has scraped " a href=(view.metrics_link()) { (view.telemetry_path) }
+                " since the exporter started, so nothing is known yet."
+            } @else {
+                "It may be new, deleted, or outside of what the configuration selects."
+            }
+        }
+        p { a href=(home(paused)) { "All connections" } }
+    }
+}
+
+fn choice<'a>(id: &str, scopes: impl Iterator<Item = &'a ScopeView>, paused: bool) -> Markup {
+    html! {
+        h1 { "Which one?" }
+        p { "The connection " span.code { (name(id)) } " is seen in several places:" }
+        ul {
+            @for scope in scopes {
+                li {
+                    a href=(connection_link(id, &scope.scope, paused)) { (place(&scope.scope)) }
+                }
+            }
+        }
+        p { a href=(home(paused)) { "All connections" } }
+    }
+}
+
+/// A connection where it was seen.
+struct Seen<'a> {
+    scope: &'a ScopeView,
+    snapshot: &'a Snapshot,
+    connection: &'a Connection,
+    /// On the API's clock.
+    now: Timestamp,
+}
+
+impl Seen<'_> {
+    /// What people call it.
+    fn title(&self) -> String {
+        let labels = &self.connection.labels;
+        match labels.profile_name() {
+            Some(profile) => format!("{profile} at {}", labels.domain()),
+            None => labels.domain().into_owned(),
+        }
+    }
+
+    fn page(&self, view: &View<'_>, level: Attention, paused: bool) -> Markup {
+        let labels = &self.connection.labels;
+        html! {
+            nav aria-label="Up" { p { a href=(home(paused)) { "All connections" } } }
+            h1 {
+                @if let Some(profile) = labels.profile_name() { (name(&profile)) " at " }
+                (domain(&labels.domain()))
+            }
+            p.state { (badge(level)) " " (hint(level)) "." }
+            (self.help(level))
+            section aria-labelledby="now" {
+                h2 #now { "What the API said" }
+                (self.facts(view))
+                (self.actions())
+            }
+            (self.settings())
+            @if let Some(history) = &self.connection.history { (self.history(history)) }
+        }
+    }
+
+    /// What it means and what to do.
+    fn help(&self, level: Attention) -> Markup {
+        let connection = self.connection;
+        let flow = &connection.flow;
+        let error = flow
+            .error_code
+            .filter(|_| flow.status == FlowStatus::Failed && level != Attention::Fine);
+        let reason = connection
+            .can_reauth_reason
+            .filter(|_| matches!(level, Attention::NeedsPerson | Attention::NeedsAuth));
+        let runbook = match level {
+            Attention::Waiting => "KernelAuthFlowAwaitingHuman",
+            Attention::NeedsPerson => "KernelAuthConnectionHumanLoginRequired",
+            Attention::NeedsAuth | Attention::Unknown => "KernelAuthConnectionNeedsAuth",
+            Attention::Fine => return html! {},
+        };
+        html! {
+            section.help aria-labelledby="help" {
+                h2 #help { "What to do" }
+                @if level == Attention::Waiting {
+                    p {
+                        "The login waits for somebody now. Open it, and do what it asks for"
+                        @if let Some(at) = flow.expires_at {
+                            " before " (date(at)) ", which is in "
+                            (span_words(at.seconds_since(self.now)))
+                        }
+                        "."
+                    }
+                    (self.command("kernel auth connections login <id>"))
+                }
+                @if let Some(remedy) = error.and_then(Remedy::of_error) {
+                    h3 { "The last login failed: " (error.map(|code| plain_words(code.as_str())).unwrap_or_default()) }
+                    (self.remedy(remedy))
+                }
+                @if let Some(remedy) = reason.and_then(Remedy::of_reason) {
+                    h3 {
+                        @if connection.can_reauth == Some(true) {
+                            "It can log in again by itself: "
+                        } @else {
+                            "It cannot log in again by itself: "
+                        }
+                        (reason.map(|reason| plain_words(reason.as_str())).unwrap_or_default())
+                    }
+                    (self.remedy(remedy))
+                }
+                @if level != Attention::Waiting && error.is_none() && reason.is_none() {
+                    p { "Look at the connection at Kernel, and log in by hand if need be." }
+                    (self.command("kernel auth connections login <id>"))
+                }
+                p.soft {
+                    "Runbook: " span.code { "docs/runbooks/" (runbook) ".md" }
+                    ", which " span.code { "kernel-auth-exporter assets DIR" } " writes."
+                }
+            }
+        }
+    }
+
+    fn remedy(&self, remedy: &Remedy) -> Markup {
+        html! {
+            p { (remedy.meaning) " " (remedy.advice) }
+            (self.command(&remedy.command))
+        }
+    }
+
+    /// A command to copy. An id that a shell could misread is not put into it.
+    fn command(&self, command: &str) -> Markup {
+        let id = self.connection.labels.id();
+        let harmless = |char: char| char.is_ascii_alphanumeric() || "_-".contains(char);
+        let command = if id.chars().all(harmless) && !id.starts_with('-') {
+            command.replace("<id>", &id)
+        } else {
+            command.to_owned()
+        };
+        html! { pre tabindex="0" { code { (command) } } }
+    }
+
+    fn facts(&self, view: &View<'_>) -> Markup {
+        let connection = self.connection;
+        let flow = &connection.flow;
+        let at = |at: Timestamp| html! { (date(at)) ", " (ago(at, self.now)) };
+        let asked: Vec<String> = PendingInput::ALL
+            .iter()
+            .zip(PendingInput::LABELS)
+            .filter_map(|(kind, label)| {
+                let count = flow.pending.of(*kind).filter(|count| *count > 0)?;
+                Some(format!("{count} × {}", plain_words(label)))
+            })
+            .collect();
+        let id = connection.labels.id();
+        html! {
+            dl {
+                (fact("Status", &html! { (plain_words(connection.status.as_str())) }))
+                (maybe("Last auth check", connection.last_auth_check_at.or(connection.last_auth_at).map(at)))
+                (fact("Login flow", &html! {
+                    @if flow.status == FlowStatus::None { "none" }
+                    (flow_words(flow, self.now))
+                }))
+                @if let Some(expires) = flow.expires_at {
+                    (fact(
+                        if flow.is_live(self.now) { "Login ends" } else { "Login ended by" },
+                        &html! {
+                            (date(expires)) ", "
+                            @if expires > self.now {
+                                "in " (span_words(expires.seconds_since(self.now)))
+                            } @else {
+                                (ago(expires, self.now))
+                            }
+                        },
+                    ))
+                }
+                @if flow.is_live(self.now) && !asked.is_empty() {
+                    (fact("It asks for", &html! { (asked.join(", ")) }))
+                }
+                (maybe("Can log in again by itself", connection.can_reauth.map(yes_no)))
+                (maybe("Because", connection.can_reauth_reason.map(|reason| {
+                    html! { (plain_words(reason.as_str())) }
+                })))
+                (fact("Connection", &html! { span.code { (name(&id)) } }))
+                (maybe("Account", self.scope.scope.account().map(name)))
+                (maybe("Project", self.scope.scope.project().map(name)))
+                (fact("Seen", &html! {
+                    (date(self.snapshot.fetched_at)) ", "
+                    (time(self.snapshot.fetched_at, &ago(self.snapshot.fetched_at, view.now)))
+                    @if !self.scope.up { "; since then the API " (failure(self.scope)) }
+                }))
+            }
+        }
+    }
+
+    /// Ways to look again.
+    fn actions(&self) -> Markup {
+        let id = self.connection.labels.id();
+        let scope = &self.scope.scope;
+        html! {
+            @if connection_id(&id).is_ok() {
+                p {
+                    a href=(link("probe", &[
+                        ("target", Some(&id)),
+                        ("account", scope.account()),
+                        ("project", scope.project()),
+                    ])) { "Fetch it now" }
+                    ", which costs the API a request."
+                }
+            }
+        }
+    }
+
+    fn settings(&self) -> Markup {
+        let settings = &self.connection.settings;
+        html! {
+            section aria-labelledby="settings" {
+                h2 #settings { "How it is configured" }
+                dl {
+                    (maybe("Health checks", settings.health_checks.map(on_off)))
+                    (maybe("Time between checks", settings.health_check_interval.map(|seconds| {
+                        html! { (span_words(f64::from(seconds))) }
+                    })))
+                    (maybe("Checks prove nothing", settings.health_check_unavailable.map(|reason| {
+                        html! { (plain_words(reason.as_str())) }
+                    })))
+                    (maybe("Unattended re-logins", settings.auto_reauth.map(on_off)))
+                    (fact("Credential", &html! { (plain_words(settings.credential.as_str())) }))
+                    (maybe("Typed credentials are saved", settings.save_credentials.map(yes_no)))
+                    (maybe("Logins are recorded", settings.record_session.map(yes_no)))
+                }
+            }
+        }
+    }
+
+    fn history(&self, history: &History) -> Markup {
+        let at = |at: Timestamp| html! { (date(at)) ", " (ago(at, self.now)) };
+        let ended = EventType::ALL.iter().flat_map(|kind| {
+            let outcomes = EventOutcome::ALL.iter();
+            outcomes.filter_map(|outcome| {
+                let count = history.count(EventSlot::of(*kind, *outcome)?);
+                (count > 0).then_some((kind.as_str(), outcome.as_str(), count))
+            })
+        });
+        let ended: Vec<_> = ended.collect();
+        html! {
+            section aria-labelledby="history" {
+                h2 #history { "What happened" }
+                dl {
+                    (maybe("Last login that succeeded", history.last_success.map(at)))
+                    (maybe("Last seen logged in", history.last_confirmed.map(at)))
+                    @for (kind, outcome, count) in &ended {
+                        (fact(
+                            &format!("{}: {}", plain_words(kind), plain_words(outcome)),
+                            &html! { (count) },
+                        ))
+                    }
+                }
+                @if !ended.is_empty() {
+                    p.soft { "Counted since the exporter first read its timeline." }
+                }
+            }
+        }
+    }
+}
+
+fn fact(term: &str, value: &Markup) -> Markup {
+    html! { div { dt { (term) } dd { (value) } } }
+}
+
+/// What the API does not say is not there.
+fn maybe(term: &str, value: Option<Markup>) -> Markup {
+    html! { @if let Some(value) = value { (fact(term, &value)) } }
+}
+
+fn yes_no(is: bool) -> Markup {
+    html! { @if is { "yes" } @else { "no" } }
+}
+
+fn on_off(is: bool) -> Markup {
+    html! { @if is { "on" } @else { "off" } }
+}

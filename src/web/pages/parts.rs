@@ -1,0 +1,220 @@
+//! What several pages show.
+
+use maud::{Markup, html};
+
+use crate::model::{Attention, Fleet, Scope, ScopeView, Timestamp, span_words, visible};
+
+/// What a page is about.
+pub(in crate::web) struct View<'a> {
+    /// The last snapshots.
+    pub(in crate::web) fleet: &'a Fleet,
+    /// Nobody has scraped yet.
+    pub(in crate::web) untouched: bool,
+    /// This machine's time.
+    pub(in crate::web) now: Timestamp,
+    /// Path of the metrics.
+    pub(in crate::web) telemetry_path: &'a str,
+}
+
+impl View<'_> {
+    /// The metrics, from a page: relative, so that it also works behind a
+    /// proxy that serves it under a path.
+    pub(super) fn metrics_link(&self) -> &str {
+        self.telemetry_path.trim_start_matches('/')
+    }
+}
+
+/// The class and the sign of a level: a colour never says it alone.
+const fn look(level: Attention) -> (&'static str, &'static str) {
+    match level {
+        Attention::Waiting => ("waiting", "!"),
+        Attention::NeedsPerson => ("person", "\u{2715}"),
+        Attention::NeedsAuth => ("out", "\u{21bb}"),
+        Attention::Unknown => ("unknown", "?"),
+        Attention::Fine => ("fine", "\u{2713}"),
+    }
+}
+
+pub(super) const fn class(level: Attention) -> &'static str {
+    look(level).0
+}
+
+/// The sign of a level, for eyes only.
+pub(super) fn sign(level: Attention) -> Markup {
+    html! { span.sign aria-hidden="true" { (look(level).1) } }
+}
+
+pub(super) fn badge(level: Attention) -> Markup {
+    html! { span.badge.(class(level)) { (sign(level)) " " (level.as_str()) } }
+}
+
+/// What a level means for who reads it.
+pub(super) const fn hint(level: Attention) -> &'static str {
+    match level {
+        Attention::Waiting => "a login flow stands still until somebody acts",
+        Attention::NeedsPerson => "logged out, and nothing will change that by itself",
+        Attention::NeedsAuth => "a re-login is possible or under way",
+        Attention::Unknown => "a state that this version does not know",
+        Attention::Fine => "when last checked",
+    }
+}
+
+/// A name that somebody else chose: what turns the writing direction ends with
+/// it.
+pub(super) fn name(text: &str) -> Markup {
+    html! { bdi { (visible(text)) } }
+}
+
+/// A domain, that rather breaks at a dot than within a word.
+pub(super) fn domain(text: &str) -> Markup {
+    html! {
+        bdi {
+            @for (at, part) in text.split('.').enumerate() {
+                @if at > 0 { "." wbr; }
+                (visible(part))
+            }
+        }
+    }
+}
+
+/// The account and the project, as far as they are named.
+pub(super) fn place(scope: &Scope) -> Markup {
+    html! {
+        @match (scope.account(), scope.project()) {
+            (Some(account), Some(project)) => { (name(account)) " / " (name(project)) }
+            (Some(only), None) | (None, Some(only)) => { (name(only)) }
+            (None, None) => { "no project named" }
+        }
+    }
+}
+
+/// Why a scope is down, in words.
+pub(super) const fn failure(_view: &ScopeView) -> &'static str {
+    "did not answer fully"
+}
+
+/// `1234567` as `1,234,567`.
+pub(super) fn counted(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// RFC 3339, to the second; `None` outside of the years 0 to 9999.
+fn rfc3339(at: Timestamp) -> Option<String> {
+    let at = jiff::Timestamp::from_microsecond(at.as_micros()).ok()?;
+    Some(format!("{at:.0}"))
+}
+
+/// A point in time, shown as `words`.
+pub(super) fn time(at: Timestamp, words: &str) -> Markup {
+    html! {
+        @match rfc3339(at) {
+            Some(text) => { time datetime=(text) { (words) } }
+            None => { (words) }
+        }
+    }
+}
+
+/// A point in time as the clock shows it, `03:14:07Z`; in full unless it is of
+/// the same day as `now`.
+pub(super) fn clock(at: Timestamp, now: Timestamp) -> Markup {
+    let day = |at| rfc3339(at).and_then(|text| Some(text.split_once('T')?.0.to_owned()));
+    match rfc3339(at).as_deref().and_then(|text| text.split_once('T')) {
+        Some((of, clock)) if day(now).as_deref() == Some(of) => time(at, clock),
+        _ => date(at),
+    }
+}
+
+/// A point in time in full.
+pub(super) fn date(at: Timestamp) -> Markup {
+    let text = rfc3339(at).unwrap_or_else(|| "outside of the calendar".to_owned());
+    time(at, &text.replace('T', " "))
+}
+
+/// How long ago, as seen at `now`.
+pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
+    format!("{} ago", span_words(now.seconds_since(at).max(0.0)))
+}
+
+/// An address with a query string: `page?name=value&…`, of what is there.
+pub(super) fn link(page: &str, parameters: &[(&str, Option<&str>)]) -> String {
+    let mut link = format!("{page}?");
+    let start = link.len();
+    let mut query = form_urlencoded::Serializer::for_suffix(std::mem::take(&mut link), start);
+    for (name, value) in parameters {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    query.finish()
+}
+
+/// The page of a connection of a scope.
+pub(super) fn connection_link(id: &str, scope: &Scope, paused: bool) -> String {
+    link(
+        "connection",
+        &[
+            ("id", Some(id)),
+            ("account", scope.account()),
+            ("project", scope.project()),
+            ("refresh", paused.then_some("0")),
+        ],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        for (number, expected) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(counted(number), expected);
+        }
+    }
+
+    #[test]
+    fn times_are_told_with_their_zone() {
+        let at = Timestamp::from_micros(1_795_341_600_250_000);
+        assert_eq!(
+            clock(at, at).into_string(),
+            "<time datetime=\"2026-11-22T10:00:00Z\">10:00:00Z</time>"
+        );
+        let tomorrow = Timestamp::from_micros(1_795_428_000_250_000);
+        assert_eq!(clock(at, tomorrow).into_string(), date(at).into_string());
+        assert_eq!(
+            date(at).into_string(),
+            "<time datetime=\"2026-11-22T10:00:00Z\">2026-11-22 10:00:00Z</time>"
+        );
+    }
+
+    #[test]
+    fn links_carry_what_is_there() {
+        let parameters = [("id", Some("a&b")), ("account", None)];
+        assert_eq!(link("probe", &parameters), "probe?id=a%26b");
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_becomes_markup(text in any::<String>()) {
+            let html = name(&text).into_string();
+            let inside = html.strip_prefix("<bdi>").and_then(|html| html.strip_suffix("</bdi>"));
+            let found = inside.unwrap().contains(['<', '>', '"', '\n', '\0', '\u{202e}']);
+            prop_assert!(!found);
+        }
+    }
+}
