@@ -20,7 +20,7 @@ use crate::model::{Collector, Endpoint, Projects};
 use crate::telemetry::Telemetry;
 use crate::version::Build;
 use crate::web::routes::{Order, Reload, Reloadable, Routes, StaticSettings};
-use exporter_toolkit::listener::{self, ListenError, Listener};
+use exporter_toolkit::listener::{ListenError, Listener};
 use exporter_toolkit::server::{self, Limits};
 use exporter_toolkit::web_config::{WebConfig, WebConfigError, WebConfigHandle};
 
@@ -38,9 +38,6 @@ pub(crate) enum StartError {
         /// Why.
         error: String,
     },
-    /// A listen address that cannot be used.
-    #[error("--web.listen-address: {0}")]
-    Address(String),
     /// No socket.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -81,7 +78,7 @@ impl Exporter {
         let web_config = WebConfigHandle::new(config.web.config_file.clone())?;
         let mut upstream = Upstream::default();
         let reloadable = reloadable(config, &telemetry, &mut upstream, None)?;
-        let listeners = listeners(config).await?;
+        let listeners = config.web.listen.bind().await?;
         let settings = StaticSettings {
             telemetry_path: config.web.telemetry_path.clone(),
             max_requests: config.web.max_requests,
@@ -306,23 +303,6 @@ fn account_settings(account: &Account) -> AccountSettings {
         projects: account.projects.clone(),
         selection: account.selection.clone(),
     }
-}
-
-async fn listeners(config: &Config) -> Result<Vec<Listener>, StartError> {
-    if config.web.systemd_socket {
-        return Ok(listener::systemd_listeners()?);
-    }
-    let mut listeners = Vec::with_capacity(config.web.listen.len());
-    for address in &config.web.listen {
-        let address = address
-            .as_str()
-            .parse()
-            .map_err(|error: listener::ListenAddressError| {
-                StartError::Address(error.to_string())
-            })?;
-        listeners.push(Listener::bind(&address).await?);
-    }
-    Ok(listeners)
 }
 
 /// The first SIGTERM or SIGINT ends the program in order, the second at once.

@@ -18,12 +18,13 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use exporter_toolkit::listener::Listen;
 use secrecy::SecretString;
 
 pub(crate) use error::ConfigError;
 pub(crate) use key::{KeyError, KeySource, read_key};
 pub(crate) use load::{Simulated, load, load_demo, process_env};
-pub(crate) use values::{AccountName, ApiUrl, ListenAddress, QuotaShare};
+pub(crate) use values::{AccountName, ApiUrl, QuotaShare};
 
 use crate::model::{Collector, CollectorSet, ProfileNameMode, Projects, Selection, States};
 
@@ -92,10 +93,8 @@ pub(crate) struct Metrics {
 /// The server.
 #[derive(Clone, Debug)]
 pub(crate) struct Web {
-    /// Where to listen: one or more, unless `systemd_socket`.
-    pub listen: Vec<ListenAddress>,
-    /// Take the listeners from systemd; `listen` is empty then.
-    pub systemd_socket: bool,
+    /// Where to listen.
+    pub listen: Listen,
     /// Path of the metrics.
     pub telemetry_path: String,
     /// TLS and authentication, in the format of Prometheus' exporter-toolkit.
@@ -149,11 +148,7 @@ impl Config {
             [] => "none".to_owned(),
             names => names.join(","),
         };
-        let listen: Vec<&str> = self.web.listen.iter().map(ListenAddress::as_str).collect();
-        let listen = match listen.as_slice() {
-            [] => "sockets from systemd".to_owned(),
-            addresses => addresses.join(","),
-        };
+        let listen = &self.web.listen;
         write_to(
             &mut line,
             format_args!("; collectors {collectors}; listen on {listen}"),

@@ -5,13 +5,14 @@ use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use exporter_toolkit::listener::{Listen, ListenAddress};
 use secrecy::SecretString;
 
 use super::accounts;
 use super::error::{ConfigError, Origin, Problem};
 use super::file::{File, Setting};
 use super::key::{KeySource, reason, shown_path};
-use super::values::{self, ApiUrl, ListenAddress, QuotaShare, one_of};
+use super::values::{self, ApiUrl, QuotaShare, one_of};
 use super::{Account, Api, Config, Metrics, Web};
 use crate::cli::{Flags, WebFlags};
 use crate::model::{Collector, CollectorSet, ProfileNameMode, States};
@@ -275,28 +276,12 @@ impl Sources<'_> {
 }
 
 fn web(flags: &WebFlags) -> Result<Web, ConfigError> {
-    let systemd_socket = flags.switches.systemd_socket.unwrap_or(false);
-    let origin = Origin::Flag("--web.listen-address");
-    if systemd_socket && !flags.listen_address.is_empty() {
-        return Err(origin.error(Problem::fixed(
-            "with --web.systemd-socket systemd names the address; leave one of the two out",
-        )));
-    }
-    let mut listen = list(
-        &flags.listen_address,
-        "--web.listen-address",
-        ListenAddress::parse,
-    )?;
-    if listen.is_empty() && !systemd_socket {
-        listen.push(ListenAddress::parse(DEFAULT_LISTEN).expect("the default is an address"));
-    }
     let path = flag("--web.telemetry-path", flags.telemetry_path.as_ref());
     let max_requests = flag("--web.max-requests", flags.max_requests.as_ref());
     let offset = flag("--web.timeout-offset", flags.timeout_offset.as_ref());
     let offsets = values::duration_in(Duration::ZERO..=MINUTE);
     Ok(Web {
-        listen,
-        systemd_socket,
+        listen: listen(flags)?,
         telemetry_path: read(path, values::telemetry_path, "/metrics".to_owned())?,
         config_file: flags.config_file.clone(),
         max_requests: match max_requests {
@@ -306,6 +291,27 @@ fn web(flags: &WebFlags) -> Result<Web, ConfigError> {
         timeout_offset: read(offset, offsets, Duration::from_millis(500))?,
         enable_lifecycle: flags.switches.enable_lifecycle.unwrap_or(false),
     })
+}
+
+fn listen(flags: &WebFlags) -> Result<Listen, ConfigError> {
+    const FLAG: &str = "--web.listen-address";
+    if flags.switches.systemd_socket.unwrap_or(false) {
+        if flags.listen_address.is_empty() {
+            return Ok(Listen::Systemd);
+        }
+        return Err(Origin::Flag(FLAG).error(Problem::fixed(
+            "with --web.systemd-socket systemd names the address; leave one of the two out",
+        )));
+    }
+    let address = |text: &str| {
+        let parsed: Result<ListenAddress, _> = text.parse();
+        parsed.map_err(|error| Problem::new(error.to_string()))
+    };
+    let mut addresses = list(&flags.listen_address, FLAG, address)?;
+    if addresses.is_empty() {
+        addresses.push(DEFAULT_LISTEN.parse().expect("the default is an address"));
+    }
+    Ok(Listen::Addresses(addresses))
 }
 
 /// A flag's value, if it was given.

@@ -1,7 +1,6 @@
 //! Values that are right by construction, and how each is read from text.
 
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -46,54 +45,6 @@ impl AccountName {
             ));
         }
         Ok(Self(text.to_owned()))
-    }
-}
-
-/// `HOST:PORT` or `:PORT`, an IPv6 address in brackets.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ListenAddress {
-    text: String,
-    port: u16,
-}
-
-impl ListenAddress {
-    pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
-        let refused = Problem::fixed(
-            "not an address to listen on; write HOST:PORT or :PORT, an IPv6 address in brackets, \
-             as in :10077 or [::1]:10077",
-        );
-        let Some((host, port)) = text.rsplit_once(':') else {
-            return Err(refused);
-        };
-        let bracketed = host
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'));
-        let host_is_right = bracketed.map_or_else(
-            || {
-                let legal = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-                host.len() <= 253 && host.bytes().all(legal)
-            },
-            |inner| inner.parse::<Ipv6Addr>().is_ok(),
-        );
-        let digits = port.bytes().all(|byte| byte.is_ascii_digit());
-        match port.parse() {
-            Ok(port) if digits && host_is_right => Ok(Self {
-                text: text.to_owned(),
-                port,
-            }),
-            _ => Err(refused),
-        }
-    }
-
-    /// As it was written.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.text
-    }
-}
-
-impl fmt::Display for ListenAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
     }
 }
 
@@ -327,25 +278,6 @@ mod tests {
                 ApiUrl::parse(&url.replace("http", "https"), false).is_ok(),
                 "{host}"
             );
-        }
-    }
-
-    #[test]
-    fn listen_addresses_have_a_host_and_a_port() {
-        for text in [
-            ":10077",
-            "0.0.0.0:0",
-            "[::]:9100",
-            "[fe80::1]:65535",
-            "metrics.example-1:80",
-        ] {
-            let address = ListenAddress::parse(text).unwrap();
-            assert_eq!(address.to_string(), text);
-        }
-        for text in [
-            "", "10077", ":", ":+1", ":-1", ":70000", "::1:80", "[::1]", "[x]:1", "a b:1", "[:1",
-        ] {
-            assert!(ListenAddress::parse(text).is_err(), "{text}");
         }
     }
 

@@ -17,6 +17,7 @@ use crate::config::{self, Config, KeySource, Simulated};
 use crate::model::{Collector, ProfileNameMode, States};
 use crate::model::{Projects, Selection};
 use clap::CommandFactory;
+use exporter_toolkit::listener::Listen;
 use secrecy::{ExposeSecret, SecretString};
 
 fn files_in(directory: &str, extension: &str) -> Vec<PathBuf> {
@@ -306,8 +307,7 @@ fn every_setting_reaches_its_place() {
     assert_eq!(config.metrics.states, States::Active);
     assert_eq!(config.metrics.profile_name, ProfileNameMode::Hash);
     assert!(!config.collectors.has(Collector::Flow) && config.collectors.has(Collector::Org));
-    let listen: Vec<_> = config.web.listen.iter().map(ToString::to_string).collect();
-    assert_eq!(listen, ["127.0.0.1:0", "[::1]:9000"]);
+    assert_eq!(config.web.listen.to_string(), "127.0.0.1:0,[::1]:9000");
     assert_eq!(config.web.telemetry_path, "/kernel/metrics");
     assert_eq!(
         config.web.config_file.as_deref(),
@@ -315,7 +315,7 @@ fn every_setting_reaches_its_place() {
     );
     assert_eq!(config.web.max_requests, 2);
     assert_eq!(config.web.timeout_offset, Duration::from_millis(250));
-    assert!(config.web.enable_lifecycle && !config.web.systemd_socket);
+    assert!(config.web.enable_lifecycle);
     let [account] = config.accounts.as_slice() else {
         panic!("{:?}", config.accounts);
     };
@@ -330,7 +330,7 @@ fn every_setting_reaches_its_place() {
     );
 
     let systemd = load_with_key(&["--web.systemd-socket"]).unwrap().web;
-    assert!(systemd.systemd_socket && systemd.listen.is_empty());
+    assert_eq!(systemd.listen, Listen::Systemd);
 }
 
 #[test]
@@ -347,7 +347,10 @@ fn of_a_switch_and_its_twin_the_last_wins_on_both_sides_of_the_command() {
     assert!(!on(&["--no-collector.flow", "once"]));
     assert!(!on(&["--no-collector.flow", "--no-collector.flow"]));
     let listen = ["--web.listen-address=:1", "once", "--web.listen-address=:2"];
-    assert_eq!(load_with_key(&listen).unwrap().web.listen.len(), 2);
+    assert_eq!(
+        load_with_key(&listen).unwrap().web.listen.to_string(),
+        ":1,:2"
+    );
 }
 
 fn key_of(config: &Config) -> String {

@@ -12,15 +12,53 @@ use tokio::net::{TcpListener, TcpStream};
 /// Connections the kernel may hold for us while we are busy accepting others.
 const BACKLOG: i32 = 4096;
 
-/// An address of `--web.listen-address`: `:10077`, `127.0.0.1:10077`,
-/// `[::1]:10077` or `localhost:10077`. Port 0 takes a free one.
+/// Where a server listens: what `--web.listen-address` and
+/// `--web.systemd-socket` say together.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// On the sockets that systemd hands over.
+    Systemd,
+    /// On these addresses, one socket each.
+    Addresses(Vec<ListenAddress>),
+}
+
+impl Listen {
+    /// Binds all of it, or nothing. Must run inside a tokio runtime.
+    pub async fn bind(&self) -> Result<Vec<Listener>, ListenError> {
+        let addresses = match self {
+            Self::Systemd => return systemd_listeners(),
+            Self::Addresses(addresses) => addresses,
+        };
+        let mut listeners = Vec::with_capacity(addresses.len());
+        for address in addresses {
+            listeners.push(Listener::bind(address).await?);
+        }
+        Ok(listeners)
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Addresses(addresses) = self else {
+            return f.write_str("sockets from systemd");
+        };
+        for (index, address) in addresses.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{address}")?;
+        }
+        Ok(())
+    }
+}
+
+/// An address of `--web.listen-address`: `:9100`, `127.0.0.1:9100`,
+/// `[::1]:9100` or `localhost:9100`. Port 0 takes a free one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ListenAddress {
     host: Host,
     port: u16,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Host {
     /// No host: every interface, IPv6 and IPv4 together where both exist.
     Every,
@@ -32,22 +70,25 @@ enum Host {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ListenAddressError {
     /// Nothing after the last colon, or no colon at all.
-    #[error("no port; write HOST:PORT, or :PORT for every interface")]
+    #[error("the port is missing; write HOST:PORT, or :PORT for every interface")]
     NoPort,
     /// The port is no number from 0 to 65535.
-    #[error("the port is not a number from 0 to 65535")]
+    #[error("the port must be a number from 0 to 65535, as in :9100")]
     BadPort,
     /// `::1:80` can be read in two ways.
-    #[error("put an IPv6 address in brackets, as in [::1]:10077")]
+    #[error("an IPv6 address needs brackets, as in [::1]:9100")]
     BareIpv6,
     /// The host is neither an address nor a name.
-    #[error("the host is neither an IP address nor a host name")]
+    #[error(
+        "the host is neither an IP address nor a host name; write HOST:PORT, or :PORT for every \
+         interface"
+    )]
     BadHost,
     /// A URL is no address.
-    #[error("write HOST:PORT, without a scheme")]
+    #[error("write HOST:PORT, without scheme and path")]
     Scheme,
     /// `vsock://` as newer exporters of the Go toolkit take it.
-    #[error("vsock is not supported; use a TCP address")]
+    #[error("vsock is not supported; write a TCP address, as in :9100")]
     Vsock,
 }
 
@@ -83,16 +124,19 @@ impl FromStr for ListenAddress {
             Host::Every
         } else if host.contains(':') && !host.starts_with('[') {
             return Err(ListenAddressError::BareIpv6);
-        } else if host
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
-        {
+        } else if is_name(host) {
             Host::Name(host.to_owned())
         } else {
             return Err(ListenAddressError::BadHost);
         };
         Ok(Self { host, port })
     }
+}
+
+/// As long as the DNS allows and of the signs that are in use there.
+fn is_name(host: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    host.len() <= 253 && host.bytes().all(legal)
 }
 
 impl fmt::Display for ListenAddress {
