@@ -31,6 +31,8 @@ pub(crate) fn init(flags: LogFlags) {
     let targets = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
         .with_target("exporter_toolkit", level)
+        // It warns for each frame that a stranger sends against the rules.
+        .with_target("h2", level.min(LevelFilter::ERROR))
         .with_target("kernel_api_simulator", level)
         .with_target("kernel_auth_exporter", level);
     let layer = tracing_subscriber::fmt::layer()

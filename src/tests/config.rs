@@ -18,6 +18,7 @@ use crate::model::{Collector, ProfileNameMode, States};
 use crate::model::{Projects, Selection};
 use clap::CommandFactory;
 use exporter_toolkit::listener::Listen;
+use exporter_toolkit::web_config::WebConfig;
 use secrecy::{ExposeSecret, SecretString};
 
 fn files_in(directory: &str, extension: &str) -> Vec<PathBuf> {
@@ -459,4 +460,22 @@ fn nothing_shows_the_key() {
     let config = load_with_key(&[]).unwrap();
     assert_eq!(key_of(&config), SECRET);
     assert!(!format!("{config:?}{config:#?}{}", config.summary()).contains("Zq9"));
+}
+
+#[test]
+fn the_sample_of_a_web_configuration_is_right_but_for_its_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = Path::new("crates/exporter-toolkit/tests/web-config");
+    for (from, to) in [
+        ("server.pem", "tls.crt"),
+        ("server.key", "tls.key"),
+        ("ca.pem", "client-ca.crt"),
+    ] {
+        fs::copy(keys.join(from), directory.path().join(to)).unwrap();
+    }
+    let path = directory.path().join("web-config.yml");
+    fs::copy("examples/web-config.yml", &path).unwrap();
+    let config = WebConfig::load(&path).unwrap_or_else(|error| panic!("{error}"));
+    assert!(config.has_tls());
+    assert_eq!(config.user_count(), 1);
 }

@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use self::credentials::Credentials;
 use self::memory::{Memory, Mixer};
 use self::rate::Bucket;
-use super::server::{Body, plain};
+use crate::response::{Body, plain};
 use crate::web_config::{Users, WebConfig};
 
 /// Passwords that may wait for their check, the running one included.
@@ -115,16 +115,8 @@ impl Gate {
 
     async fn check(&self, credentials: Credentials, users: &Users) -> Outcome {
         let Credentials { user, password } = credentials;
-        let name = std::str::from_utf8(&user).ok();
-        let own = name.and_then(|name| users.hash(name));
-        let exists = own.is_some();
-        // A stranger is checked against somebody's hash, always the same for
-        // the same name, so that his answer takes as long as a user's does.
-        let hash = own.or_else(|| users.any_hash(self.mixer.pick(&user)));
-        let Some(hash) = hash.map(str::to_owned) else {
-            return Outcome::Wrong;
-        };
-        let key = self.mixer.key(&user, &hash, &password);
+        let trial = users.trial(std::str::from_utf8(&user).ok());
+        let key = self.mixer.key(&user, trial.identity(), &password);
         {
             let known = lock(&self.known);
             // Never both: the key decides the outcome. Asking both in any case
@@ -148,9 +140,9 @@ impl Gate {
             // Goes along: a check that nobody waits for any more still runs,
             // and the next one waits for it.
             let _checking = checking;
-            bcrypt::verify(&password, &hash).unwrap_or(false)
+            trial.passes(&password)
         });
-        let right = verified.await.unwrap_or(false) && exists;
+        let right = verified.await.unwrap_or(false);
         let mut known = lock(&self.known);
         if right {
             known.right.insert(key);

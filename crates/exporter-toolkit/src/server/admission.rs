@@ -1,19 +1,25 @@
-//! Places for connections: who may stay, who goes first, who has had his time.
+//! Places for connections: who may stay, who goes first.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
-use super::Limits;
+use super::activity::{Activity, GOODBYE, Stage};
+use super::limits::Limits;
 
-/// When draining, a connection without a request gets this long to say goodbye.
-const GOODBYE: Duration = Duration::from_millis(500);
+/// What a new connection gets to send its first byte, before it may have to go
+/// for another one. The byte comes right behind the handshake of TCP, however
+/// far its sender is; with more, a crowd of the silent would hold up the queue.
+const GRACE: Duration = Duration::from_millis(20);
 
-/// What every connection gets to begin its first head, before it may have to
-/// go for another one. A scraper's comes within a round trip.
-const GRACE: Duration = Duration::from_millis(200);
+/// The same for each step of a TLS handshake, which takes a round trip.
+const STEP_GRACE: Duration = Duration::from_millis(200);
+
+/// Whoever has taken nothing of a waiting response for this long goes first.
+const STALLED: Duration = Duration::from_secs(2);
 
 /// The places of one server.
 pub(super) struct Admission {
@@ -21,82 +27,31 @@ pub(super) struct Admission {
     places: Mutex<Places>,
 }
 
-/// Connections by id, which is by age.
 #[derive(Default)]
 struct Places {
     last_id: u64,
-    /// Fresh, and has sent nothing since its last step, if any.
-    silent: BTreeMap<u64, Arc<Connection>>,
-    /// Fresh, and has sent something that was not enough.
-    dripping: BTreeMap<u64, Arc<Connection>>,
-    /// Has sent at least one whole request head.
-    proven: BTreeMap<u64, Arc<Connection>>,
+    /// By stage and then by id, which is by age.
+    slots: [BTreeMap<u64, Arc<Slot>>; 4],
     draining: Option<Instant>,
 }
 
-/// How far a connection has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Silent,
-    Dripping,
-    Proven,
-}
-
-/// One connection as the places see it.
-pub(super) struct Connection {
+/// One connection's place.
+pub(super) struct Slot {
     id: u64,
     admission: Arc<Admission>,
     evict: CancellationToken,
-    state: Mutex<State>,
-}
-
-struct State {
-    stage: Stage,
-    /// HTTP/2: bytes between requests are no beginning of a head.
-    multiplexed: bool,
-    /// Since when we listen to it: on a busy machine its task may begin late.
-    heard_since: Option<Instant>,
-    /// Since when there is no request: accepting, or the end of the last one.
-    waiting_since: Instant,
-    /// First byte of a head that is not whole yet.
-    head_since: Option<Instant>,
-    /// The peer's window is full, since then.
-    blocked: Option<Blocked>,
-    last_exchange: u64,
-    /// Requests under way.
-    exchanges: Vec<Exchange>,
-}
-
-struct Blocked {
-    since: Instant,
-    written: usize,
-}
-
-struct Exchange {
-    id: u64,
-    started: Instant,
-    /// When the protocol must have come back for more of the body. `None`
-    /// while it is waiting for us.
-    expected: Option<Instant>,
+    activity: Mutex<Activity>,
+    /// Requests of it that hold a permit of a [`RequestLimit`](super::RequestLimit).
+    permits: AtomicUsize,
 }
 
 /// What becomes of a new connection.
 pub(super) enum Admitted {
-    Placed(Arc<Connection>),
+    Placed(Arc<Slot>),
     /// All are answering.
     Refused,
     /// To be asked again after this time.
     Later(Duration),
-}
-
-/// Why a connection is closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    SlowHead,
-    Idle,
-    Stalled,
-    Overdue,
-    Goodbye,
 }
 
 impl Admission {
@@ -120,7 +75,7 @@ impl Admission {
         {
             return Admitted::Later(wait);
         }
-        if places.fresh() + places.proven.len() >= self.limits.connections {
+        if places.fresh() + places.of(Stage::Proven).len() >= self.limits.connections {
             match places.make_room(now) {
                 Ok(true) => {}
                 Ok(false) => return Admitted::Refused,
@@ -129,23 +84,15 @@ impl Admission {
         }
         places.last_id += 1;
         let id = places.last_id;
-        let connection = Arc::new(Connection {
+        let slot = Arc::new(Slot {
             id,
             admission: Arc::clone(self),
             evict: CancellationToken::new(),
-            state: Mutex::new(State {
-                stage: Stage::Silent,
-                multiplexed: false,
-                heard_since: None,
-                waiting_since: now,
-                head_since: None,
-                blocked: None,
-                last_exchange: 0,
-                exchanges: Vec::new(),
-            }),
+            activity: Mutex::new(Activity::new(now)),
+            permits: AtomicUsize::new(0),
         });
-        places.silent.insert(id, Arc::clone(&connection));
-        Admitted::Placed(connection)
+        places.of(Stage::Silent).insert(id, Arc::clone(&slot));
+        Admitted::Placed(slot)
     }
 
     /// Closes the connection that will be missed least, if there is one.
@@ -154,11 +101,18 @@ impl Admission {
         self.places().make_room(now).unwrap_or(false)
     }
 
+    /// Closes the connection that holds a permit and has been stalled longest.
+    /// Whether there was one.
+    pub(super) fn evict_stalled_holder(&self, now: Instant) -> bool {
+        let holds = |slot: &Slot| slot.permits.load(Ordering::Relaxed) > 0;
+        self.places().evict_stalled(now, holds)
+    }
+
     fn move_to(&self, stage: Stage, id: u64) {
         let mut places = self.places();
         // Absent when it was told to go a moment ago.
-        if let Some(connection) = places.take(id) {
-            places.of(stage).insert(id, connection);
+        if let Some(slot) = places.take(id) {
+            places.of(stage).insert(id, slot);
         }
     }
 
@@ -174,12 +128,11 @@ impl Admission {
     /// Tells everyone to go; how many there were.
     pub(super) fn evict_all(&self) -> usize {
         let places = self.places();
-        let fresh = places.silent.values().chain(places.dripping.values());
-        let all = fresh.chain(places.proven.values());
-        all.map(|connection| connection.evict.cancel()).count()
+        let slots = places.slots.iter().flat_map(BTreeMap::values);
+        slots.map(|slot| slot.evict.cancel()).count()
     }
 
-    /// Closes whoever has had his time, for ever.
+    /// Closes whoever has had its time, for ever.
     pub(super) async fn sweep(self: Arc<Self>) {
         let shortest = [
             self.limits.header_timeout,
@@ -202,84 +155,99 @@ impl Admission {
     fn sweep_once(&self, now: Instant) {
         let mut places = self.places();
         let draining = places.draining;
-        let mut close = |_: &u64, connection: &mut Arc<Connection>| {
-            let verdict = connection.state().verdict(now, &self.limits, draining);
-            if let Some(reason) = verdict {
-                tracing::debug!(?reason, "connection closed");
-                connection.evict.cancel();
-            }
-            verdict.is_none()
-        };
-        places.silent.retain(&mut close);
-        places.dripping.retain(&mut close);
-        places.proven.retain(&mut close);
+        for slots in &mut places.slots {
+            slots.retain(|_, slot| {
+                let verdict = slot.activity().verdict(now, &self.limits, draining);
+                if let Some(reason) = verdict {
+                    tracing::debug!(?reason, "connection closed");
+                    slot.evict.cancel();
+                }
+                verdict.is_none()
+            });
+        }
     }
 }
 
 impl Places {
-    fn of(&mut self, stage: Stage) -> &mut BTreeMap<u64, Arc<Connection>> {
-        match stage {
-            Stage::Silent => &mut self.silent,
-            Stage::Dripping => &mut self.dripping,
-            Stage::Proven => &mut self.proven,
-        }
+    fn of(&mut self, stage: Stage) -> &mut BTreeMap<u64, Arc<Slot>> {
+        &mut self.slots[stage as usize]
     }
 
-    fn take(&mut self, id: u64) -> Option<Arc<Connection>> {
-        [Stage::Silent, Stage::Dripping, Stage::Proven]
-            .into_iter()
-            .find_map(|stage| self.of(stage).remove(&id))
+    fn take(&mut self, id: u64) -> Option<Arc<Slot>> {
+        self.slots.iter_mut().find_map(|slots| slots.remove(&id))
     }
 
-    fn fresh(&self) -> usize {
-        self.silent.len() + self.dripping.len()
+    fn fresh(&mut self) -> usize {
+        let stages = [Stage::Silent, Stage::Dripping, Stage::Begun];
+        stages.map(|stage| self.of(stage).len()).iter().sum()
     }
 
-    /// The oldest that drips goes, or else the oldest that is silent and has
-    /// had its grace; or says when that will be. `Ok(false)` without any.
+    /// The oldest that drips goes, or else the oldest that is quiet and has had
+    /// its grace; or says when that will be. `Ok(false)` without any.
     ///
     /// A scraper's head comes in one piece: it never drips for long, and while
     /// it is on its way the drippers go first.
     fn evict_fresh(&mut self, now: Instant) -> Result<bool, Duration> {
-        let oldest = match self.dripping.pop_first() {
-            Some((_, connection)) => connection,
-            None => match self.silent.first_entry() {
-                None => return Ok(false),
-                Some(oldest) => {
-                    let since = oldest.get().state().heard_since;
-                    let age =
-                        since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-                    match GRACE.checked_sub(age) {
-                        None | Some(Duration::ZERO) => oldest.remove(),
-                        Some(wait) => return Err(wait),
-                    }
-                }
-            },
-        };
-        oldest.evict.cancel();
-        Ok(true)
+        let mut soonest = None;
+        for (stage, grace) in [
+            (Stage::Dripping, Duration::ZERO),
+            (Stage::Silent, GRACE),
+            (Stage::Begun, STEP_GRACE),
+        ] {
+            let Some(oldest) = self.of(stage).first_entry() else {
+                continue;
+            };
+            let wait = grace.saturating_sub(oldest.get().activity().quiet_for(now));
+            if wait.is_zero() {
+                oldest.remove().evict.cancel();
+                return Ok(true);
+            }
+            soonest = Some(soonest.map_or(wait, |soonest: Duration| soonest.min(wait)));
+        }
+        soonest.map_or(Ok(false), Err)
     }
 
-    /// The longest idle goes, or else a fresh one.
+    /// The longest stalled goes, or else the longest idle, or else a fresh one.
     fn make_room(&mut self, now: Instant) -> Result<bool, Duration> {
-        let idle = self
-            .proven
-            .iter()
-            .filter_map(|(id, connection)| Some((connection.state().idle_since()?, *id)))
-            .min();
-        let Some((_, id)) = idle else {
-            return self.evict_fresh(now);
-        };
-        if let Some(connection) = self.proven.remove(&id) {
-            connection.evict.cancel();
+        if self.evict_stalled(now, |_| true)
+            || self.evict_longest(|slot| slot.activity().idle_since())
+        {
+            return Ok(true);
         }
-        Ok(true)
+        self.evict_fresh(now)
+    }
+
+    fn evict_stalled(&mut self, now: Instant, among: impl Fn(&Slot) -> bool) -> bool {
+        self.evict_longest(|slot| {
+            let since = slot.activity().stalled_since()?;
+            let stalled = now.saturating_duration_since(since) > STALLED;
+            (stalled && among(slot)).then_some(since)
+        })
+    }
+
+    fn evict_longest(&mut self, since: impl Fn(&Slot) -> Option<Instant>) -> bool {
+        let proven = self.of(Stage::Proven);
+        let each = proven
+            .iter()
+            .filter_map(|(id, slot)| Some((since(slot)?, *id)));
+        let Some((_, id)) = each.min() else {
+            return false;
+        };
+        if let Some(slot) = proven.remove(&id) {
+            slot.evict.cancel();
+        }
+        true
     }
 }
 
-impl Connection {
+impl Slot {
     pub(super) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// The places it is one of.
+    pub(super) fn admission(&self) -> &Admission {
+        &self.admission
     }
 
     /// Completes when the connection must end.
@@ -287,154 +255,43 @@ impl Connection {
         self.evict.cancelled()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    /// What happens on it is told here, except for what changes its stage.
+    pub(super) fn activity(&self) -> MutexGuard<'_, Activity> {
         // Plain values that are each right on their own.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.activity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Its task has begun to listen.
-    pub(super) fn listening(&self, now: Instant) {
-        self.state().heard_since.get_or_insert(now);
+    fn moved(&self, stage: Option<Stage>) {
+        if let Some(stage) = stage {
+            self.admission.move_to(stage, self.id);
+        }
     }
 
-    /// Bytes came.
+    /// See [`Activity::read`].
     pub(super) fn read(&self, now: Instant) {
-        let mut state = self.state();
-        if state.exchanges.is_empty() && !state.multiplexed {
-            state.head_since.get_or_insert(now);
-        }
-        if state.stage == Stage::Silent {
-            state.stage = Stage::Dripping;
-            drop(state);
-            self.admission.move_to(Stage::Dripping, self.id);
-        }
+        let stage = self.activity().read(now);
+        self.moved(stage);
     }
 
-    /// A step towards the first head is done, such as a message of a TLS
-    /// handshake: what came until now was no dripping.
-    pub(super) fn progressed(&self) {
-        let mut state = self.state();
-        if state.stage == Stage::Dripping {
-            state.stage = Stage::Silent;
-            drop(state);
-            self.admission.move_to(Stage::Silent, self.id);
-        }
+    /// See [`Activity::progressed`].
+    pub(super) fn progressed(&self, now: Instant) {
+        let stage = self.activity().progressed(now);
+        self.moved(stage);
     }
 
-    /// The peer takes no more for now.
-    pub(super) fn write_blocked(&self, now: Instant) {
-        self.state().blocked.get_or_insert(Blocked {
-            since: now,
-            written: 0,
-        });
-    }
-
-    /// Bytes went.
-    pub(super) fn wrote(&self, bytes: usize) {
-        let mut state = self.state();
-        if let Some(blocked) = &mut state.blocked {
-            blocked.written += bytes;
-            if blocked.written >= Limits::STALL_PROGRESS {
-                state.blocked = None;
-            }
-        }
-    }
-
-    /// Everything went.
-    pub(super) fn flushed(&self) {
-        self.state().blocked = None;
-    }
-
-    /// A request head is whole. Returns the exchange's id.
+    /// See [`Activity::begin`].
     pub(super) fn begin(&self, multiplexed: bool, now: Instant) -> u64 {
-        let (id, stage) = {
-            let mut state = self.state();
-            state.multiplexed = multiplexed;
-            state.head_since = None;
-            state.last_exchange += 1;
-            let id = state.last_exchange;
-            state.exchanges.push(Exchange {
-                id,
-                started: now,
-                expected: None,
-            });
-            (id, std::mem::replace(&mut state.stage, Stage::Proven))
-        };
-        if stage != Stage::Proven {
-            self.admission.move_to(Stage::Proven, self.id);
-        }
-        id
+        let (exchange, stage) = self.activity().begin(multiplexed, now);
+        self.moved(stage);
+        exchange
     }
 
-    /// The protocol asks for more of a body: it is our turn.
-    pub(super) fn asked(&self, exchange: u64) {
-        self.expect(exchange, None);
+    pub(super) fn permit_taken(&self) {
+        self.permits.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The protocol took `bytes` of a body and should be back within `patience`
-    /// for each [`Limits::STALL_PROGRESS`] of them.
-    ///
-    /// Only HTTP/2 needs this: there a peer stops one response by granting no
-    /// window for it, which the socket does not show.
-    pub(super) fn took(&self, exchange: u64, bytes: usize, patience: Duration, now: Instant) {
-        let portions = u32::try_from(bytes / Limits::STALL_PROGRESS).unwrap_or(u32::MAX);
-        let wait = patience.saturating_mul(portions.saturating_add(1));
-        self.expect(exchange, now.checked_add(wait));
-    }
-
-    fn expect(&self, id: u64, expected: Option<Instant>) {
-        let mut state = self.state();
-        if let Some(exchange) = state.exchanges.iter_mut().find(|each| each.id == id) {
-            exchange.expected = expected;
-        }
-    }
-
-    /// The response has been handed over whole, or given up.
-    pub(super) fn finish(&self, exchange: u64, now: Instant) {
-        let mut state = self.state();
-        state.exchanges.retain(|each| each.id != exchange);
-        state.waiting_since = now;
-        state.head_since = None;
-    }
-}
-
-impl State {
-    /// Since when nobody waits for this connection; `None` while one does.
-    fn idle_since(&self) -> Option<Instant> {
-        (self.exchanges.is_empty() && self.blocked.is_none()).then_some(self.waiting_since)
-    }
-
-    fn verdict(&self, now: Instant, limits: &Limits, draining: Option<Instant>) -> Option<Verdict> {
-        let over = |since: Instant, limit| now.saturating_duration_since(since) >= limit;
-        let blocked = self.blocked.as_ref();
-        if blocked.is_some_and(|blocked| over(blocked.since, limits.write_stall)) {
-            return Some(Verdict::Stalled);
-        }
-        if self.exchanges.is_empty() && blocked.is_none() {
-            let head_since = if self.stage == Stage::Proven {
-                self.head_since
-            } else {
-                Some(self.waiting_since)
-            };
-            return if draining.is_some_and(|since| over(since, GOODBYE)) {
-                Some(Verdict::Goodbye)
-            } else if head_since.is_some_and(|since| over(since, limits.header_timeout)) {
-                Some(Verdict::SlowHead)
-            } else if over(self.waiting_since, limits.idle_timeout) {
-                Some(Verdict::Idle)
-            } else {
-                None
-            };
-        }
-        self.exchanges.iter().find_map(|exchange| {
-            if over(exchange.started, limits.response) {
-                Some(Verdict::Overdue)
-            } else if exchange.expected.is_some_and(|by| now >= by) {
-                Some(Verdict::Stalled)
-            } else {
-                None
-            }
-        })
+    pub(super) fn permit_returned(&self) {
+        self.permits.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -14,25 +14,30 @@ use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Incoming;
 
-use super::admission::Connection;
-use super::{Body, BoxError, Handler, Limits, Peer, Server, plain};
+use super::admission::Slot;
+use super::handler::{Handler, Peer};
+use super::limits::Limits;
+use super::shared::Shared;
+use crate::response::{Body, BoxError, plain};
 use crate::web_config::WebConfig;
 
 /// Answers `request` within the rules. Never fails: what goes wrong is a
 /// response too.
 pub(super) async fn respond<H: Handler>(
-    server: Arc<Server<H>>,
-    connection: Arc<Connection>,
+    server: Arc<Shared<H>>,
+    slot: Arc<Slot>,
     peer: Peer,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Result<Response<Tracked>, Infallible> {
     let begun = Instant::now();
     let multiplexed = request.version() == Version::HTTP_2;
     let exchange = Exchange {
-        id: connection.begin(multiplexed, begun),
-        connection,
+        id: slot.begin(multiplexed, begun),
+        slot,
         patience: multiplexed.then_some(server.limits.write_stall),
     };
+    // For `RequestLimit`.
+    request.extensions_mut().insert(Arc::clone(&exchange.slot));
     let method = request.method().clone();
     // Without the query: it may name what is nobody's business in a log.
     let path = request.uri().path().to_owned();
@@ -57,7 +62,7 @@ pub(super) async fn respond<H: Handler>(
 }
 
 async fn answer<H: Handler>(
-    server: &Server<H>,
+    server: &Shared<H>,
     peer: Peer,
     request: Request<Incoming>,
 ) -> Response<Body> {
@@ -76,7 +81,7 @@ async fn answer<H: Handler>(
 }
 
 async fn handle<H: Handler>(
-    server: &Server<H>,
+    server: &Shared<H>,
     peer: Peer,
     request: Request<Incoming>,
 ) -> Response<Body> {
@@ -89,7 +94,9 @@ async fn handle<H: Handler>(
     {
         Ok(response) => response,
         Err(_payload) => {
-            tracing::error!(path, "a request handler panicked; this is a bug");
+            if server.panics.may(Instant::now()) {
+                tracing::error!(path, "a request handler panicked; this is a bug");
+            }
             plain(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "500 Internal Server Error",
@@ -112,7 +119,7 @@ fn check(
         }
         Some(response)
     };
-    if config.tls().is_some() && !peer.tls {
+    if config.has_tls() && !peer.tls {
         // TLS was switched on after this connection was opened.
         return refuse(StatusCode::BAD_REQUEST, "this server speaks HTTPS");
     }
@@ -160,7 +167,7 @@ fn leave_out_body(response: &mut Response<Body>) {
 
 /// A request under way; over when dropped, however that comes.
 struct Exchange {
-    connection: Arc<Connection>,
+    slot: Arc<Slot>,
     id: u64,
     /// How long the protocol may leave a body alone; HTTP/2 only.
     patience: Option<Duration>,
@@ -169,7 +176,8 @@ struct Exchange {
 impl Exchange {
     fn took(&self, bytes: usize) {
         if let Some(patience) = self.patience {
-            self.connection
+            self.slot
+                .activity()
                 .took(self.id, bytes, patience, Instant::now());
         }
     }
@@ -177,7 +185,7 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.connection.finish(self.id, Instant::now());
+        self.slot.activity().finish(self.id, Instant::now());
     }
 }
 
@@ -195,7 +203,7 @@ impl http_body::Body for Tracked {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        self.exchange.connection.asked(self.exchange.id);
+        self.exchange.slot.activity().asked(self.exchange.id);
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         if let Some(Ok(frame)) = &frame {
             self.exchange.took(frame.data_ref().map_or(0, Bytes::len));

@@ -8,24 +8,24 @@ use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::admission::Connection;
+use super::admission::Slot;
 
 /// Sits directly on the socket, below TLS, so that it sees bytes that really
 /// came and went.
 pub(super) struct Watched<S> {
     socket: S,
-    connection: Arc<Connection>,
+    slot: Arc<Slot>,
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(socket: S, connection: Arc<Connection>) -> Self {
-        Self { socket, connection }
+    pub(super) fn new(socket: S, slot: Arc<Slot>) -> Self {
+        Self { socket, slot }
     }
 
     fn wrote(&self, result: &Poll<io::Result<usize>>) {
         match result {
-            Poll::Pending => self.connection.write_blocked(Instant::now()),
-            Poll::Ready(Ok(bytes)) => self.connection.wrote(*bytes),
+            Poll::Pending => self.slot.activity().write_blocked(Instant::now()),
+            Poll::Ready(Ok(bytes)) => self.slot.activity().wrote(*bytes, Instant::now()),
             Poll::Ready(Err(_)) => {}
         }
     }
@@ -40,7 +40,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
         if buf.filled().len() > before {
-            self.connection.read(Instant::now());
+            self.slot.read(Instant::now());
         }
         Poll::Ready(Ok(()))
     }
@@ -75,7 +75,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         let result = Pin::new(&mut self.socket).poll_flush(cx);
         if result.is_ready() {
             // Flushed only once nothing above waits to be written.
-            self.connection.flushed();
+            self.slot.activity().flushed();
         }
         result
     }

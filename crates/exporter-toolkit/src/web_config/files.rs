@@ -1,15 +1,10 @@
 //! Reading files with bounds, and noticing that they changed.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use sha2::{Digest as _, Sha256};
-
-/// Two changes within one tick of a file system's clock look like one. The
-/// coarsest clocks in use tick every two seconds.
-const CLOCK_TICK: Duration = Duration::from_secs(2);
 
 /// The files a configuration was read from.
 #[derive(Debug, Default)]
@@ -21,86 +16,35 @@ pub(super) struct Files {
 struct Source {
     path: PathBuf,
     limit: u64,
-    stamp: Option<Stamp>,
-    /// SHA-256 of the content; `None` when it could not be read.
+    /// SHA-256 of the content, since that may be a private key; `None` when it
+    /// could not be read.
     content: Option<[u8; 32]>,
-}
-
-/// Changes whenever the file does, but for changes within one clock tick.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    modified: Option<SystemTime>,
-    length: u64,
-    #[cfg(unix)]
-    identity: (u64, u64, i64, i64),
-}
-
-impl Stamp {
-    fn new(metadata: &Metadata) -> Self {
-        #[cfg(unix)]
-        use std::os::unix::fs::MetadataExt as _;
-        Self {
-            modified: metadata.modified().ok(),
-            length: metadata.len(),
-            #[cfg(unix)]
-            identity: (
-                metadata.dev(),
-                metadata.ino(),
-                metadata.ctime(),
-                metadata.ctime_nsec(),
-            ),
-        }
-    }
-
-    fn of(path: &Path) -> Option<Self> {
-        fs::metadata(path).ok().as_ref().map(Self::new)
-    }
-
-    /// Whether a later change could carry the same stamp.
-    fn is_young(&self) -> bool {
-        let age = self.modified.and_then(|then| then.elapsed().ok());
-        age.is_none_or(|age| age < CLOCK_TICK)
-    }
 }
 
 impl Files {
     /// Reads a file of at most `limit` bytes and remembers it.
     pub(super) fn read(&mut self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-        // Taken first: a change while reading is then noticed afterwards.
-        let stamp = Stamp::of(path);
         let content = read(path, limit);
         self.read.push(Source {
             path: path.to_owned(),
             limit,
-            stamp,
-            content: content.as_deref().ok().map(digest),
+            content: digest(&content),
         });
         content
     }
 
-    /// Whether any of the files is not what it was when it was read.
-    pub(super) fn changed(&mut self) -> bool {
-        self.read.iter_mut().any(Source::changed)
+    /// Whether any of the files is not what it was when it was read. They are
+    /// small, so they are read again: no time stamp tells two changes apart
+    /// that come within a tick of the file system's clock.
+    pub(super) fn changed(&self) -> bool {
+        let mut sources = self.read.iter();
+        sources.any(|source| digest(&read(&source.path, source.limit)) != source.content)
     }
 }
 
-impl Source {
-    fn changed(&mut self) -> bool {
-        let stamp = Stamp::of(&self.path);
-        if stamp == self.stamp && !stamp.is_some_and(|stamp| stamp.is_young()) {
-            return false;
-        }
-        let content = read(&self.path, self.limit).ok();
-        if content.as_deref().map(digest) != self.content {
-            return true;
-        }
-        self.stamp = stamp;
-        false
-    }
-}
-
-fn digest(content: &[u8]) -> [u8; 32] {
-    Sha256::digest(content).into()
+fn digest(content: &io::Result<Vec<u8>>) -> Option<[u8; 32]> {
+    let content = content.as_ref().ok()?;
+    Some(Sha256::digest(content).into())
 }
 
 fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
@@ -114,7 +58,7 @@ fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         use std::os::unix::fs::FileTypeExt as _;
         if kind.is_fifo() || kind.is_socket() {
             return Err(io::Error::other(
-                "is a pipe or socket; it could not be read again",
+                "is a pipe or socket, which cannot be read again",
             ));
         }
     }
@@ -146,7 +90,6 @@ mod tests {
         assert_eq!(files.read(&path, 10).expect("there"), b"one");
         assert!(!files.changed());
 
-        // Same length and, on this machine, most likely the same clock tick.
         fs::write(&path, "two").expect("written");
         assert!(files.changed(), "rewritten in place");
         fs::write(&path, "one").expect("written");

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use http::{HeaderName, HeaderValue};
 
-use super::error::Problem;
-use super::schema::{Text, given};
+use crate::yaml::{Problem, Text};
 
 /// The allow-list of exporter-toolkit, with the values where they are few.
 const ALLOWED: [(&str, &[&str]); 5] = [
@@ -21,19 +20,15 @@ pub(super) fn parse(
 ) -> Result<Vec<(HeaderName, HeaderValue)>, Problem> {
     let mut headers = Vec::with_capacity(written.len());
     for (name, text) in written {
-        let problem = |what: String| {
-            Problem::new(what)
-                .with_key("http_server_config.headers")
-                .at(text.referenced)
-        };
+        let problem = |what: String| text.problem("http_server_config.headers", what);
         let Some((name, values)) = ALLOWED.iter().find(|(allowed, _)| *allowed == name) else {
             let names: Vec<_> = ALLOWED.iter().map(|(name, _)| *name).collect();
             return Err(problem(format!(
-                "this HTTP header can not be configured; those that can are {}",
+                "this header cannot be configured; those that can are {}",
                 names.join(", ")
             )));
         };
-        let value = given(Some(&text)).map_or("", |(value, _)| value);
+        let value = text.text().unwrap_or_default();
         if !values.is_empty() && !values.contains(&value) {
             return Err(problem(format!(
                 "invalid value for {name}; expected {}",
@@ -46,7 +41,7 @@ pub(super) fn parse(
         }
         let value = HeaderValue::from_str(value).map_err(|_| {
             problem(format!(
-                "the value of {name} has signs that no header may have"
+                "the value of {name} has characters that a header cannot carry"
             ))
         })?;
         // The names of the allow-list are lower-cased by this, as HTTP/2 wants.

@@ -2,33 +2,31 @@
 
 use std::time::Duration;
 
-use super::error::Problem;
-use super::schema::{self, given};
+use super::schema;
+use crate::yaml::Problem;
 
 /// A token bucket: `burst` requests at once, then one per `interval`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimit {
+pub(crate) struct RateLimit {
     /// Time between two requests; more than zero.
-    pub interval: Duration,
+    pub(crate) interval: Duration,
     /// Requests at once. With 0, every request is refused.
-    pub burst: u32,
+    pub(crate) burst: u32,
 }
 
 pub(super) fn parse(written: &schema::RateLimit) -> Result<Option<RateLimit>, Problem> {
-    let burst = match given(written.burst.as_ref()) {
+    let burst = match written.burst.text() {
         None => 0,
-        Some((text, place)) => text.parse().map_err(|_| {
-            Problem::new("expected a whole number, not below zero")
-                .with_key("rate_limit.burst")
-                .at(place.referenced)
+        Some(text) => text.parse().map_err(|_| {
+            let what = "expected a whole number, not below zero";
+            written.burst.problem("rate_limit.burst", what)
         })?,
     };
-    let interval = match given(written.interval.as_ref()) {
+    let interval = match written.interval.text() {
         None => Duration::ZERO,
-        Some((text, place)) => duration(text).ok_or_else(|| {
-            Problem::new("expected a duration with a unit, as in 100ms, 1s or 1m30s; 0 is no limit")
-                .with_key("rate_limit.interval")
-                .at(place.referenced)
+        Some(text) => duration(text).ok_or_else(|| {
+            let what = "expected a duration with a unit, as in 100ms, 1s or 1m30s; 0 is no limit";
+            written.interval.problem("rate_limit.interval", what)
         })?,
     };
     Ok((!interval.is_zero()).then_some(RateLimit { interval, burst }))

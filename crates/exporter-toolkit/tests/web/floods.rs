@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use exporter_toolkit::server::Limits;
+use exporter_toolkit::server::{Limits, RequestLimit};
 use exporter_toolkit::web_config::WebConfigHandle;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -152,10 +152,73 @@ async fn busy_connections_stay_and_the_next_is_refused() {
     assert_eq!(busy[2].answer().await.status, 200);
 }
 
+/// Those who never read their answer take all permits; a handler at work keeps
+/// its own, and so does who reads.
+#[tokio::test]
+async fn who_never_reads_gives_its_permit_up() {
+    let answers = Answers {
+        limit: Some(RequestLimit::new(3)),
+        ..Answers::with_gate()
+    };
+    let server = TestServer::start(answers, Limits::default(), WebConfigHandle::disabled()).await;
+    let mut waiting = server.connect().await;
+    waiting.send(&get("/gate")).await;
+    until("the request", || server.answers.arrived() == 1).await;
+    let mut silent = Vec::new();
+    for _ in 0..2 {
+        let mut client = server.connect().await;
+        client.send(&get("/endless")).await;
+        client.head_answer().await;
+        silent.push(client);
+    }
+    assert_eq!(server.get("/free").await.status, 200);
+    soon("a permit", async {
+        while server.get("/").await.status == 503 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    assert_eq!(server.answers.abandoned(), 1);
+    server.answers.open_gate();
+    assert_eq!(waiting.answer().await.body, "through\n");
+}
+
+/// They pipeline and never read, and there is no place left but theirs.
+#[tokio::test]
+async fn who_never_reads_gives_its_place_up() {
+    let limits = Limits {
+        connections: 3,
+        fresh_connections: 3,
+        ..Limits::default()
+    };
+    let server = TestServer::with(limits).await;
+    let mut silent = Vec::new();
+    for _ in 0..3 {
+        let mut client = server.connect().await;
+        client.send(&get("/endless").repeat(10)).await;
+        client.head_answer().await;
+        silent.push(client);
+    }
+    let newcomer = soon("a place", async {
+        loop {
+            let mut client = server.connect().await;
+            // Fails when it was refused, as reading does.
+            let _ = client.stream.write_all(get("/").as_bytes()).await;
+            if let Some(answer) = client.read(true).await {
+                break answer;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    assert_eq!(newcomer.status, 200);
+    assert_eq!(server.answers.abandoned(), 1);
+}
+
 /// How many connections a flood has. Both ends are in this process, so twice
-/// as many files must be allowed; `KAE_FLOOD` asks for another number.
+/// as many files must be allowed; `FLOOD_CONNECTIONS` asks for another number.
 fn flood_size() -> usize {
-    let asked = std::env::var("KAE_FLOOD").ok();
+    let asked = std::env::var("FLOOD_CONNECTIONS").ok();
     let asked = asked.map_or(2_000, |number| number.parse().expect("a number"));
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let files = limits

@@ -2,6 +2,8 @@
 //! web configuration makes of it.
 
 mod access;
+mod circles;
+mod example;
 mod floods;
 mod handshakes;
 mod rotation;

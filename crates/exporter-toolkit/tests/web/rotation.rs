@@ -141,3 +141,45 @@ async fn tls_switched_on_is_on_for_everybody() {
     kept.closed().await;
     assert!(trusting(&certificate).connect(&server).await.is_some());
 }
+
+fn users(names: &[&str]) -> String {
+    const HASH: &str = "$2y$04$abcdefghijklmnopqrstuuWn8QsSBKXWzoQOB0UbwRKKLP2zVaIZa";
+    let users: Vec<_> = names.iter().map(|name| format!("{name}: {HASH}")).collect();
+    format!("basic_auth_users: {{{}}}", users.join(", "))
+}
+
+#[tokio::test]
+async fn a_rewrite_is_taken_up_and_a_broken_one_is_not() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("web.yml");
+    fs::write(&path, users(&["alice"])).expect("written");
+    let handle = WebConfigHandle::new(Some(path.clone())).expect("right");
+    assert_eq!(handle.current().await.user_count(), 1);
+
+    fs::write(&path, users(&["alice", "bob"])).expect("written");
+    assert_eq!(handle.current().await.user_count(), 2);
+    assert!(handle.last_reload_ok());
+
+    for broken in ["basic_auth_users: {alice: short}", "junk", "x: 1"] {
+        fs::write(&path, broken).expect("written");
+        assert_eq!(handle.current().await.user_count(), 2, "{broken}");
+        assert!(!handle.last_reload_ok(), "{broken}");
+        assert!(handle.reload().await.is_err(), "{broken}");
+    }
+    fs::remove_file(&path).expect("removed");
+    assert_eq!(handle.current().await.user_count(), 2);
+    assert!(!handle.last_reload_ok());
+
+    fs::write(&path, users(&["bob"])).expect("written");
+    assert_eq!(handle.current().await.user_count(), 1);
+    assert!(handle.last_reload_ok());
+}
+
+#[tokio::test]
+async fn without_a_file_everything_stays_open() {
+    let handle = WebConfigHandle::new(None).expect("nothing to read");
+    assert_eq!(handle.current().await.user_count(), 0);
+    assert!(handle.reload().await.is_ok());
+    assert!(handle.last_reload_ok());
+    assert_eq!(handle.last_reload_success(), None);
+}

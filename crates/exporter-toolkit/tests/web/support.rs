@@ -15,7 +15,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use exporter_toolkit::listener::Listener;
 use exporter_toolkit::server::{
-    Body, Drained, Handler, Limits, Peer, RequestBody, full, plain, serve,
+    Body, Drained, Handler, Limits, Peer, RequestBody, RequestLimit, RequestPermit, full, plain,
+    serve,
 };
 use exporter_toolkit::web_config::WebConfigHandle;
 use http::{Request, Response, StatusCode};
@@ -56,6 +57,8 @@ pub struct Answers {
     pub gate: Option<Arc<Semaphore>>,
     /// Bodies of `/endless` that were begun and given up.
     pub abandoned: Arc<AtomicUsize>,
+    /// All but `/free` need a permit.
+    pub limit: Option<RequestLimit>,
 }
 
 impl Answers {
@@ -82,6 +85,15 @@ impl Answers {
 
 impl Handler for Answers {
     async fn handle(&self, request: Request<RequestBody>, peer: Peer) -> Response<Body> {
+        let mut permit = None;
+        if let Some(limit) = &self.limit
+            && request.uri().path() != "/free"
+        {
+            permit = limit.take(&request).await;
+            if permit.is_none() {
+                return plain(StatusCode::SERVICE_UNAVAILABLE, "all permits are taken");
+            }
+        }
         match request.uri().path() {
             "/gate" => {
                 self.arrived.fetch_add(1, Ordering::SeqCst);
@@ -94,6 +106,7 @@ impl Handler for Answers {
             "/endless" => Response::new(
                 Endless {
                     abandoned: Arc::clone(&self.abandoned),
+                    _permit: permit,
                 }
                 .boxed_unsync(),
             ),
@@ -109,6 +122,7 @@ impl Handler for Answers {
 
 struct Endless {
     abandoned: Arc<AtomicUsize>,
+    _permit: Option<RequestPermit>,
 }
 
 impl http_body::Body for Endless {

@@ -8,18 +8,18 @@ fn admission(connections: usize, fresh_connections: usize) -> Arc<Admission> {
     }))
 }
 
-fn admit(places: &Arc<Admission>, now: Instant) -> Option<Arc<Connection>> {
+fn admit(places: &Arc<Admission>, now: Instant) -> Option<Arc<Slot>> {
     match places.admit(now) {
-        Admitted::Placed(connection) => {
-            connection.listening(now);
-            Some(connection)
+        Admitted::Placed(slot) => {
+            slot.activity().listening(now);
+            Some(slot)
         }
         Admitted::Refused | Admitted::Later(_) => None,
     }
 }
 
-fn gone(connection: &Connection) -> bool {
-    connection.evict.is_cancelled()
+fn gone(slot: &Slot) -> bool {
+    slot.evict.is_cancelled()
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn slow_heads_push_out_each_other_and_nobody_else() {
     let start = Instant::now();
     let scraper = admit(&places, start).expect("room");
     let exchange = scraper.begin(false, start);
-    scraper.finish(exchange, start);
+    scraper.activity().finish(exchange, start);
     let slow: Vec<_> = (0..1000)
         .map(|number| admit(&places, start + number * GRACE).expect("room"))
         .collect();
@@ -44,7 +44,7 @@ fn drippers_go_before_those_who_have_just_come() {
     let newcomer = admit(&places, start).expect("room");
     let handshake = admit(&places, start).expect("room");
     handshake.read(start);
-    handshake.progressed();
+    handshake.progressed(start);
     for _ in 0..1000 {
         admit(&places, start).expect("room").read(start);
     }
@@ -54,19 +54,34 @@ fn drippers_go_before_those_who_have_just_come() {
 }
 
 #[test]
+fn the_silent_go_before_those_in_a_handshake() {
+    let places = admission(10, 2);
+    let start = Instant::now();
+    let handshake = admit(&places, start).expect("room");
+    handshake.read(start);
+    handshake.progressed(start);
+    for number in (0u32..).take_while(|number| *number * GRACE < STEP_GRACE) {
+        admit(&places, start + number * GRACE).expect("room");
+    }
+    assert!(!gone(&handshake));
+}
+
+#[test]
 fn the_longest_idle_goes_before_fresh_ones_and_busy_ones_stay() {
     let places = admission(4, 4);
     let start = Instant::now();
     let at = |seconds| start + Duration::from_secs(seconds);
-    let connections: Vec<_> = (0..4)
+    let slots: Vec<_> = (0..4)
         .map(|_| admit(&places, start).expect("room"))
         .collect();
-    let [busy, late, early, fresh] = &connections[..] else {
+    let [busy, late, early, fresh] = &slots[..] else {
         unreachable!("four were admitted")
     };
     busy.begin(false, start);
-    late.finish(late.begin(false, start), at(20));
-    early.finish(early.begin(false, start), at(10));
+    for (slot, end) in [(late, at(20)), (early, at(10))] {
+        let exchange = slot.begin(false, start);
+        slot.activity().finish(exchange, end);
+    }
     for (expected, name) in [(early, "early"), (late, "late"), (fresh, "fresh")] {
         assert!(!gone(expected), "{name}");
         let newcomer = admit(&places, at(30)).expect("room");
@@ -78,7 +93,36 @@ fn the_longest_idle_goes_before_fresh_ones_and_busy_ones_stay() {
 }
 
 #[test]
-fn everyone_gets_his_grace() {
+fn who_takes_nothing_goes_before_the_idle_and_a_slow_handler_stays() {
+    let places = admission(4, 4);
+    let start = Instant::now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    let slots: Vec<_> = (0..4)
+        .map(|_| admit(&places, start).expect("room"))
+        .collect();
+    let [waiting, reading, stalled, idle] = &slots[..] else {
+        unreachable!("four were admitted")
+    };
+    for slot in [waiting, reading, stalled] {
+        slot.begin(false, start);
+        slot.permit_taken();
+    }
+    idle.begin(false, start);
+    idle.activity().finish(1, start);
+    for slot in [reading, stalled] {
+        slot.activity().write_blocked(at(1));
+    }
+    assert!(!places.evict_stalled_holder(at(3)), "not for long enough");
+    reading.activity().wrote(1, at(4));
+    assert!(admit(&places, at(4)).is_some());
+    assert!(gone(stalled) && !gone(idle));
+    assert!(!places.evict_stalled_holder(at(5)), "nobody else stalls");
+    assert!(places.evict_stalled_holder(at(7)));
+    assert!(gone(reading) && !gone(waiting));
+}
+
+#[test]
+fn everyone_gets_a_moment() {
     let places = admission(10, 1);
     let start = Instant::now();
     let first = admit(&places, start).expect("room");
@@ -87,6 +131,28 @@ fn everyone_gets_his_grace() {
     assert!(!gone(&first));
     assert!(admit(&places, start + GRACE).is_some());
     assert!(gone(&first));
+}
+
+/// What a probe of `/-/healthy` waits for that comes behind them.
+#[test]
+fn five_thousand_silent_ones_hold_up_the_queue_for_less_than_half_a_second() {
+    let limits = Limits::default();
+    let places = admission(limits.connections, limits.fresh_connections);
+    let start = Instant::now();
+    let mut now = start;
+    for _ in 0..5_000 {
+        while let Admitted::Later(wait) = places.admit(now) {
+            now += wait;
+        }
+        for slot in places.places().of(Stage::Silent).values().rev().take(1) {
+            slot.activity().listening(now);
+        }
+    }
+    assert!(
+        now - start < Duration::from_millis(500),
+        "{:?}",
+        now - start
+    );
 }
 
 #[test]
@@ -98,64 +164,6 @@ fn a_released_place_is_free() {
     assert!(admit(&places, start).is_none());
     places.release(first.id());
     assert!(admit(&places, start).is_some());
-}
-
-#[test]
-fn each_phase_has_its_own_time() {
-    let limits = Limits {
-        header_timeout: Duration::from_secs(10),
-        idle_timeout: Duration::from_secs(100),
-        write_stall: Duration::from_secs(30),
-        response: Duration::from_mins(5),
-        ..Limits::default()
-    };
-    let places = Arc::new(Admission::new(limits.clone()));
-    let start = Instant::now();
-    let at = |seconds| start + Duration::from_secs(seconds);
-    let connection = admit(&places, start).expect("room");
-    let verdict = |now| connection.state().verdict(now, &limits, None);
-
-    // A first head, however busy its sender, counts from accepting.
-    connection.read(at(9));
-    assert_eq!(verdict(at(9)), None);
-    assert_eq!(verdict(at(10)), Some(Verdict::SlowHead));
-
-    // A handler may take its time, up to the bound of a response.
-    let exchange = connection.begin(false, at(10));
-    assert_eq!(verdict(at(309)), None);
-    assert_eq!(verdict(at(310)), Some(Verdict::Overdue));
-
-    // A body that is not fetched: one portion and a part of the next.
-    let bytes = Limits::STALL_PROGRESS + 1;
-    connection.took(exchange, bytes, limits.write_stall, at(20));
-    assert_eq!(verdict(at(79)), None);
-    assert_eq!(verdict(at(80)), Some(Verdict::Stalled));
-    connection.asked(exchange);
-    assert_eq!(verdict(at(80)), None);
-
-    // A full window, with and without progress.
-    connection.write_blocked(at(90));
-    connection.wrote(Limits::STALL_PROGRESS - 1);
-    assert_eq!(verdict(at(119)), None);
-    assert_eq!(verdict(at(120)), Some(Verdict::Stalled));
-    connection.wrote(1);
-    assert_eq!(verdict(at(120)), None);
-
-    // Also after the handler is done with it.
-    connection.write_blocked(at(130));
-    connection.finish(exchange, at(131));
-    assert_eq!(connection.state().idle_since(), None);
-    assert_eq!(verdict(at(160)), Some(Verdict::Stalled));
-    connection.flushed();
-
-    // Idle, then a second head that is slow.
-    assert_eq!(connection.state().idle_since(), Some(at(131)));
-    assert_eq!(verdict(at(230)), None);
-    assert_eq!(verdict(at(231)), Some(Verdict::Idle));
-    connection.read(at(200));
-    connection.read(at(205));
-    assert_eq!(verdict(at(209)), None);
-    assert_eq!(verdict(at(210)), Some(Verdict::SlowHead));
 }
 
 #[test]
