@@ -78,7 +78,7 @@ impl Exporter {
         let web_config = WebConfigHandle::new(config.web.config_file.clone())?;
         let mut upstream = Upstream::default();
         let reloadable = reloadable(config, &telemetry, &mut upstream, None)?;
-        let listeners = config.web.listen.bind().await?;
+        let listeners = config.web.listen().bind().await?;
         let settings = StaticSettings {
             telemetry_path: config.web.telemetry_path.clone(),
             max_requests: config.web.max_requests,
@@ -246,7 +246,8 @@ pub(crate) fn watcher(
     let http = upstream.http(
         ClientSettings {
             base_url: api.url.as_str().to_owned(),
-            concurrency: api.concurrency.get(),
+            is_loopback: api.url.is_loopback(),
+            concurrency: api.concurrency,
             ca_file: api.ca_file.clone(),
         },
         telemetry,
@@ -255,18 +256,18 @@ pub(crate) fn watcher(
         timeout: api.timeout,
         cache: api.cache,
         hold: api.hold,
-        concurrency: api.concurrency.get(),
+        concurrency: api.concurrency,
         max_connections: api.max_connections,
         profile_names: config.metrics.profile_name,
         timeline_requests: config
             .collectors
             .has(Collector::Timeline)
-            .then_some(config.timeline_requests as usize),
+            .then_some(api.timeline_requests),
         org: config.collectors.has(Collector::Org),
     });
     let mut accounts = Vec::with_capacity(config.accounts.len());
     for account in &config.accounts {
-        let client = Client::new(Arc::clone(&http), key(account)?, api.quota_share.get());
+        let client = Client::new(Arc::clone(&http), key(account)?, api.quota_share);
         accounts.push((account_settings(account), client));
     }
     Ok(Watcher::new(&settings, accounts, previous))
@@ -274,11 +275,8 @@ pub(crate) fn watcher(
 
 fn key(account: &Account) -> Result<Key, StartError> {
     let named = || {
-        account
-            .name
-            .as_ref()
-            .map_or("API key", |name| name.as_str())
-            .to_owned()
+        let name = account.name.as_deref();
+        name.unwrap_or("API key").to_owned()
     };
     let source = account.key.clone();
     let secret = source.read().map_err(|error| StartError::Key {
@@ -299,7 +297,7 @@ fn key(account: &Account) -> Result<Key, StartError> {
 
 fn account_settings(account: &Account) -> AccountSettings {
     AccountSettings {
-        name: account.name.as_ref().map(|name| name.as_str().into()),
+        name: account.name.clone(),
         projects: account.projects.clone(),
         selection: account.selection.clone(),
     }

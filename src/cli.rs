@@ -1,14 +1,13 @@
-//! Command line: clap, and nothing else. Values stay text here, `config` reads
-//! them, so that a flag and a key of the config file get the same words.
+//! The command line: clap, and nothing else. The exporter's own flags are those
+//! of `config`'s table and stay text here; the other options of the commands
+//! are here.
 
 mod assets;
-mod flags;
+mod settings;
 mod simulate;
-mod switches;
 mod usage;
 
 pub(crate) use assets::AssetsArgs;
-pub(crate) use flags::{Flags, KernelFlags, LogFlags, LogFormat, LogLevel, WebFlags};
 pub(crate) use simulate::SimulateArgs;
 pub(crate) use usage::{Stop, parse};
 
@@ -16,7 +15,17 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Prometheus exporter for Kernel's managed auth connections.
+use crate::config::Flags;
+
+/// What was asked for.
+#[derive(Debug)]
+pub(crate) struct Cli {
+    /// The settings given before the command and behind it.
+    pub flags: Flags,
+    /// What to do; serve metrics when left out.
+    pub command: Option<Command>,
+}
+
 #[derive(Debug, Parser)]
 #[command(
     name = "kernel-auth-exporter",
@@ -24,22 +33,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     about = "Prometheus exporter for Kernel's managed auth connections.\n\n\
              Without a command it serves metrics. Later wins: defaults, config file, \
              environment, flags.",
-    disable_help_subcommand = true,
     next_line_help = true,
     term_width = 80
 )]
-pub(crate) struct Cli {
-    /// The flags before the command and, where it takes the same, behind it.
-    #[command(flatten)]
-    pub flags: Flags,
-
-    /// The flags that every command takes.
-    #[command(flatten)]
-    pub log: LogFlags,
-
-    /// What to do; serve metrics when left out.
+struct Parsed {
     #[command(subcommand)]
-    pub command: Option<Command>,
+    command: Option<Command>,
 }
 
 /// The subcommands.
@@ -55,7 +54,10 @@ pub(crate) enum Command {
     /// Write dashboards, rules, runbooks and sample configurations
     Assets(AssetsArgs),
     /// Check flags, config file and web config, without network
-    CheckConfig(CheckConfigArgs),
+    CheckConfig,
+    /// Print the version
+    #[command(hide = true)]
+    Version,
 }
 
 /// `demo`.
@@ -76,10 +78,6 @@ pub(crate) struct DemoArgs {
     /// Where the simulated API listens; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub listen_address: String,
-
-    /// The flags of the exporter.
-    #[command(flatten)]
-    pub flags: Flags,
 }
 
 /// `once`.
@@ -97,10 +95,6 @@ pub(crate) struct OnceArgs {
     /// Write there instead of stdout, atomically
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-
-    /// The flags of the exporter.
-    #[command(flatten)]
-    pub flags: Flags,
 }
 
 /// How `once` prints.
@@ -110,24 +104,4 @@ pub(crate) enum OnceFormat {
     Text,
     /// For people, those that need one first.
     Table,
-}
-
-/// `check-config`.
-#[derive(Debug, Args)]
-pub(crate) struct CheckConfigArgs {
-    /// The flags of the exporter.
-    #[command(flatten)]
-    pub flags: Flags,
-}
-
-impl Command {
-    /// The exporter's flags behind the command, where it takes them.
-    fn flags(&mut self) -> Option<&mut Flags> {
-        match self {
-            Self::Demo(args) => Some(&mut args.flags),
-            Self::Once(args) => Some(&mut args.flags),
-            Self::CheckConfig(args) => Some(&mut args.flags),
-            Self::Simulate(_) | Self::Assets(_) => None,
-        }
-    }
 }

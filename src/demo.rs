@@ -9,8 +9,8 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{self, Exporter, Loader, StartError};
-use crate::cli::{DemoArgs, Flags, SimulateArgs};
-use crate::config::{ConfigError, Simulated, load_demo};
+use crate::cli::{DemoArgs, SimulateArgs};
+use crate::config::{ConfigError, Flags, Simulated, load_demo};
 use kernel_api_simulator::{DEFAULT_API_KEY, Options, Simulator};
 
 /// Projects of the demo's organisation.

@@ -15,28 +15,22 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::cli::{LogFlags, LogFormat, LogLevel};
+use crate::config::{Log, LogFormat};
 
 /// Starts logging, once per process; later calls change nothing.
 ///
 /// Our own events from the level that was asked for. Of the libraries warnings
 /// at most: their debug output shows requests, and with them the key.
-pub(crate) fn init(flags: LogFlags) {
-    let level = match flags.level.unwrap_or_default() {
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Error => LevelFilter::ERROR,
-    };
+pub(crate) fn init(log: &Log) {
     let targets = Targets::new()
-        .with_default(level.min(LevelFilter::WARN))
-        .with_target("exporter_toolkit", level)
+        .with_default(log.level.min(LevelFilter::WARN))
+        .with_target("exporter_toolkit", log.level)
         // It warns for each frame that a stranger sends against the rules.
-        .with_target("h2", level.min(LevelFilter::ERROR))
-        .with_target("kernel_api_simulator", level)
-        .with_target("kernel_auth_exporter", level);
+        .with_target("h2", log.level.min(LevelFilter::ERROR))
+        .with_target("kernel_api_simulator", log.level)
+        .with_target("kernel_auth_exporter", log.level);
     let layer = tracing_subscriber::fmt::layer()
-        .event_format(Line(flags.format.unwrap_or_default()))
+        .event_format(Line(log.format))
         .with_writer(io::stderr)
         .with_filter(targets);
     // A test harness may have started logging already.

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::cli::{self, AssetsArgs, Command, Stop};
-use crate::config::{self, ConfigError, process_env};
+use crate::config::{self, ConfigError, Log, process_env, without_keys};
+use crate::version::Build;
 use crate::{app, assets, demo, logging, once};
 
 /// Runs the program with the words of a command line, the program's name first.
@@ -17,7 +18,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(Stop::Answer(text)) => return answer(&text, ExitCode::SUCCESS),
         Err(Stop::Mistake(line)) => return complain(&line, 2),
     };
-    logging::init(cli.log);
+    let flags = cli.flags;
+    match Log::of_flags(&flags) {
+        Ok(log) => logging::init(&log),
+        Err(error) => return refuse(&error),
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -25,7 +30,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return complain(&format!("error: no threads: {error}"), 1),
     };
-    let flags = cli.flags;
     let code = match cli.command {
         None => match config::load(&flags, &process_env) {
             Ok(config) => {
@@ -34,7 +38,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             }
             Err(error) => refuse(&error),
         },
-        Some(Command::CheckConfig(_)) => match config::load(&flags, &process_env) {
+        Some(Command::CheckConfig) => match config::load(&flags, &process_env) {
             Ok(config) => match app::check(&config) {
                 Ok(summary) => answer(&format!("{summary}\n"), ExitCode::SUCCESS),
                 Err(error) => complain(&format!("error: {error}"), 1),
@@ -54,6 +58,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Demo(args)) => finish(runtime.block_on(demo::demo(&args, &flags))),
         Some(Command::Simulate(args)) => finish(runtime.block_on(demo::simulate(&args))),
         Some(Command::Assets(args)) => write_assets(&args),
+        Some(Command::Version) => answer(&Build::current().text(), ExitCode::SUCCESS),
     };
     // A task that is stuck in a system call does not keep the program.
     runtime.shutdown_background();
@@ -86,7 +91,8 @@ fn answer(text: &str, code: ExitCode) -> ExitCode {
     code
 }
 
+/// A mistake may hold words of the command line, and one of them the key.
 fn complain(line: &str, code: u8) -> ExitCode {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", without_keys(line));
     ExitCode::from(code)
 }

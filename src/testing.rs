@@ -173,6 +173,7 @@ impl Collecting {
     pub fn new(base_url: String, key: &str) -> Self {
         let settings = ClientSettings {
             base_url,
+            is_loopback: true,
             concurrency: 8,
             ca_file: None,
         };

@@ -1,92 +1,54 @@
 //! What is wrong with the configuration, where, and the exit code it earns.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::key::shown_path;
-use crate::model::InvalidId;
 
-/// What is wrong with one value, and what would be right. Never the value
-/// itself: a key can be pasted anywhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Problem(Cow<'static, str>);
-
-impl Problem {
-    pub(crate) const fn fixed(text: &'static str) -> Self {
-        Self(Cow::Borrowed(text))
-    }
-
-    pub(crate) fn new(text: impl Into<Cow<'static, str>>) -> Self {
-        Self(text.into())
-    }
-}
-
-impl From<InvalidId> for Problem {
-    fn from(problem: InvalidId) -> Self {
-        Self::new(problem.to_string())
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A place in a file, both counted from 1.
+/// A place in a file, both counted from 1, the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
-    /// Line.
     pub line: u64,
-    /// Column, in characters.
     pub column: u64,
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.line, self.column)
-    }
 }
 
 /// Where a setting was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// On the command line; the flag's name with its dashes.
+    /// On the command line; the flag's name without its dashes.
     Flag(&'static str),
     /// In an environment variable, by name.
-    Env(Cow<'static, str>),
-    /// In the config file.
+    Env(&'static str),
+    /// In the config file; `key` with those above it, as in
+    /// `accounts[0].name`, and empty for the file as a whole.
     File {
-        /// The file.
         path: PathBuf,
-        /// Where in it; `None` for the file as a whole.
         position: Option<Position>,
-        /// The key with those above it, as in `accounts[0].name`; may be empty.
         key: String,
     },
-    /// Nowhere: something is missing.
-    Missing,
+    /// Nowhere: a default, or something that is missing.
+    Nowhere,
 }
 
 impl Origin {
-    pub(crate) fn file(path: &Path) -> Self {
+    pub(crate) fn file(path: &Path, position: Option<Position>) -> Self {
         Self::File {
             path: path.to_owned(),
-            position: None,
+            position,
             key: String::new(),
         }
     }
 
-    /// An error about what was given here.
-    pub(crate) fn error(&self, problem: Problem) -> ConfigError {
+    /// An error about what was given here. `problem` never holds the value
+    /// itself: a key can be pasted anywhere.
+    pub(crate) fn error(&self, problem: impl fmt::Display) -> ConfigError {
         let exit_code = match self {
-            Self::Flag(_) | Self::Missing => 2,
+            Self::Flag(_) | Self::Nowhere => 2,
             Self::Env(_) | Self::File { .. } => 1,
         };
         ConfigError {
             origin: self.clone(),
-            problem,
+            problem: problem.to_string(),
             exit_code,
         }
     }
@@ -95,23 +57,24 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Flag(name) => f.write_str(name),
-            Self::Env(name) => f.write_str(name),
+            Self::Flag(name) => write!(f, "--{name}: "),
+            Self::Env(name) => write!(f, "{name}: "),
             Self::File {
                 path,
                 position,
                 key,
             } => {
                 f.write_str(&shown_path(path))?;
-                if let Some(position) = position {
-                    write!(f, ":{position}")?;
+                if let Some(Position { line, column }) = position {
+                    write!(f, ":{line}:{column}")?;
                 }
-                if key.is_empty() {
-                    return Ok(());
+                f.write_str(": ")?;
+                match key.as_str() {
+                    "" => Ok(()),
+                    key => write!(f, "{key}: "),
                 }
-                write!(f, ": {key}")
             }
-            Self::Missing => Ok(()),
+            Self::Nowhere => Ok(()),
         }
     }
 }
@@ -120,10 +83,11 @@ impl fmt::Display for Origin {
 ///
 /// Displays as one line: where, what is wrong, what to do. It holds neither a
 /// key nor any other value from the configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{origin}{problem}")]
 pub(crate) struct ConfigError {
     origin: Origin,
-    problem: Problem,
+    problem: String,
     exit_code: u8,
 }
 
@@ -135,25 +99,18 @@ impl ConfigError {
     }
 
     /// The same with exit code 1: the flag is right, the file it names is not.
-    pub(crate) fn about_a_file(mut self) -> Self {
-        self.exit_code = 1;
-        self
+    pub(crate) fn about_a_file(self) -> Self {
+        Self {
+            exit_code: 1,
+            ..self
+        }
     }
 
     /// The same with exit code 2.
-    pub(crate) fn about_usage(mut self) -> Self {
-        self.exit_code = 2;
-        self
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.origin != Origin::Missing {
-            write!(f, "{}: ", self.origin)?;
+    pub(crate) fn about_usage(self) -> Self {
+        Self {
+            exit_code: 2,
+            ..self
         }
-        write!(f, "{}", self.problem)
     }
 }
-
-impl std::error::Error for ConfigError {}

@@ -1,307 +1,288 @@
-//! The config file: which keys there are, and where each value stands.
+//! The config file: known keys only, each given once, every value with its
+//! place.
 
+use std::fmt::Display;
 use std::fs::File as FsFile;
-use std::io::Read;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::error::{ConfigError, Origin, Position, Problem};
+use super::error::{ConfigError, Origin};
 use super::key::{looks_like_key, reason};
-use super::yaml::{self, Entry, Node, Value};
+use super::setting::{Row, Text};
+use super::yaml::{self, Node, Value};
 
 /// More is no config file, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-const ROOT: &[&str] = &["api", "accounts", "metrics", "collectors"];
-const API: &[&str] = &[
-    "url",
-    "allow_http",
-    "timeout",
-    "concurrency",
-    "cache",
-    "hold",
-    "quota_share",
-    "ca_file",
-    "max_connections",
-    "timeline_requests",
-];
-const ACCOUNT: &[&str] = &[
-    "name",
-    "api_key_file",
-    "api_key_env",
-    "projects",
-    "connections",
-    "domains",
-    "profiles",
-];
-const METRICS: &[&str] = &["states", "profile_name"];
-
-/// One value as text, and where it was given.
-#[derive(Debug)]
-pub(crate) struct Setting {
-    pub(crate) text: String,
-    pub(crate) origin: Origin,
-}
-
-impl Setting {
-    /// Reads it; an error names where it was given.
-    pub(crate) fn read<T, P: Into<Problem>>(
-        &self,
-        parse: impl Fn(&str) -> Result<T, P>,
-    ) -> Result<T, ConfigError> {
-        parse(&self.text).map_err(|problem| self.origin.error(problem.into()))
-    }
-}
-
-/// Several values, or the word that stands for all.
-#[derive(Debug)]
-pub(crate) enum Settings {
-    /// A single value where a list may stand too.
-    Word(Setting),
-    List(Vec<Setting>),
-}
+/// The one section that is a list of sections.
+const ACCOUNTS: &str = "accounts";
 
 /// A config file whose every key is known and given once.
 #[derive(Debug)]
-pub(crate) struct File {
+pub(super) struct File {
     path: PathBuf,
-    api: Section,
-    metrics: Section,
-    collectors: Section,
-    accounts: Option<Vec<Section>>,
+    source: String,
+    root: Node,
 }
 
 impl File {
-    pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
-        let origin = Origin::file(path);
-        let problem = |text: String| origin.error(Problem::new(text));
+    /// Reads it; `rows` are the settings that may stand in it.
+    pub(super) fn read(path: &Path, rows: &[Row]) -> Result<Self, ConfigError> {
+        let error = |what: String| {
+            let origin = Origin::file(path, None);
+            origin.error(format_args!("config file: {what}"))
+        };
         let mut bytes = Vec::new();
         FsFile::open(path)
             .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
-            .map_err(|error| problem(format!("config file: {}", reason(error.kind()))))?;
+            .map_err(|problem| error(reason(problem.kind())))?;
         if bytes.len() as u64 > MAX_FILE_BYTES {
-            return Err(problem("config file: larger than 1 MiB".to_owned()));
+            return Err(error("larger than 1 MiB".to_owned()));
         }
-        let text = String::from_utf8(bytes)
-            .map_err(|_| problem("config file: not UTF-8 text".to_owned()))?;
-        Self::parse(path, &text)
-    }
-
-    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let root = yaml::parse(text).map_err(|(position, problem)| {
-            let origin = Origin::File {
-                path: path.to_owned(),
-                position,
-                key: String::new(),
-            };
-            origin.error(problem)
-        })?;
-        let mut root = Section::of(path, "", root, ROOT)?;
-        let api = root.section("api", API)?;
-        let metrics = root.section("metrics", METRICS)?;
-        let collectors = root.section("collectors", crate::model::Collector::LABELS)?;
-        let accounts = root.sections("accounts", ACCOUNT)?;
-        Ok(Self {
+        let source = String::from_utf8(bytes).map_err(|_| error("not UTF-8 text".to_owned()))?;
+        let root = yaml::parse(&source)
+            .map_err(|(position, problem)| Origin::file(path, position).error(problem))?;
+        let file = Self {
             path: path.to_owned(),
-            api,
-            metrics,
-            collectors,
-            accounts,
-        })
+            source,
+            root,
+        };
+        file.root().check(rows, "")?;
+        Ok(file)
     }
 
-    /// What a path in the file means: relative ones start where the file is.
-    pub(crate) fn resolve(&self, path: &str) -> PathBuf {
-        self.path.parent().unwrap_or(Path::new("")).join(path)
-    }
-
-    pub(crate) fn api(&self, key: &str) -> Result<Option<Setting>, ConfigError> {
-        self.api.value(key)
-    }
-
-    pub(crate) fn metrics(&self, key: &str) -> Result<Option<Setting>, ConfigError> {
-        self.metrics.value(key)
-    }
-
-    pub(crate) fn collector(&self, key: &str) -> Result<Option<Setting>, ConfigError> {
-        self.collectors.value(key)
+    fn root(&self) -> Place<'_> {
+        Place {
+            file: self,
+            node: &self.root,
+            key: String::new(),
+        }
     }
 
     /// The accounts, one or more; `None` when the file leaves them out.
-    pub(crate) fn accounts(&self) -> Option<&[Section]> {
-        self.accounts.as_deref()
+    pub(super) fn accounts(&self) -> Option<Vec<Place<'_>>> {
+        self.root().get(ACCOUNTS)?.items()
+    }
+
+    /// What stands at the row's key.
+    pub(super) fn texts(&self, row: &Row) -> Result<Vec<Text>, ConfigError> {
+        self.root().texts(row)
     }
 }
 
-/// A mapping of the file.
-#[derive(Debug)]
-pub(crate) struct Section {
-    path: PathBuf,
-    /// The keys above, as in `accounts[0]`; empty for the root.
+/// A node and the keys that lead to it, as in `accounts[0].name`.
+pub(super) struct Place<'a> {
+    file: &'a File,
+    node: &'a Node,
     key: String,
-    position: Position,
-    entries: Vec<Entry>,
 }
 
-impl Section {
-    fn of(path: &Path, key: &str, node: Node, known: &[&str]) -> Result<Self, ConfigError> {
-        let mut section = Self {
-            path: path.to_owned(),
-            key: key.to_owned(),
-            position: node.position,
-            entries: Vec::new(),
+impl<'a> Place<'a> {
+    fn to(&self, key: &str, node: &'a Node) -> Self {
+        let dot = if self.key.is_empty() || key.starts_with('[') {
+            ""
+        } else {
+            "."
         };
-        match node.value {
-            Value::Map(entries) => section.entries = entries,
-            // All keys commented out.
-            Value::Null => return Ok(section),
-            other => {
-                let text = format!("must be a mapping of keys and values, not {}", other.kind());
-                return Err(section.origin().error(Problem::new(text)));
+        Self {
+            file: self.file,
+            node,
+            key: format!("{}{dot}{key}", self.key),
+        }
+    }
+
+    /// What stands below, at one key or several with dots between.
+    fn get(&self, path: &str) -> Option<Self> {
+        let (first, rest) = match path.split_once('.') {
+            Some((first, rest)) => (first, Some(rest)),
+            None => (path, None),
+        };
+        let Value::Map(entries) = &self.node.value else {
+            return None;
+        };
+        let (key, node) = entries.iter().find(|(key, _)| key.value == first)?;
+        let below = self.to(&key.value, node);
+        match rest {
+            Some(rest) => below.get(rest),
+            None => Some(below),
+        }
+    }
+
+    fn items(&self) -> Option<Vec<Self>> {
+        let Value::List(items) = &self.node.value else {
+            return None;
+        };
+        let items = items.iter().enumerate();
+        Some(
+            items
+                .map(|(index, item)| self.to(&format!("[{index}]"), item))
+                .collect(),
+        )
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::File {
+            path: self.file.path.clone(),
+            position: Some(yaml::position(self.node.referenced)),
+            key: self.key.clone(),
+        }
+    }
+
+    pub(super) fn error(&self, problem: impl Display) -> ConfigError {
+        self.origin().error(problem)
+    }
+
+    /// What stands at the row's key, seen from here.
+    pub(super) fn texts(&self, row: &Row) -> Result<Vec<Text>, ConfigError> {
+        let key = row.key.map(|key| {
+            let below = key
+                .strip_prefix(ACCOUNTS)
+                .and_then(|key| key.strip_prefix('.'));
+            below.unwrap_or(key)
+        });
+        let Some(place) = key.and_then(|key| self.get(key)) else {
+            return Ok(Vec::new());
+        };
+        if !row.repeats {
+            return Ok(vec![place.text()?]);
+        }
+        match place.items() {
+            Some(items) if items.is_empty() => {
+                Err(place.error("an empty list; name one or more, or leave the key out"))
+            }
+            Some(items) => items.iter().map(Self::text).collect(),
+            None => {
+                let text = place.text()?;
+                match row.word {
+                    Some(word) if text.text == word => Ok(vec![text]),
+                    Some(word) => Err(place.error(format_args!(
+                        "must be a list, as in [one, two], or the word {word}"
+                    ))),
+                    None => Err(place.error("must be a list, as in [one, two]")),
+                }
             }
         }
-        section.check_keys(known)?;
-        Ok(section)
     }
 
-    fn check_keys(&self, known: &[&str]) -> Result<(), ConfigError> {
-        for (index, entry) in self.entries.iter().enumerate() {
-            let error = |key: &str, text: String| {
-                self.place(key, Some(entry.key_position))
-                    .error(Problem::new(text))
+    fn text(&self) -> Result<Text, ConfigError> {
+        match Value::text(self.node, &self.file.source) {
+            Some(text) => Ok(Text {
+                text: text.into(),
+                origin: self.origin(),
+            }),
+            None if matches!(self.node.value, Value::Null) => {
+                Err(self.error("no value; give one, or leave the key out"))
+            }
+            None => {
+                let kind = self.node.value.kind();
+                Err(self.error(format_args!("must be a single value, not {kind}")))
+            }
+        }
+    }
+
+    /// Looks at every key of the mapping here, which stands at `path` in the
+    /// table, and at those of the mappings in it.
+    fn check(&self, rows: &[Row], path: &str) -> Result<(), ConfigError> {
+        let entries = match &self.node.value {
+            Value::Map(entries) => entries,
+            // All keys commented out.
+            Value::Null => return Ok(()),
+            other => {
+                let kind = other.kind();
+                return Err(self.error(format_args!(
+                    "must be a mapping of keys and values, not {kind}"
+                )));
+            }
+        };
+        let known = keys_below(rows, path);
+        for (index, (key, node)) in entries.iter().enumerate() {
+            let error = |shown: &str, problem: &dyn Display| {
+                let mut origin = self.to(shown, node).origin();
+                if let Origin::File { position, .. } = &mut origin {
+                    *position = Some(yaml::position(key.referenced));
+                }
+                origin.error(problem)
             };
-            if entry.key == "api_key" {
-                let text = "a key does not stand in this file; name a file that holds it with \
-                            api_key_file, or an environment variable with api_key_env";
-                return Err(error("api_key", text.to_owned()));
+            let name = key.value.as_str();
+            if name == "api_key" {
+                return Err(error(
+                    name,
+                    &"the key itself does not belong in this file; name a file that holds it with \
+                      api_key_file, or an environment variable with api_key_env",
+                ));
             }
-            if !known.contains(&entry.key.as_str()) {
-                let text = format!("unknown key; known here: {}", known.join(", "));
-                return Err(error(&shown_key(&entry.key), text));
+            if !known.contains(&name) {
+                let known = known.join(", ");
+                return Err(error(
+                    &shown_key(name),
+                    &format_args!("unknown key; expected one of: {known}"),
+                ));
             }
-            let first = self.entries[..index]
+            let first = entries[..index]
                 .iter()
-                .find(|other| other.key == entry.key);
-            if let Some(first) = first {
-                let text = format!("given twice, first on line {}", first.key_position.line);
-                return Err(error(&entry.key, text));
+                .find(|(other, _)| other.value == name);
+            if let Some((first, _)) = first {
+                let line = first.referenced.line();
+                return Err(error(
+                    name,
+                    &format_args!("given twice, first on line {line}"),
+                ));
+            }
+        }
+        for (key, node) in entries {
+            let place = self.to(&key.value, node);
+            let path = match path {
+                "" => key.value.clone(),
+                path => format!("{path}.{}", key.value),
+            };
+            if path == ACCOUNTS {
+                place.check_accounts(rows)?;
+            } else if !keys_below(rows, &path).is_empty() {
+                place.check(rows, &path)?;
             }
         }
         Ok(())
     }
 
-    fn section(&mut self, key: &str, known: &[&str]) -> Result<Self, ConfigError> {
-        let node = self.take(key).unwrap_or(Node {
-            value: Value::Null,
-            position: self.position,
-        });
-        Self::of(&self.path, key, node, known)
-    }
-
-    fn sections(&mut self, key: &str, known: &[&str]) -> Result<Option<Vec<Self>>, ConfigError> {
-        let Some(node) = self.take(key) else {
-            return Ok(None);
-        };
-        let origin = self.place(key, Some(node.position));
-        let items = match node.value {
-            Value::List(items) if !items.is_empty() => items,
-            Value::List(_) | Value::Null => {
-                return Err(origin.error(Problem::fixed(
-                    "no account in it; name one or more, or leave the key out",
-                )));
-            }
-            other => {
-                let text = format!("must be a list of accounts, not {}", other.kind());
-                return Err(origin.error(Problem::new(text)));
-            }
-        };
-        let read = |(index, item)| {
-            let section = Self::of(&self.path, &format!("{key}[{index}]"), item, known)?;
-            if section.entries.is_empty() {
-                return Err(section
-                    .origin()
-                    .error(Problem::fixed("empty; an account has a name")));
-            }
-            Ok(section)
-        };
-        items
-            .into_iter()
-            .enumerate()
-            .map(read)
-            .collect::<Result<_, _>>()
-            .map(Some)
-    }
-
-    fn take(&mut self, key: &str) -> Option<Node> {
-        let index = self.entries.iter().position(|entry| entry.key == key)?;
-        Some(self.entries.remove(index).node)
-    }
-
-    fn find(&self, key: &str) -> Option<&Node> {
-        let entry = self.entries.iter().find(|entry| entry.key == key)?;
-        Some(&entry.node)
-    }
-
-    /// One value.
-    pub(crate) fn value(&self, key: &str) -> Result<Option<Setting>, ConfigError> {
-        self.find(key).map(|node| self.text(key, node)).transpose()
-    }
-
-    /// A list of values, or a single one.
-    pub(crate) fn values(&self, key: &str) -> Result<Option<Settings>, ConfigError> {
-        let Some(node) = self.find(key) else {
-            return Ok(None);
-        };
-        let Value::List(items) = &node.value else {
-            return self.text(key, node).map(Settings::Word).map(Some);
-        };
-        if items.is_empty() {
-            return Err(self.place(key, Some(node.position)).error(Problem::fixed(
-                "an empty list; name one or more, or leave the key out",
-            )));
+    fn check_accounts(&self, rows: &[Row]) -> Result<(), ConfigError> {
+        if matches!(self.node.value, Value::Null) {
+            return Err(self.error("no account in it; name one or more, or leave the key out"));
         }
-        let read = |(index, item)| self.text(&format!("{key}[{index}]"), item);
-        let items = items
-            .iter()
-            .enumerate()
-            .map(read)
-            .collect::<Result<_, _>>()?;
-        Ok(Some(Settings::List(items)))
-    }
-
-    fn text(&self, key: &str, node: &Node) -> Result<Setting, ConfigError> {
-        let origin = self.place(key, Some(node.position));
-        match &node.value {
-            Value::Text(text) => Ok(Setting {
-                text: text.clone(),
-                origin,
-            }),
-            Value::Null => {
-                Err(origin.error(Problem::fixed("no value; give one, or leave the key out")))
-            }
-            other => {
-                let text = format!("must be a single value, not {}", other.kind());
-                Err(origin.error(Problem::new(text)))
+        let Some(accounts) = self.items() else {
+            let kind = self.node.value.kind();
+            return Err(self.error(format_args!("must be a list of accounts, not {kind}")));
+        };
+        if accounts.is_empty() {
+            return Err(self.error("no account in it; name one or more, or leave the key out"));
+        }
+        for account in accounts {
+            account.check(rows, ACCOUNTS)?;
+            let empty = match &account.node.value {
+                Value::Map(entries) => entries.is_empty(),
+                _ => true,
+            };
+            if empty {
+                return Err(account.error("empty; an account needs a name"));
             }
         }
+        Ok(())
     }
+}
 
-    /// Where the section stands.
-    pub(crate) fn origin(&self) -> Origin {
-        self.place("", Some(self.position))
-    }
-
-    fn place(&self, key: &str, position: Option<Position>) -> Origin {
-        let dot = if self.key.is_empty() || key.is_empty() {
-            ""
-        } else {
-            "."
+/// The keys that may stand in the mapping at `path`.
+fn keys_below<'a>(rows: &'a [Row], path: &str) -> Vec<&'a str> {
+    let mut keys = Vec::new();
+    for key in rows.iter().filter_map(|row| row.key) {
+        let below = match path {
+            "" => Some(key),
+            path => key.strip_prefix(path).and_then(|key| key.strip_prefix('.')),
         };
-        Origin::File {
-            path: self.path.clone(),
-            position,
-            key: format!("{}{dot}{key}", self.key),
+        let first = below.and_then(|below| below.split('.').next());
+        if let Some(first) = first.filter(|first| !keys.contains(first)) {
+            keys.push(first);
         }
     }
+    keys
 }
 
 /// An unknown key, unless it could be a secret in the wrong place.

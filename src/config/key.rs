@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
 /// No key is longer than this, in bytes.
-pub(crate) const MAX_KEY_BYTES: usize = 8 * 1024;
+const MAX_KEY_BYTES: usize = 8 * 1024;
 
 /// Where an account's key comes from.
 #[derive(Clone, Debug)]
@@ -51,13 +51,15 @@ pub(crate) enum KeyError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotAKey {
     /// Nothing but white space.
-    #[error("empty; put the API key there")]
+    #[error("empty; it should hold the API key")]
     Empty,
     /// More than [`MAX_KEY_BYTES`].
-    #[error("longer than 8 KiB, so not an API key")]
+    #[error("too long for an API key: more than 8 KiB")]
     TooLong,
     /// Something that no header can carry.
-    #[error("not an API key: spaces, line breaks or characters other than visible ASCII inside")]
+    #[error(
+        "not an API key; it contains spaces, line breaks or characters other than visible ASCII"
+    )]
     Characters,
 }
 
@@ -87,10 +89,12 @@ pub(crate) fn read_key(path: &Path) -> Result<SecretString, KeyError> {
 }
 
 /// Reads a key from text, without the white space around it.
-pub(crate) fn parse_key(bytes: &[u8]) -> Result<SecretString, NotAKey> {
+pub(super) fn parse_key(bytes: &[u8]) -> Result<SecretString, NotAKey> {
     if bytes.len() > MAX_KEY_BYTES {
         return Err(NotAKey::TooLong);
     }
+    // Some editors put a byte order mark in front.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let key = bytes.trim_ascii();
     if key.is_empty() {
         return Err(NotAKey::Empty);
@@ -103,26 +107,49 @@ pub(crate) fn parse_key(bytes: &[u8]) -> Result<SecretString, NotAKey> {
 }
 
 /// The path, unless it looks like a key that was put where a path belongs.
-pub(crate) fn shown_path(path: &Path) -> String {
+pub(super) fn shown_path(path: &Path) -> String {
     let text = path.display().to_string();
-    let is_a_key = if text.contains('/') {
-        words(&text).any(begins_like_key)
-    } else {
-        looks_like_key(&text)
-    };
-    if is_a_key {
+    if holds_key(&text) {
         return "(not shown, it looks like a key: give the path of a file that holds it)"
             .to_owned();
     }
     text.replace(char::is_control, "?")
 }
 
+/// What may be said of a text that came from outside: words that could be a key
+/// are left out.
+pub(crate) fn without_keys(text: &str) -> String {
+    let ends = |c: char| c.is_whitespace() || "'\"`=,()".contains(c);
+    let shown = |piece: &'_ str| {
+        let word = piece.trim_end_matches(|c| ends(c) || c == ':');
+        if holds_key(word) {
+            format!("(not shown){}", &piece[word.len()..])
+        } else {
+            piece.to_owned()
+        }
+    };
+    text.split_inclusive(ends).map(shown).collect()
+}
+
+/// Of paths and URLs only what begins like a key counts: the rest of them may
+/// well be long.
+fn holds_key(text: &str) -> bool {
+    if text.contains('/') {
+        words(text).any(begins_like_key)
+    } else {
+        looks_like_key(text)
+    }
+}
+
 /// Whether a text could hold a key: begins like one, or is long and random in
 /// looks.
-pub(crate) fn looks_like_key(text: &str) -> bool {
-    words(text).any(|word| {
-        begins_like_key(word) || (word.len() >= 24 && word.contains(|c: char| c.is_ascii_digit()))
-    })
+pub(super) fn looks_like_key(text: &str) -> bool {
+    let is_random = |word: &str| {
+        let runs = |c| matches!(c, '-' | '_');
+        let random = |run: &str| run.len() >= 12 && run.contains(|c: char| c.is_ascii_digit());
+        word.len() >= 24 && word.split(runs).any(random)
+    };
+    words(text).any(|word| begins_like_key(word) || is_random(word))
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -134,11 +161,11 @@ fn begins_like_key(word: &str) -> bool {
 }
 
 /// What the system said, in our words: no numbers, the same on each system.
-pub(crate) fn reason(kind: io::ErrorKind) -> String {
+pub(super) fn reason(kind: io::ErrorKind) -> String {
     match kind {
         io::ErrorKind::NotFound => "no such file".to_owned(),
         io::ErrorKind::PermissionDenied => {
-            "permission denied; let the user that runs the exporter read it".to_owned()
+            "permission denied; the user that runs the exporter must be able to read it".to_owned()
         }
         io::ErrorKind::IsADirectory => "a directory, not a file".to_owned(),
         kind => format!("cannot be read ({kind})"),
@@ -166,17 +193,21 @@ mod tests {
     fn a_key_stands_alone_in_its_file() {
         assert_eq!(read(b"sk_live\n"), Ok("sk_live".to_owned()));
         assert_eq!(read(b" \tsk_live\r\n\n"), Ok("sk_live".to_owned()));
+        assert_eq!(read(b"\xef\xbb\xbfsk_live\r\n"), Ok("sk_live".to_owned()));
         let longest = vec![b'k'; MAX_KEY_BYTES];
         assert_eq!(read(&longest).unwrap().len(), MAX_KEY_BYTES);
     }
 
     #[test]
     fn what_is_no_key_is_refused_without_showing_it() {
-        let characters = "key file PATH: not an API key: spaces, line breaks or characters other \
-                          than visible ASCII inside";
+        let characters = "key file PATH: not an API key; it contains spaces, line breaks or \
+                          characters other than visible ASCII";
         for (content, expected) in [
-            (&b""[..], "key file PATH: empty; put the API key there"),
-            (b" \n\t\n", "key file PATH: empty; put the API key there"),
+            (&b""[..], "key file PATH: empty; it should hold the API key"),
+            (
+                b" \n\t\n",
+                "key file PATH: empty; it should hold the API key",
+            ),
             (b"sk_a\nsk_b", characters),
             (b"sk_a sk_b", characters),
             (b"sk_\xff", characters),
@@ -184,7 +215,7 @@ mod tests {
             (b"sk_\0", characters),
             (
                 &[b'k'; MAX_KEY_BYTES + 1],
-                "key file PATH: longer than 8 KiB, so not an API key",
+                "key file PATH: too long for an API key: more than 8 KiB",
             ),
         ] {
             assert_eq!(read(content), Err(expected.to_owned()));
@@ -223,8 +254,8 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "key file /run/secrets/kernel: permission denied; let the user that runs the exporter \
-             read it"
+            "key file /run/secrets/kernel: permission denied; the user that runs the exporter must \
+             be able to read it"
         );
     }
 
@@ -241,10 +272,37 @@ mod tests {
         }
         for path in [
             "/run/secrets/kernel-production-2026-11-22-key",
+            "kernel-production-2026-11-22-key.yml",
             "key.txt",
             "risk_key",
         ] {
             assert_eq!(shown_path(Path::new(path)), path);
+        }
+    }
+
+    #[test]
+    fn a_message_is_repeated_without_what_could_be_a_key() {
+        for (text, expected) in [
+            (
+                "error: unrecognized subcommand 'eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl' (see --help)",
+                "error: unrecognized subcommand '(not shown)' (see --help)",
+            ),
+            (
+                "`seed=sk_live_abc` is no number",
+                "`seed=(not shown)` is no number",
+            ),
+            ("https://user:sk_live_abc@host/ a", "(not shown) a"),
+            ("a1b2c3d4e5f6a1b2c3d4e5f6", "(not shown)"),
+            (
+                "/srv/2026/b1946ac92492d2347c6235b4d2611184.yml:3:1: unknown key",
+                "/srv/2026/b1946ac92492d2347c6235b4d2611184.yml:3:1: unknown key",
+            ),
+            (
+                "a similar argument exists: '--kernel.project'",
+                "a similar argument exists: '--kernel.project'",
+            ),
+        ] {
+            assert_eq!(without_keys(text), expected);
         }
     }
 }

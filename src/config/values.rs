@@ -1,248 +1,149 @@
 //! Values that are right by construction, and how each is read from text.
 
 use std::fmt;
-use std::num::NonZeroUsize;
-use std::ops::RangeInclusive;
-use std::time::Duration;
+use std::net::IpAddr;
 
 use reqwest::Url;
-
-use super::error::Problem;
-use crate::duration;
-
-/// A text that was checked when it was read.
-macro_rules! checked_text {
-    ( $(#[$meta:meta])* $name:ident ) => {
-        $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub(crate) struct $name(String);
-
-        impl $name {
-            /// The text.
-            pub(crate) fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
-}
-
-checked_text! {
-    /// The label value `account`: 1 to 128 bytes without control characters.
-    AccountName
-}
-
-impl AccountName {
-    pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
-        if text.is_empty() || text.len() > 128 || text.chars().any(char::is_control) {
-            return Err(Problem::fixed(
-                "not an account name: 1 to 128 bytes without control characters",
-            ));
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
+use tracing_subscriber::filter::LevelFilter;
 
 /// The API's base URL: `http` or `https`, without trailing slash, user, query
 /// or fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ApiUrl(String);
+pub(crate) struct ApiUrl {
+    text: String,
+    is_loopback: bool,
+}
 
 impl ApiUrl {
-    /// Refuses `http` to hosts other than this machine unless `allow_http`.
-    pub(crate) fn parse(text: &str, allow_http: bool) -> Result<Self, Problem> {
-        const SYNTAX: Problem =
-            Problem::fixed("not a base URL; write it as in https://api.onkernel.com");
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        const SYNTAX: &str = "not a base URL; write it as in https://api.onkernel.com";
         if text.trim() != text {
             return Err(SYNTAX);
         }
         let url = Url::parse(text).map_err(|_| SYNTAX)?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(Problem::fixed(
-                "the URL must begin with https:// (or http://)",
-            ));
+            return Err("the URL must begin with https:// (or http://)");
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(Problem::fixed(
-                "the URL holds a user or password; take it out: the API takes a key only",
-            ));
+            return Err("the URL contains a user or password; remove it: the API takes only a key");
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(Problem::fixed(
-                "the URL holds a query or fragment; take out all from ? or #",
-            ));
+            return Err(
+                "the URL contains a query or fragment; remove everything from the ? or # on",
+            );
         }
-        if url.scheme() == "http" && !allow_http && !is_loopback(&url) {
-            return Err(Problem::fixed(
-                "http:// would send the key in the clear to another machine; use https://, or allow \
-                 it with --kernel.allow-http (api.allow_http in the config file)",
-            ));
-        }
-        Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
+        Ok(Self {
+            text: url.as_str().trim_end_matches('/').to_owned(),
+            is_loopback: url.host_str().is_some_and(is_loopback),
+        })
     }
 
     /// The URL without trailing slash: a path that begins with `/` may follow.
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whether it leads to this machine, as far as its text tells.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.is_loopback
+    }
+
+    /// Whether a key would travel unencrypted to another machine.
+    pub(super) fn is_in_the_clear(&self) -> bool {
+        self.text.starts_with("http:") && !self.is_loopback
     }
 }
 
 impl fmt::Display for ApiUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host_str() {
-        Some("localhost") => true,
-        Some(host) => host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback()),
-        None => false,
-    }
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let address = address.parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// The part of the organisation's published limit that this exporter may use:
-/// above 0, at most 1.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub(crate) struct QuotaShare(f64);
-
-impl QuotaShare {
-    pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
-        text.parse()
-            .ok()
-            .filter(|share| *share > 0.0 && *share <= 1.0)
-            .map(Self)
-            .ok_or(Problem::fixed(
-                "not a share; write a number above 0 and up to 1, as in 0.5",
-            ))
+/// The label value `account`.
+pub(super) fn account_name(text: &str) -> Result<Box<str>, &'static str> {
+    if text.is_empty() || text.len() > 128 || text.chars().any(char::is_control) {
+        return Err("not an account name; it must be 1 to 128 bytes without control characters");
     }
+    Ok(text.into())
+}
 
-    /// The share itself.
-    pub(crate) fn get(self) -> f64 {
-        self.0
-    }
+/// The part of something that may be used: above 0, at most 1.
+pub(super) fn share(text: &str) -> Result<f64, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|share| *share > 0.0 && *share <= 1.0)
+        .ok_or("not a share; write a number above 0 and up to 1, as in 0.5")
 }
 
 /// The path that scrapes ask for. It is none of the paths this server has
 /// already given away.
-pub(crate) fn telemetry_path(text: &str) -> Result<String, Problem> {
+pub(super) fn telemetry_path(text: &str) -> Result<String, &'static str> {
     let legal = text.starts_with('/')
         && text.len() <= 256
         && text.bytes().all(|byte| byte.is_ascii_graphic())
         && !text.contains(['?', '#', '%', '\\'])
         && !text.contains("//");
     if !legal {
-        return Err(Problem::fixed(
-            "not a path; write it as in /metrics: a leading /, visible ASCII without \\ ? # %",
-        ));
+        return Err(
+            "not a path; write it as in /metrics, with a leading / and visible ASCII other than \\ ? # %",
+        );
     }
-    if matches!(text, "/" | "/probe" | "/sd" | "/-") || text.starts_with("/-/") {
-        return Err(Problem::fixed(
-            "the path is taken; /, /probe, /sd and all under /-/ serve other things",
-        ));
+    if matches!(text, "/" | "/connection" | "/probe" | "/sd" | "/-") || text.starts_with("/-/") {
+        return Err(
+            "the path is taken; /, /connection, /probe, /sd and everything under /-/ serve other things",
+        );
     }
     Ok(text.to_owned())
 }
 
 /// A domain, matched exactly by the API.
-pub(crate) fn domain(text: &str) -> Result<Box<str>, Problem> {
+pub(super) fn domain(text: &str) -> Result<Box<str>, &'static str> {
     let legal = (1..=253).contains(&text.len())
         && !text.contains(|c: char| {
             matches!(c, '/' | ':' | '?' | '#' | '@') || c.is_whitespace() || c.is_control()
         });
-    if legal {
-        Ok(text.into())
-    } else {
-        Err(Problem::fixed(
-            "not a domain; write the bare name, as in example.com, not a URL",
-        ))
+    if !legal {
+        return Err("not a domain; write the bare name, as in example.com, not a URL");
     }
+    Ok(text.into())
 }
 
 /// A profile's name, matched exactly by the API.
-pub(crate) fn profile(text: &str) -> Result<Box<str>, Problem> {
-    if (1..=255).contains(&text.len()) && !text.chars().any(char::is_control) {
-        Ok(text.into())
-    } else {
-        Err(Problem::fixed(
-            "not a profile name: 1 to 255 bytes without control characters",
-        ))
+pub(super) fn profile(text: &str) -> Result<Box<str>, &'static str> {
+    if !(1..=255).contains(&text.len()) || text.chars().any(char::is_control) {
+        return Err("not a profile name; it must be 1 to 255 bytes without control characters");
     }
+    Ok(text.into())
 }
 
-/// `true` or `false`.
-pub(crate) fn boolean(text: &str) -> Result<bool, Problem> {
-    match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(Problem::fixed("must be true or false")),
-    }
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// `key=value` pairs.
+    Logfmt,
+    /// One object per line.
+    Json,
 }
 
-/// A duration within `bounds`.
-pub(crate) fn duration_in(
-    bounds: RangeInclusive<Duration>,
-) -> impl Fn(&str) -> Result<Duration, Problem> {
-    move |text| {
-        let value = duration::parse(text).map_err(|error| Problem::new(error.to_string()))?;
-        if bounds.contains(&value) {
-            return Ok(value);
-        }
-        Err(Problem::new(format!(
-            "must be between {} and {}",
-            duration::format(*bounds.start()),
-            duration::format(*bounds.end())
-        )))
-    }
+impl LogFormat {
+    pub(super) const ALL: &'static [Self] = &[Self::Logfmt, Self::Json];
+    pub(super) const LABELS: &'static [&'static str] = &["logfmt", "json"];
 }
 
-/// A whole number within `bounds`.
-pub(crate) fn count_in(bounds: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, Problem> {
-    move |text| {
-        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse()
-            .ok()
-            .filter(|value| digits && bounds.contains(value))
-            .ok_or_else(|| {
-                Problem::new(format!(
-                    "must be a whole number between {} and {}",
-                    bounds.start(),
-                    bounds.end()
-                ))
-            })
-    }
-}
-
-/// A whole number from 1 to `most`.
-pub(crate) fn count_up_to(most: u32) -> impl Fn(&str) -> Result<NonZeroUsize, Problem> {
-    move |text| {
-        let count = count_in(1..=most)(text)?;
-        let count = usize::try_from(count).expect("a usize has 32 bits or more");
-        Ok(NonZeroUsize::new(count).expect("counts from 1"))
-    }
-}
-
-/// One of a closed list.
-pub(crate) fn one_of<T: Copy>(
-    all: &'static [T],
-    labels: &'static [&'static str],
-) -> impl Fn(&str) -> Result<T, Problem> {
-    move |text| {
-        let index = labels.iter().position(|label| *label == text);
-        index
-            .map(|index| all[index])
-            .ok_or_else(|| Problem::new(format!("must be one of: {}", labels.join(", "))))
-    }
-}
+pub(super) const LOG_LEVELS: &[LevelFilter] = &[
+    LevelFilter::DEBUG,
+    LevelFilter::INFO,
+    LevelFilter::WARN,
+    LevelFilter::ERROR,
+];
+pub(super) const LOG_LEVEL_LABELS: &[&str] = &["debug", "info", "warn", "error"];
 
 #[cfg(test)]
 mod tests {
@@ -251,6 +152,7 @@ mod tests {
 
     #[test]
     fn plain_http_stays_on_this_machine() {
+        let in_the_clear = |url: &str| ApiUrl::parse(url).unwrap().is_in_the_clear();
         for host in [
             "localhost",
             "LOCALHOST",
@@ -259,8 +161,7 @@ mod tests {
             "[::1]",
             "2130706433",
         ] {
-            let url = ApiUrl::parse(&format!("http://{host}:4010"), false);
-            assert!(url.is_ok(), "{host}: {url:?}");
+            assert!(!in_the_clear(&format!("http://{host}:4010")), "{host}");
         }
         for host in [
             "128.0.0.1",
@@ -271,20 +172,15 @@ mod tests {
             "127.0.0.1.example",
             "api.onkernel.com",
         ] {
-            let url = format!("http://{host}:4010");
-            assert!(ApiUrl::parse(&url, false).is_err(), "{host}");
-            assert!(ApiUrl::parse(&url, true).is_ok(), "{host}");
-            assert!(
-                ApiUrl::parse(&url.replace("http", "https"), false).is_ok(),
-                "{host}"
-            );
+            assert!(in_the_clear(&format!("http://{host}:4010")), "{host}");
+            assert!(!in_the_clear(&format!("https://{host}:4010")), "{host}");
         }
     }
 
     proptest! {
         #[test]
         fn a_base_url_takes_a_path_behind_it(path in "(/[a-z.]{0,4}){0,3}") {
-            let base = ApiUrl::parse(&format!("https://host{path}"), false).unwrap();
+            let base = ApiUrl::parse(&format!("https://host{path}")).unwrap();
             prop_assert!(!base.as_str().ends_with('/'));
             let whole = format!("{base}/auth/connections");
             let read = Url::parse(&whole).unwrap();

@@ -1,137 +1,97 @@
 //! YAML as a tree in which every node knows its place.
 //!
+//! A tree, and not structs that serde fills: the keys are those of the table,
+//! and a message names the whole path of a key and what stands there instead.
 //! Scalars stay the text that stands in the file: an id such as `12e4567` is
-//! not a number. Settings are then read from text by the same functions
-//! wherever they come from, and errors can name the place and the whole key.
+//! not a number.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
-use super::error::{Position, Problem};
+use super::error::Position;
 
 /// A value and where it stands.
-#[derive(Debug)]
-pub(crate) struct Node {
-    pub(crate) value: Value,
-    pub(crate) position: Position,
-}
+pub(super) type Node = Spanned<Value>;
 
 #[derive(Debug)]
-pub(crate) enum Value {
+pub(super) enum Value {
     Null,
     Text(String),
+    /// Taken for a number or a truth value: only the source has its spelling.
+    Resolved(String),
     List(Vec<Node>),
-    Map(Vec<Entry>),
-}
-
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
-    pub(crate) key_position: Position,
-    pub(crate) node: Node,
+    Map(Vec<(Spanned<String>, Node)>),
 }
 
 impl Value {
     /// What it is, for messages.
-    pub(crate) fn kind(&self) -> &'static str {
+    pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
-            Self::Text(_) => "a single value",
+            Self::Text(_) | Self::Resolved(_) => "a single value",
             Self::List(_) => "a list",
             Self::Map(_) => "a mapping",
+        }
+    }
+
+    /// The scalar as it is written in `source`, of which `node` was parsed.
+    pub(super) fn text(node: &Node, source: &str) -> Option<String> {
+        match &node.value {
+            Self::Text(text) => Some(text.clone()),
+            // An alias is spelt where it was defined.
+            Self::Resolved(text) => {
+                Some(slice(source, node.defined).unwrap_or_else(|| text.clone()))
+            }
+            _ => None,
         }
     }
 }
 
 /// Parses one document. Repeated keys are kept; the reader of a map refuses
 /// them. Messages hold nothing of the text.
-pub(crate) fn parse(text: &str) -> Result<Node, (Option<Position>, Problem)> {
+pub(super) fn parse(text: &str) -> Result<Node, (Option<Position>, String)> {
     let options = serde_saphyr::options! {
         with_snippet: false,
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::PassThrough,
         merge_keys: serde_saphyr::MergeKeyPolicy::AsOrdinary,
         non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
     };
-    match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options) {
-        Ok(root) => Ok(place(root, text)),
-        Err(error) => Err(refusal(&error)),
-    }
+    serde_saphyr::from_str_with_options(text, options)
+        .map_err(|error| (error.location().map(position), refusal(&error)))
 }
 
-fn refusal(error: &serde_saphyr::Error) -> (Option<Position>, Problem) {
+fn refusal(error: &serde_saphyr::Error) -> String {
     use serde_saphyr::Error;
-    let position = error.location().map(position);
-    let problem = match error {
-        Error::MultipleDocuments { .. } => Problem::fixed("a second YAML document; one is read"),
+    let text = match error {
+        Error::MultipleDocuments { .. } => "a second YAML document; only one is allowed",
         Error::Unexpected { .. } | Error::NullIntoString { .. } => {
-            Problem::fixed("not valid here: keys are plain words")
+            "not allowed here; keys are plain words"
         }
         // The parser's own words on syntax; they name signs, not values.
         Error::ExternalMessage { .. } | Error::Message { .. } => {
             let text = error.to_string();
             let end = text.rfind(" at line ").unwrap_or(text.len());
-            Problem::new(format!(
-                "not valid YAML: {}",
-                text[..end].replace('\n', " ")
-            ))
+            return format!("not valid YAML: {}", text[..end].replace('\n', " "));
         }
-        Error::UnknownAnchor { .. } => Problem::fixed("an alias without an anchor before it"),
-        Error::RecursiveReferencesRequireWeakTypes { .. } => {
-            Problem::fixed("an alias that contains itself")
-        }
+        Error::UnknownAnchor { .. } => "an alias for an anchor that is not defined above it",
+        Error::RecursiveReferencesRequireWeakTypes { .. } => "an alias that contains itself",
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. } => {
-            Problem::fixed("too large, too deep or too many aliases for a config file")
+            "too large, too deep or too many aliases for a config file"
         }
-        _ => Problem::fixed("not valid YAML here"),
+        _ => "not valid YAML here",
     };
-    (position, problem)
+    text.to_owned()
 }
 
-fn position(location: Location) -> Position {
+pub(super) fn position(location: Location) -> Position {
     Position {
         line: location.line(),
         column: location.column(),
-    }
-}
-
-/// A node as the deserializer sees it: without places, scalars resolved.
-enum Raw {
-    Null,
-    Text(String),
-    /// Resolved to a number or truth value: the source has the true spelling.
-    Resolved(String),
-    List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
-}
-
-fn place(raw: Spanned<Raw>, source: &str) -> Node {
-    let value = match raw.value {
-        Raw::Null => Value::Null,
-        Raw::Text(text) => Value::Text(text),
-        // An alias is spelt where it was defined.
-        Raw::Resolved(text) => Value::Text(slice(source, raw.defined).unwrap_or(text)),
-        Raw::List(items) => {
-            Value::List(items.into_iter().map(|item| place(item, source)).collect())
-        }
-        Raw::Map(entries) => Value::Map(
-            entries
-                .into_iter()
-                .map(|(key, node)| Entry {
-                    key: key.value,
-                    key_position: position(key.referenced),
-                    node: place(node, source),
-                })
-                .collect(),
-        ),
-    };
-    Node {
-        value,
-        position: position(raw.referenced),
     }
 }
 
@@ -143,71 +103,60 @@ fn slice(source: &str, location: Location) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-impl<'de> Deserialize<'de> for Raw {
+impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RawVisitor)
+        deserializer.deserialize_any(ValueVisitor)
     }
 }
 
-struct RawVisitor;
+struct ValueVisitor;
 
-impl<'de> Visitor<'de> for RawVisitor {
-    type Value = Raw;
+macro_rules! resolved {
+    ($($visit:ident: $type:ty),+) => {$(
+        fn $visit<E>(self, value: $type) -> Result<Value, E> {
+            Ok(Value::Resolved(value.to_string()))
+        }
+    )+};
+}
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value, a list or a mapping")
     }
 
-    fn visit_unit<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
     }
 
-    fn visit_none<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Raw, E> {
-        Ok(Raw::Text(text.to_owned()))
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.to_owned()))
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
-        Ok(Raw::Resolved(value.to_string()))
-    }
+    resolved!(
+        visit_bool: bool, visit_i64: i64, visit_i128: i128,
+        visit_u64: u64, visit_u128: u128, visit_f64: f64
+    );
 
-    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
-        Ok(Raw::Resolved(value.to_string()))
-    }
-
-    fn visit_i128<E>(self, value: i128) -> Result<Raw, E> {
-        Ok(Raw::Resolved(value.to_string()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
-        Ok(Raw::Resolved(value.to_string()))
-    }
-
-    fn visit_u128<E>(self, value: u128) -> Result<Raw, E> {
-        Ok(Raw::Resolved(value.to_string()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
-        Ok(Raw::Resolved(value.to_string()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Raw, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         while let Some(item) = items.next_element()? {
             list.push(item);
         }
-        Ok(Raw::List(list))
+        Ok(Value::List(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Vec::new();
         while let Some(entry) = entries.next_entry()? {
             map.push(entry);
         }
-        Ok(Raw::Map(map))
+        Ok(Value::Map(map))
     }
 }
 
@@ -216,11 +165,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn only_value(text: &str) -> Value {
-        let Value::Map(mut entries) = parse(text).unwrap().value else {
-            panic!("not a map: {text}");
+    /// The texts of a map of scalars.
+    fn texts(yaml: &str) -> Vec<String> {
+        let Value::Map(entries) = parse(yaml).unwrap().value else {
+            panic!("not a map: {yaml}");
         };
-        entries.remove(0).node.value
+        let text = |(_, node): &(_, Node)| Value::text(node, yaml).expect("a scalar");
+        entries.iter().map(text).collect()
     }
 
     #[test]
@@ -244,15 +195,9 @@ mod tests {
             ),
             ("a: \"x\\ty\"", "x\ty"),
         ] {
-            match only_value(yaml) {
-                Value::Text(text) => assert_eq!(text, expected, "{yaml}"),
-                other => panic!("{yaml}: {other:?}"),
-            }
+            assert_eq!(texts(yaml), [expected], "{yaml}");
         }
-        let Value::Map(entries) = parse("a: &x 1e5\nb: *x").unwrap().value else {
-            panic!("not a map");
-        };
-        assert!(matches!(&entries[1].node.value, Value::Text(text) if text == "1e5"));
+        assert_eq!(texts("a: &x 1e5\nb: *x"), ["1e5", "1e5"]);
     }
 
     #[test]
@@ -261,14 +206,18 @@ mod tests {
         let Value::Map(entries) = root.value else {
             panic!("not a map");
         };
-        let Value::Map(inner) = &entries[0].node.value else {
+        let Value::Map(inner) = &entries[0].1.value else {
             panic!("not a map");
         };
-        assert_eq!(inner[0].key_position.to_string(), "1:5");
-        let Value::List(items) = &inner[0].node.value else {
+        let place = |location| {
+            let Position { line, column } = position(location);
+            (line, column)
+        };
+        assert_eq!(place(inner[0].0.referenced), (1, 5));
+        let Value::List(items) = &inner[0].1.value else {
             panic!("not a list");
         };
-        assert_eq!(items[1].position.to_string(), "1:12");
+        assert_eq!(place(items[1].referenced), (1, 12));
     }
 
     #[test]
@@ -291,16 +240,13 @@ mod tests {
         #[test]
         fn plain_ids_survive(id in "[0-9a-zA-Z_][0-9a-zA-Z_.+]{0,30}") {
             prop_assume!(!matches!(id.to_lowercase().as_str(), "null"));
-            match only_value(&format!("a: {id}")) {
-                Value::Text(text) => prop_assert_eq!(text, id),
-                other => prop_assert!(false, "{:?}", other),
-            }
+            prop_assert_eq!(texts(&format!("a: {id}")), [id]);
         }
 
         #[test]
         fn messages_hold_nothing_of_the_text(before in "[ -~]{0,20}", after in "[ -~]{0,20}") {
             if let Err((_, problem)) = parse(&format!("{before}Zq9secretZq9{after}")) {
-                prop_assert!(!problem.to_string().contains("Zq9secretZq9"));
+                prop_assert!(!problem.contains("Zq9secretZq9"));
             }
         }
     }

@@ -1,6 +1,5 @@
 //! The way to the API that all accounts share.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +27,8 @@ pub(crate) struct Http {
 pub(crate) struct ClientSettings {
     /// Scheme and authority, and a path prefix if any; no trailing slash.
     pub base_url: String,
+    /// Whether that is this machine.
+    pub is_loopback: bool,
     /// Requests in flight, over all accounts.
     pub concurrency: usize,
     /// Trusted roots in PEM, instead of the system's.
@@ -76,7 +77,7 @@ impl Http {
             .http2_adaptive_window(true);
         // A proxy could not reach this machine's loopback, and plain HTTP is
         // granted to it because it does not leave the machine.
-        if is_loopback(&settings.base_url) {
+        if settings.is_loopback {
             builder = builder.no_proxy();
         }
         if let Some(path) = &settings.ca_file {
@@ -100,43 +101,5 @@ impl Http {
             slots: Semaphore::new(settings.concurrency),
             observer,
         })
-    }
-}
-
-fn is_loopback(url: &str) -> bool {
-    let host = reqwest::Url::parse(url)
-        .ok()
-        .and_then(|url| url.host_str().map(str::to_owned));
-    host.is_some_and(|host| {
-        let address = host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .parse::<IpAddr>();
-        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn loopback_is_told_from_the_rest() {
-        for url in [
-            "http://127.0.0.1:1",
-            "http://127.9.9.9",
-            "http://[::1]:8080/x",
-            "http://localhost",
-        ] {
-            assert!(is_loopback(url), "{url}");
-        }
-        for url in [
-            "https://api.onkernel.com",
-            "http://10.0.0.1",
-            "http://localhost.example",
-            "nonsense",
-        ] {
-            assert!(!is_loopback(url), "{url}");
-        }
     }
 }

@@ -14,8 +14,8 @@ pub(crate) fn project_id(text: &str) -> Result<Box<str>, InvalidId> {
         return Ok(text.into());
     }
     Err(InvalidId(
-        "not a project ID (its name does not do): 1 to 256 visible ASCII characters without / \\ ? \
-         # %",
+        "not a project ID (a name will not do); it has 1 to 256 visible ASCII characters without \
+         / \\ ? # %",
     ))
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn connection_id(text: &str) -> Result<Box<str>, InvalidId> {
         return Ok(text.into());
     }
     Err(InvalidId(
-        "not a connection ID: 1 to 256 bytes without / \\ ? # %, spaces or control characters",
+        "not a connection ID; it has 1 to 256 bytes without / \\ ? # %, spaces or control characters",
     ))
 }
 

@@ -100,6 +100,17 @@ fn the_help_is_as_reviewed() {
 }
 
 #[test]
+fn help_and_version_work_as_words() {
+    let answer = |arguments: &[&str]| {
+        let output = binary().args(arguments).assert().success();
+        String::from_utf8(output.get_output().stdout.clone()).unwrap()
+    };
+    assert_eq!(answer(&["help"]), answer(&["--help"]));
+    assert_eq!(answer(&["help", "once"]), answer(&["once", "--help"]));
+    assert_eq!(answer(&["version"]), answer(&["--version"]));
+}
+
+#[test]
 fn the_version_is_told_as_prometheus_programs_do() {
     let output = binary().arg("--version").assert().success();
     let text = String::from_utf8(output.get_output().stdout.clone()).unwrap();
@@ -138,8 +149,5 @@ fn a_key_file_that_may_not_be_read_is_a_clear_error() {
     let output = command.output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(
-        stderr.contains("permission denied; let the user"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("permission denied; the user"), "{stderr}");
 }

@@ -199,7 +199,7 @@ impl Exporter {
 }
 
 /// The command line of an exporter of the API at `url`.
-pub(crate) fn flags(url: &str, flags: &[&str]) -> cli::Flags {
+pub(crate) fn flags(url: &str, flags: &[&str]) -> config::Flags {
     let url = format!("--kernel.api-url={url}");
     let words = ["kernel-auth-exporter", &url].into_iter();
     let words = words.chain(flags.iter().copied()).map(OsString::from);

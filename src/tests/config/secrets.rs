@@ -1,8 +1,7 @@
 //! A key in the wrong place is in no message.
 
 use super::support::{SECRET, load, load_with_key, write_config};
-use crate::cli::Cli;
-use clap::CommandFactory;
+use crate::config::rows;
 use proptest::prelude::*;
 
 const EVERYTHING: &str = "\
@@ -65,11 +64,10 @@ proptest! {
     #[test]
     fn no_message_shows_a_key_in_a_flag(
         flag in prop::sample::select(
-            Cli::command()
-                .get_arguments()
-                .filter(|argument| argument.get_action().takes_values())
-                .filter_map(|argument| argument.get_long().map(str::to_owned))
-                .filter(|long| !long.starts_with("log."))
+            rows()
+                .iter()
+                .filter(|row| row.value_name.is_some() && row.heading != "Logging")
+                .filter_map(|row| row.flag)
                 .collect::<Vec<_>>()
         ),
         variable in prop::sample::select(vec![

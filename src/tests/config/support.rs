@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 
-use crate::cli::{self, Flags};
-use crate::config::{self, Config, ConfigError};
+use crate::cli;
+use crate::config::{self, Config, ConfigError, Flags};
 
 /// Stands for a key wherever one is needed.
 pub(crate) const SECRET: &str = "sk_test_Zq9this0is1no2real3key";

@@ -33,10 +33,10 @@ pub(crate) async fn exporter(api: &Api, flags: &[&str]) -> Front {
     let flags = bench::flags(&api.url, &flags);
     let env = |name: &str| (name == "KERNEL_API_KEY").then(|| DEFAULT_API_KEY.into());
     let loader: Loader = Arc::new(move || {
-        if flags.config_file.is_some() {
-            config::load(&flags, &|_: &str| None)
-        } else {
+        if flags.values("config.file").is_empty() {
             config::load(&flags, &env)
+        } else {
+            config::load(&flags, &|_: &str| None)
         }
     });
     let config = loader().unwrap();

@@ -1,0 +1,94 @@
+//! Where settings come from. Later wins: defaults, config file, environment,
+//! flags.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+
+use super::error::{ConfigError, Origin};
+use super::file::{File, Place};
+use super::setting::{Row, Setting, Text};
+
+/// What was given on the command line: the values of each flag, by its name
+/// without dashes, in order. A switch has `true` or `false`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flags(HashMap<&'static str, Vec<OsString>>);
+
+impl Flags {
+    /// Adds what was given later: of a flag that repeats all count, of others
+    /// the last.
+    pub(crate) fn add(&mut self, name: &'static str, values: impl IntoIterator<Item = OsString>) {
+        self.0.entry(name).or_default().extend(values);
+    }
+
+    /// The values of a flag; none when it was not given.
+    pub(crate) fn values(&self, name: &str) -> &[OsString] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Environment variables, so that tests bring their own.
+pub(crate) trait Env {
+    fn var(&self, name: &str) -> Option<OsString>;
+}
+
+impl<F: Fn(&str) -> Option<OsString>> Env for F {
+    fn var(&self, name: &str) -> Option<OsString> {
+        self(name)
+    }
+}
+
+/// The environment of this process: `load(&flags, &process_env)`.
+pub(crate) fn process_env(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// A variable's value; empty is as good as not set.
+pub(super) fn variable(env: &dyn Env, name: &str) -> Option<OsString> {
+    env.var(name).filter(|value| !value.is_empty())
+}
+
+/// Everything that can hold a setting.
+#[derive(Clone, Copy)]
+pub(super) struct Sources<'a> {
+    pub(super) flags: &'a Flags,
+    pub(super) env: &'a dyn Env,
+    pub(super) file: Option<&'a File>,
+}
+
+/// What settings are read from.
+pub(super) trait Source {
+    /// What it says of a row; nothing when it says nothing.
+    fn texts(&self, row: &Row) -> Result<Vec<Text>, ConfigError>;
+
+    fn read<T: 'static>(&self, setting: &Setting<T>) -> Result<T, ConfigError> {
+        setting.read(self.texts(setting.row())?)
+    }
+}
+
+impl Source for Sources<'_> {
+    fn texts(&self, row: &Row) -> Result<Vec<Text>, ConfigError> {
+        if let Some(flag) = row.flag {
+            let given = self.flags.values(flag);
+            if !given.is_empty() {
+                let text = |text: &OsString| Text {
+                    text: text.clone(),
+                    origin: Origin::Flag(flag),
+                };
+                return Ok(given.iter().map(text).collect());
+            }
+        }
+        if let Some(name) = row.env
+            && let Some(text) = variable(self.env, name)
+        {
+            let origin = Origin::Env(name);
+            return Ok(vec![Text { text, origin }]);
+        }
+        self.file.map_or(Ok(Vec::new()), |file| file.texts(row))
+    }
+}
+
+impl Source for Place<'_> {
+    fn texts(&self, row: &Row) -> Result<Vec<Text>, ConfigError> {
+        self.texts(row)
+    }
+}
