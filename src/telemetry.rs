@@ -128,7 +128,7 @@ impl Telemetry {
     }
 
     fn start_at_zero(&self) {
-        touch(&self.errors, ErrorReason::LABELS);
+        touch(&self.errors, ErrorReason::COUNTED);
         touch(&self.retries, RetryReason::LABELS);
         touch(&self.waits, WaitReason::LABELS);
         touch(&self.unknown_values, Field::LABELS);

@@ -143,7 +143,7 @@ fn fleet(connections: usize) -> Arc<Fleet> {
         accounts: vec![AccountView::default()],
         scopes: vec![ScopeView {
             scope: Arc::new(scope),
-            up: true,
+            failure: None,
             snapshot: Some(Arc::new(Snapshot {
                 fetched_at: NOW,
                 clock: ClockOffset::default(),

@@ -2,21 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use super::flight::{Flight, Running};
 use super::org::Org;
-use super::probe::Probes;
+use super::probes::Probes;
 use super::projects;
 use super::scope::ScopeWatcher;
 use super::settings::{AccountSettings, Settings};
 use super::shared::Shared;
 use super::showing::Part;
 use crate::kernel::{Attempt, Client};
-use crate::model::{AccountView, Projects, Scope, ScopeView, ScrapeOutcome, Selection, Timestamp};
+use crate::model::{
+    AccountView, Failure, Projects, Scope, ScopeView, ScrapeOutcome, Selection, Timestamp,
+};
 
 /// How long a list of projects is good for. A project that answers that it is
 /// gone has it read again at once.
@@ -31,6 +33,8 @@ pub(super) struct Account {
     listing: Flight,
     probes: Probes,
     org: Org,
+    /// Until the first list of projects is there.
+    starting: Arc<Failure>,
 }
 
 #[derive(Default)]
@@ -38,8 +42,8 @@ struct State {
     scopes: BTreeMap<Option<Box<str>>, Arc<ScopeWatcher>>,
     /// When the list of projects was last read whole.
     listed_at: Option<Instant>,
-    /// The last try failed.
-    listing_failed: bool,
+    /// What made the last try fail.
+    listing_failure: Option<Arc<Failure>>,
 }
 
 /// What one scrape goes by.
@@ -75,6 +79,7 @@ impl Account {
             listing: Flight::default(),
             probes: Probes::default(),
             org: Org::new(previous.map(|previous| &previous.org)),
+            starting: Arc::new(Failure::starting(SystemTime::now().into())),
         };
         let previous = previous.filter(|previous| {
             account.settings.selection == previous.settings.selection
@@ -97,7 +102,7 @@ impl Account {
         let previous = previous.state();
         let mut state = self.state();
         state.listed_at = previous.listed_at;
-        state.listing_failed = previous.listing_failed;
+        state.listing_failure.clone_from(&previous.listing_failure);
         previous.scopes.keys().cloned().collect()
     }
 
@@ -119,7 +124,7 @@ impl Account {
         let mut scopes = state.scopes.values();
         scopes.all(|scope| scope.is_untouched())
             && state.listed_at.is_none()
-            && !state.listing_failed
+            && state.listing_failure.is_none()
     }
 
     /// Its scopes, as far as they are known.
@@ -229,7 +234,7 @@ impl Account {
             return None;
         }
         let count = |view: ScopeView| {
-            let snapshot = view.snapshot.filter(|_| view.up)?;
+            let snapshot = view.snapshot.as_ref().filter(|_| view.is_up())?;
             Some(snapshot.connections.len() as u64)
         };
         self.last().into_iter().map(count).sum()
@@ -318,14 +323,14 @@ impl Account {
     fn projects_are_unknown(&self) -> bool {
         let state = self.state();
         self.settings.projects == Projects::All
-            && (state.listing_failed || state.listed_at.is_none())
+            && (state.listing_failure.is_some() || state.listed_at.is_none())
     }
 
     fn unknown_projects(&self) -> ScopeView {
-        let scope = Arc::new(Scope::new(self.name(), None));
+        let known = self.state().listing_failure.clone();
         ScopeView {
-            scope,
-            up: false,
+            scope: Arc::new(Scope::new(self.name(), None)),
+            failure: Some(known.unwrap_or_else(|| Arc::clone(&self.starting))),
             snapshot: None,
         }
     }
@@ -371,11 +376,19 @@ impl Account {
                 self.follow(active.map(|project| Some(project.id)).collect(), None);
                 let mut state = self.state();
                 state.listed_at = Some(Instant::now());
-                state.listing_failed = false;
+                state.listing_failure = None;
             }
             Err(error) if error.was_held_back() => {}
             Err(error) => {
-                self.state().listing_failed = true;
+                let mut state = self.state();
+                let failure = Failure {
+                    reason: error.reason(),
+                    since: Timestamp::from(SystemTime::now()),
+                    message: format!("the projects cannot be listed: {error}").into(),
+                };
+                let before = state.listing_failure.take();
+                state.listing_failure = Some(Arc::new(failure.following(before.as_deref())));
+                drop(state);
                 tracing::warn!(
                     account = self.name(),
                     endpoint = %error.endpoint(),

@@ -5,8 +5,7 @@
 //! a collection, and probes of the same connection that overlap share one
 //! request.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
@@ -14,19 +13,11 @@ use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
 use super::account::Account;
-use super::flight::Flight;
 use super::gather::Gathered;
+use super::probes::Outcome;
 use super::scope::ScopeWatcher;
-use super::{Request, Watcher};
-use crate::kernel::{Attempt, Error};
+use super::watcher::{Request, Watcher};
 use crate::model::{AccountView, Fleet, Found, ScopeView, Selection, Snapshot, Timestamp};
-
-/// How long probes share one look at the key, so that a key that is refused
-/// costs one request in this time, however many connections are probed.
-const ATTEMPT_AGE: Duration = Duration::from_secs(10);
-
-/// At most one log line about failing probes in this time and account.
-const LOG_PAUSE: Duration = Duration::from_mins(1);
 
 /// What a probe found.
 #[derive(Clone, Debug)]
@@ -55,35 +46,6 @@ pub(crate) enum ProbeError {
     /// The configuration names connections by id, and not this one.
     #[error("the configuration does not select this connection")]
     NotSelected,
-}
-
-type Outcome = Result<Arc<Gathered>, Arc<Error>>;
-
-/// A project and a connection's id.
-type Key = (Option<Box<str>>, Box<str>);
-
-/// The probes of one account.
-#[derive(Default)]
-pub(super) struct Probes {
-    /// Those that somebody waits for.
-    current: Mutex<HashMap<Key, Weak<Current>>>,
-    /// The look at the key that probes share, and since when.
-    attempt: tokio::sync::Mutex<Option<(Attempt, Instant)>>,
-    failures: Mutex<Failures>,
-}
-
-/// A probe, and what it brought.
-#[derive(Default)]
-struct Current {
-    flight: Flight,
-    outcome: OnceLock<Outcome>,
-}
-
-/// Failures since the last log line about them.
-#[derive(Default)]
-struct Failures {
-    count: u64,
-    told: Option<Instant>,
 }
 
 impl Watcher {
@@ -120,7 +82,12 @@ impl Watcher {
         {
             return Err(ProbeError::NotSelected);
         }
-        let probe = account.probes().share(account, scope, id, request.deadline);
+        // Whoever joins later may wait longer than who asked first.
+        let left = request.deadline.saturating_duration_since(Instant::now());
+        let span = left.max(account.shared().settings.timeout);
+        let probe = account
+            .probes()
+            .share(scope.scope(), id, || fetch(account, scope, id, span));
         let outcome = timeout_at(request.deadline, probe).await;
         Ok(probed(scope, account, id, outcome.ok()))
     }
@@ -184,7 +151,7 @@ fn probed(scope: &ScopeWatcher, account: &Account, id: &str, outcome: Option<Out
             accounts: vec![AccountView::default()],
             scopes: vec![ScopeView {
                 scope: Arc::clone(scope.scope()),
-                up: success,
+                failure: None,
                 snapshot: Some(Arc::new(snapshot)),
             }],
         }),
@@ -192,95 +159,20 @@ fn probed(scope: &ScopeWatcher, account: &Account, id: &str, outcome: Option<Out
     }
 }
 
-impl Probes {
-    /// The probe of `id` that is under way, or a new one. It goes on as long
-    /// as somebody waits for it.
-    async fn share(
-        &self,
-        account: &Account,
-        scope: &ScopeWatcher,
-        id: &str,
-        deadline: Instant,
-    ) -> Outcome {
-        let current = self.current(scope, id);
-        loop {
-            match current.flight.begin() {
-                Ok(begun) => {
-                    // Whoever joins later may wait longer than who asked first.
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    let span = left.max(account.shared().settings.timeout);
-                    let outcome = fetch(account, scope, id, span).await;
-                    let outcome = current.outcome.get_or_init(|| outcome).clone();
-                    drop(begun);
-                    return outcome;
-                }
-                Err(running) => running.over().await,
-            }
-            // Nothing, where the one that was asking went away.
-            if let Some(outcome) = current.outcome.get() {
-                return outcome.clone();
-            }
-        }
-    }
-
-    fn current(&self, scope: &ScopeWatcher, id: &str) -> Arc<Current> {
-        let key: Key = (scope.scope().project().map(Into::into), id.into());
-        let mut all = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(current) = all.get(&key).and_then(Weak::upgrade)
-            && current.outcome.get().is_none()
-        {
-            return current;
-        }
-        all.retain(|_, current| current.strong_count() > 0);
-        let current = Arc::new(Current::default());
-        all.insert(key, Arc::downgrade(&current));
-        current
-    }
-
-    async fn attempt(&self, account: &Account, span: Duration) -> Attempt {
-        let mut shared = self.attempt.lock().await;
-        if let Some((attempt, since)) = *shared
-            && since.elapsed() < ATTEMPT_AGE
-        {
-            return attempt;
-        }
-        let begun = account.shared().client.begin(span).await;
-        *shared = Some((begun, Instant::now()));
-        begun
-    }
-
-    /// Says that probes fail, not oftener than somebody wants to read it.
-    fn failed(&self, scope: &ScopeWatcher, error: &Error) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.count += 1;
-        if failures.told.is_some_and(|at| at.elapsed() < LOG_PAUSE) {
-            return;
-        }
-        tracing::warn!(
-            account = scope.scope().account(),
-            project = scope.scope().project(),
-            reason = %error.reason(),
-            failures = failures.count,
-            %error,
-            "probes fail"
-        );
-        *failures = Failures {
-            count: 0,
-            told: Some(Instant::now()),
-        };
-    }
-}
-
 async fn fetch(account: &Account, scope: &ScopeWatcher, id: &str, span: Duration) -> Outcome {
     let probes = account.probes();
-    let deadline = probes.attempt(account, span).await.lasting(span).deadline();
+    let deadline = probes
+        .attempt(&account.shared().client, span)
+        .await
+        .lasting(span)
+        .deadline();
     let mut gathered = Gathered::default();
     let result = scope
         .gathering(&deadline, true)
         .by_id(&[id], &mut gathered)
         .await;
     if let Err(error) = result {
-        probes.failed(scope, &error);
+        probes.failed(scope.scope(), &error);
         return Err(Arc::new(error));
     }
     let shared = account.shared();

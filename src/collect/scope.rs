@@ -14,7 +14,9 @@ use super::shared::Shared;
 use super::showing::{Held, Part, Showing};
 use super::timeline::{Pass, TimelineReader};
 use crate::kernel::{Attempt, Deadline, Error};
-use crate::model::{ErrorReason, Scope, ScopeView, ScrapeOutcome, Selection, Snapshot, Timestamp};
+use crate::model::{
+    ErrorReason, Failure, Scope, ScopeView, ScrapeOutcome, Selection, Snapshot, Timestamp,
+};
 
 /// How many collections go on one page after the other once the pages were not
 /// where they should be.
@@ -35,11 +37,12 @@ pub(super) struct ScopeWatcher {
     timelines: Arc<TimelineReader>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct State {
     held: Option<Held>,
-    /// Whether the last collection came whole; `None` before the first one.
-    up: Option<bool>,
+    /// What made the last collection fail; before the first one has ended,
+    /// that there was none.
+    failure: Option<Arc<Failure>>,
     knowledge: Knowledge,
     /// Walk one page after the other until this turn.
     distrust_until: u64,
@@ -48,6 +51,35 @@ struct State {
     missing_cursor: usize,
     /// The last collection failed because there is no such active project.
     gone: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            held: None,
+            failure: Some(Arc::new(Failure::starting(now()))),
+            knowledge: Knowledge::default(),
+            distrust_until: 0,
+            kept: Kept::default(),
+            missing_cursor: 0,
+            gone: false,
+        }
+    }
+}
+
+impl State {
+    fn fail(&mut self, reason: ErrorReason, message: Box<str>) {
+        let failure = Failure {
+            reason,
+            since: now(),
+            message,
+        };
+        self.failure = Some(Arc::new(failure.following(self.failure.as_deref())));
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from(SystemTime::now())
 }
 
 impl ScopeWatcher {
@@ -86,7 +118,9 @@ impl ScopeWatcher {
 
     /// Whether no collection has ended yet.
     pub(super) fn is_untouched(&self) -> bool {
-        self.state().up.is_none()
+        let state = self.state();
+        let reason = state.failure.as_ref().map(|failure| failure.reason);
+        reason == Some(ErrorReason::Starting)
     }
 
     /// What fetches of this scope, by `deadline`.
@@ -109,7 +143,7 @@ impl ScopeWatcher {
         let cost = choose(&self.selection, &state.knowledge).cost;
         Showing {
             held: state.held.as_ref(),
-            up: state.up == Some(true),
+            up: state.failure.is_none(),
             now: Instant::now(),
             settings: &self.shared.settings,
             patience: self.shared.client.pace(cost) + QUOTA_PATIENCE,
@@ -150,8 +184,9 @@ impl ScopeWatcher {
             if ended.is_err() {
                 // The panic itself is on stderr. What was seen before is all
                 // that there is, and it must not look as if it were fresh.
-                this.state().up = Some(false);
-                tracing::error!("a collection broke off; this is a defect, please report it");
+                let broke_off = "a collection broke off; this is a defect, please report it";
+                this.state().fail(ErrorReason::Decode, broke_off.into());
+                tracing::error!("{broke_off}");
             }
             // Before the scrape goes on, so that what follows can be waited for.
             let reading = this.timelines.begin();
@@ -177,12 +212,32 @@ impl ScopeWatcher {
         if showing.is_spent(since) {
             state.held = None;
         }
+        let mut failure = state.failure.clone();
+        if snapshot.is_none() && failure.is_none() {
+            failure = Some(Arc::new(self.nothing_in_time()));
+        }
         let view = ScopeView {
             scope: Arc::clone(&self.scope),
-            up: state.up == Some(true),
+            failure,
             snapshot,
         };
         (view, outcome)
+    }
+
+    /// Nothing is shown although nothing has failed: the collection is not over
+    /// yet, and what was seen before is too old.
+    fn nothing_in_time(&self) -> Failure {
+        let (reason, message) = if self.is_out_of_quota() {
+            let waiting = "waiting, to stay within --kernel.quota-share of the rate limit";
+            (ErrorReason::Quota, waiting)
+        } else {
+            (ErrorReason::Timeout, "the collection did not end in time")
+        };
+        Failure {
+            reason,
+            since: now(),
+            message: message.into(),
+        }
     }
 
     /// Whether not even one request fits into the quota now.
@@ -200,7 +255,7 @@ impl ScopeWatcher {
         let state = self.state();
         ScopeView {
             scope: Arc::clone(&self.scope),
-            up: state.up == Some(true),
+            failure: state.failure.clone(),
             snapshot: state.held.as_ref().map(|held| Arc::clone(&held.snapshot)),
         }
     }
@@ -262,7 +317,7 @@ impl ScopeWatcher {
         {
             let mut state = self.state();
             state.knowledge = known;
-            state.up = Some(false);
+            state.fail(error.reason(), error.to_string().into());
             state.gone = error.reason() == ErrorReason::ProjectNotFound;
         }
         tracing::warn!(
@@ -291,7 +346,7 @@ impl ScopeWatcher {
             self.timelines.listed(&mut connections);
         }
         let snapshot = Snapshot {
-            fetched_at: Timestamp::from(SystemTime::now()),
+            fetched_at: now(),
             clock: self.shared.client.clock().unwrap_or_default(),
             connections,
             found: assembled.found,
@@ -317,8 +372,16 @@ impl ScopeWatcher {
                 snapshot: Arc::new(snapshot),
                 at: Instant::now(),
             });
-            let before = state.up.replace(whole);
-            whole && before == Some(false)
+            let recovered = whole
+                && state
+                    .failure
+                    .as_ref()
+                    .is_some_and(|failure| failure.reason != ErrorReason::Starting);
+            match unwhole(gathered) {
+                Some((reason, message)) => state.fail(reason, message),
+                None => state.failure = None,
+            }
+            recovered
         };
         if !whole {
             self.log_unwhole(gathered);
@@ -383,4 +446,19 @@ impl ScopeWatcher {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Why a collection whose list came whole does not count as whole.
+fn unwhole(gathered: &Gathered) -> Option<(ErrorReason, Box<str>)> {
+    let rows = |count: usize| if count == 1 { "row" } else { "rows" };
+    if let Some(error) = &gathered.failure {
+        let failed = gathered.failed.len();
+        let message = format!("{failed} {} could not be asked for: {error}", rows(failed));
+        return Some((error.reason(), message.into()));
+    }
+    let unreadable = gathered.malformed.len();
+    (unreadable > 0).then(|| {
+        let message = format!("{unreadable} {} cannot be read", rows(unreadable));
+        (ErrorReason::MalformedRow, message.into())
+    })
 }

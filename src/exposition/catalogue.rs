@@ -270,6 +270,8 @@ pub(super) enum Source {
     /// Whether each configured id was found.
     Found,
     Scope(fn(&ScopeView) -> Option<Value>),
+    /// A scope: one series, with the value of the label that holds: 1.
+    ScopeFact(fn(&ScopeView) -> Option<usize>),
     /// How many connections of a scope have each status.
     Tally,
     Account(fn(&AccountView) -> Option<Value>),

@@ -104,9 +104,11 @@ impl Renderer {
         match family.source {
             Source::Connection(value) => self.connections(lines, value, fleet, out, limit),
             Source::Found => self.found(lines, fleet, out, limit),
-            Source::Scope(_) | Source::Tally | Source::Account(_) | Source::AccountFact(_) => {
-                self.groups(lines, family, fleet, out, limit)
-            }
+            Source::Scope(_)
+            | Source::ScopeFact(_)
+            | Source::Tally
+            | Source::Account(_)
+            | Source::AccountFact(_) => self.groups(lines, family, fleet, out, limit),
             Source::Own(value) => {
                 if let Some(value) = value(own) {
                     lines.sample(out, "", "", value);
@@ -138,6 +140,16 @@ impl Renderer {
                 (Source::Scope(value), Some(view), _) => {
                     if let Some(value) = value(view) {
                         lines.sample(out, "", view.scope.label_suffix(), value);
+                    }
+                }
+                (Source::ScopeFact(fact), Some(view), _) => {
+                    if let Some(index) = fact(view) {
+                        self.scratch.clear();
+                        let [label] = family.labels else { return true };
+                        let value = label.values.and_then(|values| values.get(index));
+                        put_label(&mut self.scratch, label.name, value.unwrap_or(&""));
+                        let suffix = view.scope.label_suffix();
+                        lines.sample(out, &self.scratch, suffix, Value::Integer(1));
                     }
                 }
                 (Source::Tally, Some(view), _) => {

@@ -104,7 +104,8 @@ impl Error {
             Problem::Decode { .. } => ErrorReason::Decode,
             Problem::Paging(_) | Problem::TooManyPages { .. } => ErrorReason::Paging,
             Problem::TooManyConnections { .. } => ErrorReason::TooManyConnections,
-            Problem::Blocked | Problem::OverQuota => ErrorReason::RateLimited,
+            Problem::Blocked => ErrorReason::RateLimited,
+            Problem::OverQuota => ErrorReason::Quota,
             Problem::Refused(status) if *status == StatusCode::FORBIDDEN => ErrorReason::Forbidden,
             Problem::Refused(_) => ErrorReason::Unauthorized,
         }

@@ -95,7 +95,20 @@ vocabulary! {
         TooManyConnections = "too_many_connections",
         /// The key file cannot be read.
         KeyFile = "key_file",
+        /// Something between here and the API answered in its place.
+        Proxy = "proxy",
+        /// Nothing was sent, to stay within `--kernel.quota-share` of the limit.
+        Quota = "quota",
+        /// No collection has ended yet. Never an error: only the state of a scope.
+        Starting = "starting",
     }
+}
+
+impl ErrorReason {
+    /// Those that are counted: every one but the state before the first
+    /// collection.
+    pub(crate) const COUNTED: &'static [&'static str] =
+        Self::LABELS.split_at(Self::Starting as usize).0;
 }
 
 vocabulary! {

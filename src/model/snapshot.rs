@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ClockOffset, Connection, OrgView, Timestamp, labels};
+use super::{ClockOffset, Connection, ErrorReason, OrgView, Timestamp, labels};
 
 /// Where connections were looked for: an account and one of its projects, each
 /// only where the configuration names it.
@@ -92,11 +92,60 @@ impl Snapshot {
 pub(crate) struct ScopeView {
     /// Which account and project.
     pub scope: Arc<Scope>,
-    /// Whether the most recent collection came whole from the API.
-    pub up: bool,
+    /// Why the most recent collection did not come whole from the API.
+    pub failure: Option<Arc<Failure>>,
     /// What there is to show: fresh, or held within its bound; `None` once the
     /// bound has passed or nothing was ever seen.
     pub snapshot: Option<Arc<Snapshot>>,
+}
+
+impl ScopeView {
+    /// Whether the most recent collection came whole from the API.
+    pub(crate) fn is_up(&self) -> bool {
+        self.failure.is_none()
+    }
+}
+
+/// What made the most recent collection of a scope fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// Label `reason` of `kernel_auth_failure_reason`.
+    pub reason: ErrorReason,
+    /// Since when no collection has come whole, on this machine's clock.
+    pub since: Timestamp,
+    /// What happened and what to do, in a line without a secret.
+    pub message: Box<str>,
+}
+
+impl Failure {
+    /// Before the first collection has ended.
+    pub(crate) fn starting(since: Timestamp) -> Self {
+        Self {
+            reason: ErrorReason::Starting,
+            since,
+            message: "no collection has ended yet".into(),
+        }
+    }
+
+    /// Some failure, unless it is `up`.
+    #[cfg(test)]
+    pub(crate) fn unless(up: bool) -> Option<Arc<Self>> {
+        let failure = Self {
+            reason: ErrorReason::Timeout,
+            since: Timestamp::from_seconds(0),
+            message: "no whole answer in time".into(),
+        };
+        (!up).then(|| Arc::new(failure))
+    }
+
+    /// The same trouble as `before`, or another that followed it: since then.
+    #[must_use]
+    pub(crate) fn following(self, before: Option<&Self>) -> Self {
+        Self {
+            since: before.map_or(self.since, |before| before.since),
+            ..self
+        }
+    }
 }
 
 /// One account as a scrape sees it.

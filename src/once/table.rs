@@ -128,7 +128,7 @@ fn summary(out: &mut String, fleet: &Fleet, rows: &[Row], now: Timestamp) {
         format!(": {}", counts.join(", "))
     };
     let _ = writeln!(out, "\n{total} connection{plural}{list}");
-    for view in fleet.scopes.iter().filter(|view| !view.up) {
+    for view in fleet.scopes.iter().filter(|view| !view.is_up()) {
         let place = [view.scope.account(), view.scope.project()];
         let place: Vec<_> = place.into_iter().flatten().map(printable).collect();
         let place = if place.is_empty() {
@@ -199,7 +199,7 @@ mod tests {
 
     use super::*;
     use crate::kernel::Decoder;
-    use crate::model::{ProfileNameMode, Scope, Selection};
+    use crate::model::{Failure, ProfileNameMode, Scope, Selection};
 
     fn fleet(rows: &str, up: bool) -> Fleet {
         let (scope, selection) = (Scope::default(), Selection::default());
@@ -216,7 +216,7 @@ mod tests {
         };
         let view = ScopeView {
             scope: Arc::new(scope),
-            up,
+            failure: Failure::unless(up),
             snapshot: Some(Arc::new(snapshot)),
         };
         Fleet {

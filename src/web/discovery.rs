@@ -25,7 +25,7 @@ pub(super) fn is_fresh(fleet: &Fleet, now: Timestamp, cache: Duration) -> bool {
                 .snapshot
                 .as_ref()
                 .map(|snapshot| now.seconds_since(snapshot.fetched_at));
-            view.up && age.is_some_and(|age| (0.0..=oldest).contains(&age))
+            view.is_up() && age.is_some_and(|age| (0.0..=oldest).contains(&age))
         })
 }
 
@@ -115,8 +115,8 @@ mod tests {
     use super::*;
     use crate::exposition::{CHUNK_BYTES, Chunks, Encoding};
     use crate::model::{
-        AuthStatus, ClockOffset, CredentialKind, Flow, FlowStatus, FlowStep, FlowType, LabelBlock,
-        PendingInputs, ScopeView, Settings, Snapshot,
+        AuthStatus, ClockOffset, CredentialKind, Failure, Flow, FlowStatus, FlowStep, FlowType,
+        LabelBlock, PendingInputs, ScopeView, Settings, Snapshot,
     };
 
     fn connection(id: &str, profile: Option<&str>, scope: &Scope) -> Connection {
@@ -163,7 +163,7 @@ mod tests {
         });
         ScopeView {
             scope: Arc::new(scope),
-            up: true,
+            failure: None,
             snapshot,
         }
     }
@@ -235,7 +235,7 @@ mod tests {
             scopes: ages
                 .iter()
                 .map(|age| ScopeView {
-                    up,
+                    failure: Failure::unless(up),
                     ..view(Scope::default(), &[], age.map(|age| 1_000 - age))
                 })
                 .collect(),

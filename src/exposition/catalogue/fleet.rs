@@ -1,7 +1,7 @@
 //! Families about accounts, projects and configured ids.
 
 use super::{Family, Kind, Label, Source, Subject, Value};
-use crate::model::AuthStatus;
+use crate::model::{AuthStatus, ErrorReason};
 
 const fn gauge(name: &'static str, subject: Subject, help: &'static str, source: Source) -> Family {
     Family::new(Kind::Gauge, name, subject, help, source)
@@ -12,8 +12,15 @@ pub(super) const FAMILIES: &[Family] = &[
         "kernel_auth_up",
         Subject::Scope,
         "1 when the most recent collection came whole from the API, else 0. An earlier snapshot served to stay within cache or quota does not change it.",
-        Source::Scope(|view| Some(Value::flag(view.up))),
+        Source::Scope(|view| Some(Value::flag(view.is_up()))),
     ),
+    gauge(
+        "kernel_auth_failure_reason",
+        Subject::Scope,
+        "Why the most recent collection did not come whole: exactly one series of value 1 while kernel_auth_up is 0, none while it is 1.",
+        Source::ScopeFact(|view| Some(view.failure.as_ref()?.reason as usize)),
+    )
+    .labels(&[Label::of("reason", ErrorReason::LABELS)]),
     gauge(
         "kernel_auth_snapshot_timestamp_seconds",
         Subject::Scope,

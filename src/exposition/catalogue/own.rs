@@ -54,7 +54,7 @@ pub(super) const FAMILIES: &[Family] = &[
         "kernel_auth_api_errors_total",
         "What went wrong with requests and with what they brought.",
     )
-    .labels(&[Label::of("reason", ErrorReason::LABELS)]),
+    .labels(&[Label::of("reason", ErrorReason::COUNTED)]),
     counter("kernel_auth_api_retries_total", "Requests sent again.")
         .labels(&[Label::of("reason", RetryReason::LABELS)]),
     counter(

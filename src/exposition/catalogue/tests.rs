@@ -70,7 +70,7 @@ fn sources_match_subjects_and_labels() {
             ),
             Source::Found => (Subject::ConfiguredConnection, 0),
             Source::Scope(_) => (Subject::Scope, 0),
-            Source::Tally => (Subject::Scope, 1),
+            Source::ScopeFact(_) | Source::Tally => (Subject::Scope, 1),
             Source::Account(_) => (Subject::Account, 0),
             Source::AccountFact(_) => (Subject::Account, 1),
             Source::Own(_) | Source::Gathered => continue,

@@ -9,10 +9,10 @@ use crate::exposition::{
 use crate::kernel::Observer;
 use crate::model::{
     AccountView, AuthStatus, ClockOffset, Collector, CollectorSet, Connection, CredentialKind,
-    Endpoint, ErrorCode, ErrorReason, EventOutcome, EventSlot, EventType, Fleet, Flow, FlowStatus,
-    FlowStep, FlowType, Found, HealthCheckUnavailable, History, LabelBlock, OrgView, PendingInput,
-    PendingInputs, Plan, ReauthReason, RetryReason, Scope, ScopeView, ScrapeOutcome, Settings,
-    Snapshot, States, Timestamp, WaitReason,
+    Endpoint, ErrorCode, ErrorReason, EventOutcome, EventSlot, EventType, Failure, Fleet, Flow,
+    FlowStatus, FlowStep, FlowType, Found, HealthCheckUnavailable, History, LabelBlock, OrgView,
+    PendingInput, PendingInputs, Plan, ReauthReason, RetryReason, Scope, ScopeView, ScrapeOutcome,
+    Settings, Snapshot, States, Timestamp, WaitReason,
 };
 use crate::telemetry::Telemetry;
 use crate::version::Build;
@@ -95,7 +95,7 @@ pub(crate) fn fleet_of(connections: Vec<Connection>) -> Fleet {
 pub(crate) fn scope_of(scope: Scope, connections: Vec<Connection>) -> ScopeView {
     ScopeView {
         scope: Arc::new(scope),
-        up: true,
+        failure: None,
         snapshot: Some(Arc::new(Snapshot {
             fetched_at: NOW,
             clock: ClockOffset::default(),
@@ -209,7 +209,7 @@ pub(crate) fn story() -> Fleet {
         scopes: vec![
             ScopeView {
                 scope: Arc::new(scope),
-                up: true,
+                failure: None,
                 snapshot: Some(Arc::new(Snapshot {
                     fetched_at: NOW,
                     clock: ClockOffset::default(),
@@ -228,7 +228,7 @@ pub(crate) fn story() -> Fleet {
             },
             ScopeView {
                 scope: Arc::new(Scope::new(Some("production"), Some("proj_b"))),
-                up: false,
+                failure: Failure::unless(false),
                 snapshot: None,
             },
         ],
@@ -344,7 +344,7 @@ pub(crate) fn hostile() -> (Fleet, Vec<[String; 3]>) {
         }],
         scopes: vec![ScopeView {
             scope: Arc::new(scope),
-            up: true,
+            failure: None,
             snapshot: Some(Arc::new(Snapshot {
                 fetched_at: NOW,
                 clock: ClockOffset::default(),

@@ -138,6 +138,10 @@ fn fill_scope(gauges: &mut Gauges, scope: &RandomScope, all: bool, scrape: bool)
     let place = [("project", project.as_str()), ("account", account.as_str())];
     if scrape {
         gauges.set("kernel_auth_up", &place, f64::from(u8::from(scope.up)));
+        if !scope.up {
+            let labels = [("reason", "timeout"), place[0], place[1]];
+            gauges.set("kernel_auth_failure_reason", &labels, 1.0);
+        }
     }
     if !scope.seen {
         return;

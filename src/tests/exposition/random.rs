@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::exposition::{Own, ProbeResult};
 use crate::model::{
     AccountView, AuthStatus, ClockOffset, Connection, CredentialKind, ErrorCode, EventOutcome,
-    EventSlot, EventType, Fleet, Flow, FlowStatus, FlowStep, FlowType, Found,
+    EventSlot, EventType, Failure, Fleet, Flow, FlowStatus, FlowStep, FlowType, Found,
     HealthCheckUnavailable, History, LabelBlock, OrgView, PendingInput, PendingInputs, Plan,
     ReauthReason, Scope, ScopeView, Settings, Snapshot, Timestamp,
 };
@@ -313,7 +313,7 @@ impl RandomScope {
         };
         ScopeView {
             scope: Arc::new(Scope::new(self.account.as_deref(), self.project.as_deref())),
-            up: self.up,
+            failure: Failure::unless(self.up),
             snapshot: self.seen.then(|| Arc::new(snapshot)),
         }
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::exposition::{Options, Own, catalogue, render};
 use crate::model::{
-    AuthStatus, ClockOffset, Collector, Connection, ErrorCode, Fleet, FlowStatus, MAX_LABEL_BYTES,
-    PendingInput, Scope, ScopeView, Snapshot, Timestamp,
+    AuthStatus, ClockOffset, Collector, Connection, ErrorCode, Failure, Fleet, FlowStatus,
+    MAX_LABEL_BYTES, PendingInput, Scope, ScopeView, Snapshot, Timestamp,
 };
 
 use super::fixture::{self, NOW, active, every_collector, fleet_of, own, sparse};
@@ -318,12 +318,12 @@ fn an_empty_fleet_is_a_text_too() {
     let held = Fleet {
         scopes: vec![ScopeView {
             scope: Arc::default(),
-            up: false,
+            failure: Failure::unless(false),
             snapshot: None,
         }],
         ..Fleet::default()
     };
-    assert_eq!(rendered(&held).samples.len(), 1);
+    assert_eq!(rendered(&held).samples.len(), 2);
     let empty = Snapshot {
         fetched_at: NOW,
         clock: ClockOffset::default(),
@@ -333,7 +333,7 @@ fn an_empty_fleet_is_a_text_too() {
     let seen = Fleet {
         scopes: vec![ScopeView {
             scope: Arc::default(),
-            up: true,
+            failure: None,
             snapshot: Some(Arc::new(empty)),
         }],
         ..Fleet::default()

@@ -253,7 +253,7 @@ impl Seen<'_> {
                 (fact("Seen", &html! {
                     (date(self.snapshot.fetched_at)) ", "
                     (time(self.snapshot.fetched_at, &ago(self.snapshot.fetched_at, view.now)))
-                    @if !self.scope.up { "; since then the API " (failure(self.scope)) }
+                    @if !self.scope.is_up() { "; since then the API " (failure(self.scope)) }
                 }))
             }
         }

@@ -25,7 +25,7 @@ pub(super) fn title(view: &View<'_>, selected: &Selected<'_>) -> String {
             parts.push(format!("{} {words}", counted(count)));
         }
     }
-    if !view.untouched && view.fleet.scopes.iter().any(|scope| !scope.up) {
+    if !view.untouched && view.fleet.scopes.iter().any(|scope| !scope.is_up()) {
         parts.push("API fails".to_owned());
     }
     parts.push("Kernel auth connections".to_owned());
@@ -59,7 +59,7 @@ pub(super) fn glance(view: &View<'_>, query: &Query, selected: &Selected<'_>) ->
 /// Whether the API answers, and how old the data are.
 fn api(view: &View<'_>) -> Markup {
     let scopes = &view.fleet.scopes;
-    let failing: Vec<&ScopeView> = scopes.iter().filter(|scope| !scope.up).collect();
+    let failing: Vec<&ScopeView> = scopes.iter().filter(|scope| !scope.is_up()).collect();
     let oldest = scopes
         .iter()
         .filter_map(|scope| Some(scope.snapshot.as_ref()?.fetched_at))
@@ -156,7 +156,7 @@ fn tiles(query: &Query, selected: &Selected<'_>) -> Markup {
 /// Each account and project, those that fail first.
 fn scopes(view: &View<'_>) -> Markup {
     let Fleet { scopes, .. } = view.fleet;
-    let (good, bad): (Vec<_>, Vec<_>) = scopes.iter().partition(|scope| scope.up);
+    let (good, bad): (Vec<_>, Vec<_>) = scopes.iter().partition(|scope| scope.is_up());
     let hidden = scopes.len().saturating_sub(MAX_SCOPES);
     html! {
         details open[!bad.is_empty()] {
@@ -198,7 +198,7 @@ fn scope_row(view: &View<'_>, scope: &ScopeView) -> Markup {
                 @if scope.snapshot.is_none() && scope.scope.project().is_none() { "Projects of " }
                 (place(&scope.scope))
             }
-            @if scope.up {
+            @if scope.is_up() {
                 td { "answers" }
             } @else {
                 td.fails { span aria-hidden="true" { "\u{2715}" } " " (failure(scope)) }

@@ -264,7 +264,7 @@ mod tests {
             accounts: Vec::new(),
             scopes: vec![ScopeView {
                 scope: Arc::new(Scope::default()),
-                up: true,
+                failure: None,
                 snapshot: Some(Arc::new(Snapshot {
                     fetched_at: Timestamp::from_seconds(0),
                     clock: ClockOffset::default(),

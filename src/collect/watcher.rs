@@ -1,0 +1,183 @@
+//! All accounts side by side: what a scrape asks for, and what it gets.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, timeout_at};
+
+use super::account::Account;
+use super::settings::{AccountSettings, Settings};
+use crate::kernel::Client;
+use crate::model::{Fleet, ScopeView, ScrapeOutcome, Timestamp};
+
+/// What a scrape wants to see, and until when it waits.
+#[derive(Clone, Debug)]
+pub(crate) struct Request<'a> {
+    /// The scraper has its answer by then, whatever the API does.
+    pub deadline: Instant,
+    /// Only this account.
+    pub account: Option<&'a str>,
+    /// Only this project.
+    pub project: Option<&'a str>,
+}
+
+impl Request<'_> {
+    /// Everything, within `budget` from now.
+    pub(crate) fn everything(budget: Duration) -> Self {
+        Self {
+            deadline: Instant::now() + budget,
+            account: None,
+            project: None,
+        }
+    }
+}
+
+/// What a scrape gets.
+#[derive(Clone, Debug)]
+pub(crate) struct Collected {
+    /// What there is to show.
+    pub fleet: Arc<Fleet>,
+    /// Where it came from.
+    pub outcome: ScrapeOutcome,
+}
+
+impl Collected {
+    /// Whether the API answered fully for everything that is shown.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.fleet.scopes.is_empty() && self.fleet.scopes.iter().all(ScopeView::is_up)
+    }
+}
+
+/// Watches all accounts side by side.
+pub(crate) struct Watcher {
+    accounts: Vec<Arc<Account>>,
+}
+
+impl Watcher {
+    /// Watches these accounts, in the place of `previous`: an account of the
+    /// same name at the same API goes on with its rate limit, and where its
+    /// selection and what becomes of names are the same too, with what was last
+    /// seen. So a reload while the API fails loses nothing.
+    pub(crate) fn new(
+        settings: &Arc<Settings>,
+        accounts: Vec<(AccountSettings, Client)>,
+        previous: Option<&Self>,
+    ) -> Self {
+        let make = |(account, client): (AccountSettings, Client)| {
+            let previous = previous
+                .iter()
+                .flat_map(|previous| &previous.accounts)
+                .find(|old| old.name() == account.name.as_deref())
+                .filter(|old| client.is_of_same_api(&old.shared().client));
+            let client = match previous {
+                Some(previous) => client.succeeding(&previous.shared().client),
+                None => client,
+            };
+            let settings = Arc::clone(settings);
+            let previous = previous.map(|previous| &**previous);
+            Arc::new(Account::new(account, client, settings, previous))
+        };
+        Self {
+            accounts: accounts.into_iter().map(make).collect(),
+        }
+    }
+
+    pub(super) fn wanted(&self, request: &Request<'_>) -> impl Iterator<Item = &Arc<Account>> {
+        let named = request.account;
+        self.accounts
+            .iter()
+            .filter(move |account| named.is_none_or(|name| account.name() == Some(name)))
+    }
+
+    /// The names of the accounts, where the configuration gives them.
+    pub(crate) fn account_names(&self) -> impl Iterator<Item = Option<&str>> {
+        self.accounts.iter().map(|account| account.name())
+    }
+
+    /// What `request` asks for, by its deadline at the latest.
+    pub(crate) async fn collect(&self, request: Request<'_>) -> Collected {
+        let wanted = self.wanted(&request);
+        let parts = wanted.map(|account| account.collect(request.deadline, request.project));
+        let parts = futures_util::future::join_all(parts).await;
+        let mut fleet = Fleet::default();
+        let mut outcomes = Vec::new();
+        let now = Timestamp::from(SystemTime::now());
+        for part in parts {
+            fleet.accounts.push(part.account.rate_view(now));
+            outcomes.extend(part.scopes.iter().map(|(_, outcome)| *outcome));
+            fleet
+                .scopes
+                .extend(part.scopes.into_iter().map(|(view, _)| view));
+        }
+        Collected {
+            fleet: Arc::new(fleet),
+            outcome: overall(&outcomes),
+        }
+    }
+
+    /// Waits, not beyond `deadline`, for what goes on after a collection: it is
+    /// in [`Self::last`] then.
+    pub(crate) async fn settle(&self, deadline: Instant) {
+        let all = self.accounts.iter().map(|account| account.settled());
+        let _ = timeout_at(deadline, futures_util::future::join_all(all)).await;
+    }
+
+    /// Connections whose timeline is still to be read.
+    pub(crate) fn timelines_pending(&self) -> usize {
+        let pending = |account: &Arc<Account>| account.timelines_pending();
+        self.accounts.iter().map(pending).sum()
+    }
+
+    /// Whether nobody has asked for anything yet.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.accounts.iter().all(|account| account.is_untouched())
+    }
+
+    /// What is known without asking: the last snapshots, however old. Never
+    /// calls the API.
+    pub(crate) fn last(&self) -> Fleet {
+        let now = Timestamp::from(SystemTime::now());
+        Fleet {
+            accounts: self
+                .accounts
+                .iter()
+                .map(|account| account.rate_view(now))
+                .collect(),
+            scopes: self
+                .accounts
+                .iter()
+                .flat_map(|account| account.last())
+                .collect(),
+        }
+    }
+}
+
+/// One word for a scrape of several scopes: the worst, but something to show
+/// is not nothing.
+fn overall(outcomes: &[ScrapeOutcome]) -> ScrapeOutcome {
+    let all_empty = outcomes
+        .iter()
+        .all(|outcome| *outcome == ScrapeOutcome::Empty);
+    match outcomes.iter().max() {
+        None => ScrapeOutcome::Empty,
+        Some(ScrapeOutcome::Empty) if !all_empty => ScrapeOutcome::Held,
+        Some(worst) => *worst,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scrape_is_as_good_as_its_worst_part() {
+        use ScrapeOutcome::{Budgeted, Empty, Fresh, Held, Shared};
+        assert_eq!(overall(&[Fresh, Fresh]), Fresh);
+        assert_eq!(overall(&[Fresh, Shared]), Shared);
+        assert_eq!(overall(&[Budgeted, Shared]), Budgeted);
+        assert_eq!(overall(&[Held, Fresh]), Held);
+        assert_eq!(overall(&[Empty, Fresh]), Held);
+        assert_eq!(overall(&[Empty, Empty]), Empty);
+        assert_eq!(overall(&[]), Empty);
+    }
+}
