@@ -6,6 +6,7 @@
 //! make of it.
 
 mod options;
+mod terms;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -40,6 +41,7 @@ macro_rules! embedded {
 
 /// What does not depend on options.
 const FIXED: &[(&str, &str)] = embedded![
+    "alerts/remedies.json",
     "dashboards/kernel-auth-fleet.json",
     "dashboards/kernel-auth-connection.json",
     "dashboards/kernel-auth-exporter.json",
@@ -49,22 +51,30 @@ const FIXED: &[(&str, &str)] = embedded![
     "docs/runbooks/KernelAuthAPIRateLimited.md",
     "docs/runbooks/KernelAuthAPIUnauthorized.md",
     "docs/runbooks/KernelAuthAPIUnreachable.md",
+    "docs/runbooks/KernelAuthConfigReloadFailed.md",
     "docs/runbooks/KernelAuthConnectionFlapping.md",
     "docs/runbooks/KernelAuthConnectionHumanLoginRequired.md",
     "docs/runbooks/KernelAuthConnectionMissing.md",
     "docs/runbooks/KernelAuthConnectionNeedsAuth.md",
     "docs/runbooks/KernelAuthConnectionsNearLimit.md",
     "docs/runbooks/KernelAuthDataIncomplete.md",
+    "docs/runbooks/KernelAuthDomainLoggedOut.md",
     "docs/runbooks/KernelAuthExporterAbsent.md",
     "docs/runbooks/KernelAuthExporterDown.md",
+    "docs/runbooks/KernelAuthFleetEmpty.md",
     "docs/runbooks/KernelAuthFleetLoggedOutBurn.md",
     "docs/runbooks/KernelAuthFleetLoggedOutBurnSlow.md",
     "docs/runbooks/KernelAuthFlowAwaitingHuman.md",
     "docs/runbooks/KernelAuthFlowFailed.md",
     "docs/runbooks/KernelAuthHealthCheckStale.md",
+    "docs/runbooks/KernelAuthManyFlowsAwaiting.md",
+    "docs/runbooks/KernelAuthProbeFailed.md",
     "docs/runbooks/KernelAuthReauthFailingRepeatedly.md",
+    "docs/runbooks/KernelAuthScopeUnseen.md",
     "docs/runbooks/KernelAuthSnapshotStale.md",
+    "docs/runbooks/KernelAuthUnknownStatus.md",
     "examples/alertmanager.yml",
+    "examples/prometheus-sharded.yml",
 ];
 
 /// One file to write.
@@ -104,7 +114,7 @@ fn substitute(template: &str, options: &Options) -> String {
         let after = &rest[at + 1..];
         let value = after
             .find('@')
-            .and_then(|end| Some((options.value_of(&after[..end])?, end)));
+            .and_then(|end| Some((terms::value_of(&after[..end], options)?, end)));
         if let Some((value, end)) = value {
             out.push_str(&value);
             rest = &after[end + 1..];

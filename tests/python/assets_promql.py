@@ -69,7 +69,8 @@ def parse(expr):
                         index += 1
             if index + 1 < len(stream) and stream[index + 1][1] == "[":
                 selector.range = stream[index + 2][1]
-                index += 2
+                while stream[index + 1][1] != "]":
+                    index += 1
             found.append(selector)
         elif token == "[":
             while stream[index][1] != "]":

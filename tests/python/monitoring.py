@@ -144,6 +144,11 @@ class Webhook:
         return [(post, alert) for where, post in self.posts if where == path for alert in post["alerts"]
                 if alert["status"] == "firing" and labels.items() <= alert["labels"].items()]
 
+    def resolved(self, path: str, **labels: str) -> list[Any]:
+        """The alerts told as resolved."""
+        return [alert for where, post in list(self.posts) if where == path for alert in post["alerts"]
+                if alert["status"] == "resolved" and labels.items() <= alert["labels"].items()]
+
     def stop(self) -> None:
         self.server.shutdown()
         self.server.server_close()

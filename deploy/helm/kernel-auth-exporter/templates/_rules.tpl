@@ -60,10 +60,25 @@ The rules are a file with placeholders, the same from which the program's comman
 {{ $name }}: {{ include "kernel-auth-exporter.duration" $span }}
 {{ $name }}_for: {{ include "kernel-auth-exporter.duration" $span }}
 {{ $name }}_bridge: {{ include "kernel-auth-exporter.bridge" (dict "span" $span "interval" $interval) }}
+{{ $name }}_seconds: {{ divf $span 1000 | quote }}
+{{- end }}
+{{- $terms := .Files.Get "files/terms.json" | fromJson }}
+{{- range $name, $value := $terms }}
+{{ $name }}: {{ $value | quote }}
+{{- end }}
+{{- range $kind, $all := .Files.Get "files/remedies.json" | fromJson }}
+{{- $branches := list }}
+{{- range $code, $one := $all }}
+{{- $text := printf "%s %s" $one.remedy (replace "<id>" "{{ $labels.connection_id }}" $one.command) }}
+{{- $branches = append $branches (printf "if eq $code %q }}%s" $code $text) }}
+{{- end }}
+remedies_of_{{ $kind }}: {{ printf "{{ %s{{ end }}" (join "{{ else " $branches) | quote }}
 {{- end }}
 runbook_base_url: {{ trimSuffix "/" $rule.runbookBaseUrl | quote }}
 dashboard_base_url: {{ trimSuffix "/" $rule.dashboardBaseUrl | quote }}
-job: {{ include "kernel-auth-exporter.name" . | quote }}
+{{- $job := include "kernel-auth-exporter.name" . }}
+job: {{ $job | quote }}
+jobs: {{ printf "job=~%q" (printf "%s|%s" (replace "." "[.]" $job) $terms.probe_job) | quote }}
 snapshot_max_age_seconds: {{ div (add $millis.snapshotMaxAge 999) 1000 | quote }}
 {{- range $name := list "stalenessFactor" "reauthFailures" "flappingChanges" "burnMinConnections" "keyExpiryWarningDays" "keyExpiryCriticalDays" }}
 {{ snakecase $name }}: {{ get $rule.thresholds $name | int64 | quote }}

@@ -1,0 +1,105 @@
+//! What stands in the templates besides the options: words that would be long
+//! or repeated there, and what follows from an option.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::Deserialize;
+
+use super::Options;
+use crate::duration;
+
+/// From what Kernel says to what a person can do.
+const REMEDIES: &str = include_str!("../../alerts/remedies.json");
+
+/// What is the same in every installation. The Helm chart reads it as well.
+const TERMS: &str = include_str!("terms.json");
+
+#[derive(Deserialize)]
+struct Remedy {
+    remedy: String,
+    command: String,
+}
+
+/// What stands for `@name@` in a template.
+pub(super) fn value_of(name: &str, options: &Options) -> Option<String> {
+    if let Some(value) = options.value_of(name) {
+        return Some(value);
+    }
+    if let Some(stem) = name.strip_suffix("_seconds") {
+        return seconds(&options.value_of(&format!("{stem}_for"))?);
+    }
+    if let Some(kind) = name.strip_prefix("remedies_of_") {
+        return remedies(kind);
+    }
+    let term = |name| {
+        let mut all: BTreeMap<String, String> =
+            serde_json::from_str(TERMS).expect("src/assets/terms.json, which a test reads");
+        all.remove(name)
+    };
+    if name == "jobs" {
+        // A dot is the only thing in a job's name that a pattern reads.
+        let job = options.job.to_string().replace('.', "[.]");
+        return Some(format!(r#"job=~"{job}|{}""#, term("probe_job")?));
+    }
+    term(name)
+}
+
+/// A duration as PromQL's numbers have it.
+fn seconds(text: &str) -> Option<String> {
+    Some(duration::parse(text).ok()?.as_secs_f64().to_string())
+}
+
+/// The remedy of the code in `$code`, with its command, as Prometheus'
+/// templates choose it.
+fn remedies(kind: &str) -> Option<String> {
+    let all: BTreeMap<String, BTreeMap<String, Remedy>> =
+        serde_json::from_str(REMEDIES).expect("alerts/remedies.json, which a test reads");
+    let mut out = String::new();
+    for (code, Remedy { remedy, command }) in all.get(kind)? {
+        let branch = if out.is_empty() { "if" } else { "else if" };
+        let command = command.replace("<id>", "{{ $labels.connection_id }}");
+        // A write to a string does not fail.
+        let _ = write!(
+            out,
+            r#"{{{{ {branch} eq $code "{code}" }}}}{remedy} {command}"#
+        );
+    }
+    out.push_str("{{ end }}");
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_become_numbers() {
+        let value = |name| value_of(name, &Options::default());
+        assert_eq!(value("needs_auth_seconds").as_deref(), Some("300"));
+        assert_eq!(value("snapshot_max_age_seconds").as_deref(), Some("600"));
+        assert_eq!(value("nothing_seconds"), None);
+    }
+
+    #[test]
+    fn terms_are_the_same_for_everybody() {
+        let value = |name| value_of(name, &Options::default());
+        assert_eq!(value("probe_job").as_deref(), Some("kernel-auth-probe"));
+        assert_eq!(
+            value("jobs").as_deref(),
+            Some(r#"job=~"kernel-auth-exporter|kernel-auth-probe""#)
+        );
+        assert_eq!(value("nothing"), None);
+    }
+
+    #[test]
+    fn a_remedy_names_its_command() {
+        let text = remedies("can_reauth_reason").expect("the table has reasons");
+        assert!(text.starts_with(r#"{{ if eq $code "cua_has_credential" }}"#));
+        assert!(text.contains(
+            "first login by hand. kernel auth connections login {{ $labels.connection_id }}"
+        ));
+        assert!(text.ends_with("{{ end }}"));
+        assert_eq!(remedies("nothing"), None);
+    }
+}
