@@ -14,10 +14,11 @@ fn main() {
     println!("cargo::rerun-if-env-changed={REVISION}");
     // Only a release asks git: elsewhere each commit would rebuild the crate.
     let release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
-    if release
-        && std::env::var_os(REVISION).is_none()
-        && let Some(revision) = git_revision()
-    {
+    // Set but empty, as a build argument that nobody gave, is not set.
+    let given = std::env::var(REVISION).unwrap_or_default();
+    if given.is_empty() {
+        let found = release.then(git_revision).flatten();
+        let revision = found.as_deref().unwrap_or("unknown");
         println!("cargo::rustc-env={REVISION}={revision}");
     }
     let compiler = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());

@@ -1,6 +1,7 @@
 //! Puts the rooms together, and owns the order of start and shutdown.
 
 mod reload;
+mod service_manager;
 
 use std::io;
 use std::net::SocketAddr;
@@ -124,6 +125,7 @@ impl Exporter {
             orders: self.orders,
         };
         let reloading = tokio::spawn(reloader.run(shutdown.clone()));
+        service_manager::ready();
         let drained = server::serve(
             self.listeners,
             self.routes,
@@ -316,6 +318,7 @@ pub(crate) fn end_on_signal(shutdown: CancellationToken) -> io::Result<()> {
         };
         let name = next().await;
         tracing::info!(signal = name, "stopping");
+        service_manager::stopping();
         shutdown.cancel();
         let name = next().await;
         tracing::warn!(signal = name, "stopping at once");

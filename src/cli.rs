@@ -3,11 +3,13 @@
 //! are here.
 
 mod assets;
+mod generate;
 mod settings;
 mod simulate;
 mod usage;
 
 pub(crate) use assets::AssetsArgs;
+pub(crate) use generate::{GenerateArgs, generate};
 pub(crate) use simulate::SimulateArgs;
 pub(crate) use usage::{Stop, parse};
 
@@ -55,6 +57,9 @@ pub(crate) enum Command {
     Assets(AssetsArgs),
     /// Check flags, config file and web config, without network
     CheckConfig,
+    /// Write man pages and completions of shells, for packages
+    #[command(hide = true)]
+    Generate(GenerateArgs),
     /// Print the version
     #[command(hide = true)]
     Version,
@@ -83,8 +88,7 @@ pub(crate) struct DemoArgs {
 /// `once`.
 #[derive(Debug, Args)]
 pub(crate) struct OnceArgs {
-    /// `text`: metrics; `table`: one aligned line per connection; `json`: for
-    /// programs
+    /// `text`: metrics; `table`: one aligned line per connection
     #[arg(
         long,
         value_name = "FORMAT",
@@ -92,10 +96,6 @@ pub(crate) struct OnceArgs {
         hide_possible_values = true
     )]
     pub format: OnceFormat,
-
-    /// Every column of the table in full, however narrow the terminal
-    #[arg(long)]
-    pub wide: bool,
 
     /// Write there instead of stdout, atomically
     #[arg(long, value_name = "FILE")]
@@ -109,6 +109,4 @@ pub(crate) enum OnceFormat {
     Text,
     /// For people, those that need one first.
     Table,
-    /// For programs; docs/once.schema.json is its schema.
-    Json,
 }

@@ -47,12 +47,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         },
         Some(Command::Once(args)) => match config::load(&flags, &process_env) {
             Ok(config) => {
-                match runtime.block_on(once::run(
-                    &config,
-                    args.format,
-                    args.wide,
-                    args.output.as_deref(),
-                )) {
+                match runtime.block_on(once::run(&config, args.format, args.output.as_deref())) {
                     Ok(true) => ExitCode::SUCCESS,
                     Ok(false) => ExitCode::FAILURE,
                     Err(error) => complain(&format!("error: {error}"), 1),
@@ -63,6 +58,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Demo(args)) => finish(runtime.block_on(demo::demo(&args, &flags))),
         Some(Command::Simulate(args)) => finish(runtime.block_on(demo::simulate(&args))),
         Some(Command::Assets(args)) => write_assets(&args),
+        Some(Command::Generate(args)) => finish(cli::generate(&args.dir)),
         Some(Command::Version) => answer(&Build::current().text(), ExitCode::SUCCESS),
     };
     // A task that is stuck in a system call does not keep the program.

@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{StartError, Upstream, reloadable};
+use super::{StartError, Upstream, reloadable, service_manager};
 use crate::config::{Config, ConfigError};
 use crate::web::routes::{Order, Routes};
 use exporter_toolkit::web_config::WebConfigHandle;
@@ -44,7 +44,9 @@ impl Reloader {
                 _ = self.hangup.recv() => None,
                 Some(order) = ordered(&mut self.orders) => Some(order),
             };
+            service_manager::reloading();
             let result = self.reload().await;
+            service_manager::ready();
             self.routes.reload().note(result.is_ok());
             match &result {
                 Ok(summary) => tracing::info!(%summary, "configuration reloaded"),

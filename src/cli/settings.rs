@@ -10,7 +10,7 @@ use crate::config::{Flags, Row, rows};
 const LOGGING: &str = "Logging";
 
 /// Commands that know nothing of the exporter's configuration.
-const WITHOUT: [&str; 3] = ["simulate", "assets", "version"];
+const WITHOUT: [&str; 4] = ["simulate", "assets", "generate", "version"];
 
 fn taken_by(command: &str) -> impl Iterator<Item = &'static Row> {
     let all = !WITHOUT.contains(&command);

@@ -91,15 +91,73 @@ impl Http {
                 .filter(|roots| !roots.is_empty())
                 .ok_or_else(|| HttpError::CaFormat { path: shown() })?;
             builder = builder.tls_certs_only(roots);
+        } else if let Some(why) = system_roots_missing() {
+            builder = builder.tls_certs_only(bundled_roots());
+            if settings.base_url.starts_with("https:") {
+                tracing::warn!(
+                    %why,
+                    "no certificate authorities on this system; using Mozilla's, as this program \
+                     carries them"
+                );
+            }
         }
         let pool = builder
             .build()
-            .map_err(|error| HttpError::Setup(error.to_string()))?;
+            .map_err(|error| HttpError::Setup(with_causes(&error)))?;
         Ok(Self {
             pool,
             base: settings.base_url.as_str().into(),
             slots: Semaphore::new(settings.concurrency),
             observer,
         })
+    }
+}
+
+/// Why the system has no roots to trust, where it has none: an image without
+/// any, a variable that names the wrong file.
+fn system_roots_missing() -> Option<String> {
+    let found = rustls_native_certs::load_native_certs();
+    found.certs.is_empty().then(|| {
+        let errors: Vec<String> = found.errors.iter().map(with_causes).collect();
+        if errors.is_empty() {
+            "none found".to_owned()
+        } else {
+            errors.join("; ")
+        }
+    })
+}
+
+fn bundled_roots() -> Vec<reqwest::Certificate> {
+    webpki_root_certs::TLS_SERVER_ROOT_CERTS
+        .iter()
+        .filter_map(|root| reqwest::Certificate::from_der(root).ok())
+        .collect()
+}
+
+/// What the error says, and what is behind it: `builder error` alone helps nobody.
+fn with_causes(error: impl std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(at) = cause {
+        let part = at.to_string();
+        if !text.contains(&part) {
+            text.push_str(": ");
+            text.push_str(&part);
+        }
+        cause = at.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bundled_root_is_taken() {
+        assert_eq!(
+            bundled_roots().len(),
+            webpki_root_certs::TLS_SERVER_ROOT_CERTS.len()
+        );
     }
 }

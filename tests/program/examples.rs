@@ -22,7 +22,7 @@ pub(crate) const OBJECTS: [&str; 6] = [
 /// On the API's clock, which stands still.
 pub(crate) fn moment() -> SystemTime {
     let moment: jiff::Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
-    moment.into()
+    moment.try_into().unwrap()
 }
 
 /// Whether a series moves with the clock.

@@ -19,3 +19,4 @@ mod metrics;
 mod shutdown;
 mod silence;
 mod support;
+mod surroundings;
