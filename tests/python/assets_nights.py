@@ -26,9 +26,9 @@ class Target:
         self.labels = {"job": job, "instance": instance, **labels}
         self.phases = []
 
-    def shows(self, minute, text, reason=None):
+    def shows(self, minute, text):
         """From this minute on it answers with `text`."""
-        self.phases.append((minute * 60, Phase(text, reason)))
+        self.phases.append((minute * 60, Phase(text)))
         return self
 
     def fails(self, minute):
@@ -55,7 +55,7 @@ class Target:
 
 
 class Phase:
-    def __init__(self, text, reason=None):
+    def __init__(self, text):
         self.answers = text is not None
         self.scrape = [(sample.name, sample.labels, sample.value)
                        for family in text_string_to_metric_families(text or "") for sample in family.samples
@@ -67,11 +67,6 @@ class Phase:
                         if name == "kernel_auth_connection_last_auth_check_timestamp_seconds"
                         and ("kernel_auth_connection_last_auth_check_age_seconds", id) in get), default=None)
         self.blind = {scope(labels) for name, labels, value in self.scrape if name == "kernel_auth_up" and value == 0}
-        if reason:
-            assert not any(name == "kernel_auth_failure_reason" for name, *_ in self.scrape)
-            of = lambda labels: reason if isinstance(reason, str) else reason[labels.get("account", "")]
-            self.scrape += [("kernel_auth_failure_reason", {**labels, "reason": of(labels)}, 1)
-                            for name, labels, value in self.scrape if name == "kernel_auth_up" and value == 0]
 
     def samples(self, began, second):
         passed = second - began

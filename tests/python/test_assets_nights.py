@@ -9,7 +9,7 @@ import signal
 
 import pytest
 
-from assets_nights import PROBE, Night, Phase
+from assets_nights import PROBE, Night
 
 ROOT = pathlib.Path(__file__).parents[2]
 RULES = ROOT / "alerts" / "kernel-auth-rules.yml"
@@ -23,8 +23,6 @@ DOWN, ABSENT, UNSEEN = "KernelAuthExporterDown", "KernelAuthExporterAbsent", "Ke
 UNKNOWN, EMPTY, RELOAD = "KernelAuthUnknownStatus", "KernelAuthFleetEmpty", "KernelAuthConfigReloadFailed"
 PROBED, FLAPPING, REPEATED = "KernelAuthProbeFailed", "KernelAuthConnectionFlapping", "KernelAuthReauthFailingRepeatedly"
 STALE, SLOW, BURN = "KernelAuthHealthCheckStale", "KernelAuthFleetLoggedOutBurnSlow", "KernelAuthFleetLoggedOutBurn"
-
-
 SHOP = "shop.example.net"
 
 
@@ -78,7 +76,6 @@ def metrics(exporter):
     return exporter.get("/metrics")
 
 
-
 def test_logged_out(world, judged):
     world.connection()
     exporter = world.exporter()
@@ -114,21 +111,20 @@ def test_outages(world, judged):
     world.faults("status=503")
     held_out, blind = metrics(exporter), metrics(gone)
     assert "kernel_auth_connection_status" in held_out and "kernel_auth_connection_status" not in blind
-    why = dict(reason="server_error")
 
     night = judged("The API is down for three minutes", 30)
-    night.target().shows(0, well).shows(10, held_well, **why).shows(13, well)
+    night.target().shows(0, well).shows(10, held_well).shows(13, well)
 
     night = judged("The API is down for twenty minutes", 50)
-    night.target().shows(0, well).shows(10, held_well, **why).shows(15, blind, **why).shows(30, well)
+    night.target().shows(0, well).shows(10, held_well).shows(15, blind).shows(30, well)
     night.told(UNREACHABLE, "critical", 15, 30)
 
     night = judged("The API is down for half an hour while a connection is logged out, and it is logged in afterwards", 80)
-    night.target().shows(0, well).shows(5, out).shows(20, held_out, **why).shows(25, blind, **why).shows(50, well)
+    night.target().shows(0, well).shows(5, out).shows(20, held_out).shows(25, blind).shows(50, well)
     night.told(NEEDS, "critical", 10, 60, connection_id="ma_1", domain=SHOP).told(UNREACHABLE, "critical", 25, 50)
 
     night = judged("A connection is logged out two minutes before the API goes down for half an hour", 60)
-    night.target().shows(0, well).shows(18, out).shows(20, held_out, **why).shows(25, blind, **why).shows(50, out)
+    night.target().shows(0, well).shows(18, out).shows(20, held_out).shows(25, blind).shows(50, out)
     night.told(NEEDS, "critical", 50, connection_id="ma_1", domain=SHOP).told(UNREACHABLE, "critical", 25, 50)
 
     night = judged("The exporter restarts within a minute", 30)
@@ -140,7 +136,7 @@ def test_outages(world, judged):
     night.told(NEEDS, "critical", 7, 40, connection_id="ma_1", domain=SHOP).told(DOWN, "critical", 15, 30)
 
     night = judged("The API is down, then the exporter as well", 60)
-    night.target().shows(0, well).shows(2, out).shows(10, held_out, **why).fails(20).shows(40, blind, **why).shows(45, out)
+    night.target().shows(0, well).shows(2, out).shows(10, held_out).fails(20).shows(40, blind).shows(45, out)
     night.told(NEEDS, "critical", 7, connection_id="ma_1", domain=SHOP)
     night.told(UNREACHABLE, "critical", 15, 45).told(DOWN, "critical", 25, 40)
 
@@ -155,7 +151,7 @@ def test_outages(world, judged):
 
     night = judged("One replica of two holds old data", 40)
     night.target().shows(0, well).shows(2, out).shows(20, well)
-    night.target(instance="two:10077").shows(0, well).shows(2, out).shows(10, held_out, **why)
+    night.target(instance="two:10077").shows(0, well).shows(2, out).shows(10, held_out)
     night.told(NEEDS, "critical", 7, 30, connection_id="ma_1", domain=SHOP)
 
 
@@ -195,10 +191,9 @@ def test_two_environments_under_one_job(world, judged):
     well = metrics(exporter)
     world.faults("hang-up")
     held = metrics(exporter)
-    why = dict(reason="transport")
 
     night = judged("Production's exporter is blind, staging's sees", 40)
-    night.target(namespace="production").shows(0, well).shows(10, held, **why)
+    night.target(namespace="production").shows(0, well).shows(10, held)
     night.target(instance="two:10077", namespace="staging").shows(0, well)
     night.told(UNREACHABLE, "critical", 15, namespace="production")
 
@@ -275,24 +270,25 @@ def test_probes(world, judged):
 
     def told(situation, minutes, *phases):
         night = judged(situation, minutes)
-        night.target().phases = [Phased(minute, shown["/metrics"], **more) for minute, shown, more in phases]
+        exporter = night.target()
+        for minute, shown in phases:
+            exporter.shows(minute, shown["/metrics"])
         for id in ("ma_1", "ma_2"):
             target = night.target(PROBE, id)
-            for minute, shown, _ in phases:
+            for minute, shown in phases:
                 target.shows(minute, shown[id]) if shown.get(id) else target.leaves(minute)
         return night
-    Phased = lambda minute, text, **more: (minute * 60, Phase(text, **more))
     fires = dict(connection_id="ma_1", domain=SHOP)
 
     night = told("The API is down where connections are probed", 60,
-                 (0, well, {}), (2, out, {}), (20, down, dict(reason="server_error")), (40, out, {}))
+                 (0, well), (2, out), (20, down), (40, out))
     night.told(NEEDS, "critical", 7, **fires).told(UNREACHABLE, "critical", 25, 40)
 
-    night = told("A probed connection is deleted at Kernel", 40, (0, well, {}), (2, out, {}), (20, deleted, {}),
-                 (21, {**deleted, "ma_1": None}, {}))
+    night = told("A probed connection is deleted at Kernel", 40, (0, well), (2, out), (20, deleted),
+                 (21, {**deleted, "ma_1": None}))
     night.told(NEEDS, "critical", 7, 20, **fires)
 
-    night = told("The probe of one connection fails", 40, (0, well, {}), (10, fails, {}), (30, well, {}))
+    night = told("The probe of one connection fails", 40, (0, well), (10, fails), (30, well))
     night.told(PROBED, "warning", 15, 30, instance="ma_2").told(NEEDS, "critical", 15, 40, **fires)
 
 
@@ -327,11 +323,11 @@ def test_the_cause_by_account(world, judged, tmp_path):
     one = metrics(process)
 
     night = judged("The key of one account is refused while the API fails for the other", 40)
-    night.target().shows(0, well).shows(10, both, reason={"a": "unauthorized", "b": "server_error"}).shows(30, well)
+    night.target().shows(0, well).shows(10, both).shows(30, well)
     night.told(UNAUTHORIZED, "critical", 13, 30, account="a").told(UNREACHABLE, "critical", 15, 30, account="b")
 
     night = judged("The API fails for one account, and refuses the limits of the organisation", 40)
-    night.target().shows(0, well).shows(10, one, reason="server_error")
+    night.target().shows(0, well).shows(10, one)
     night.told(UNREACHABLE, "critical", 15, account="b")
 
 
@@ -356,7 +352,6 @@ def test_logins_that_wait(world, judged):
     world.happen("ma_1", "flow_ends", outcome="SUCCESS")
     world.set_connection("ma_1", status="AUTHENTICATED")
     again = metrics(exporter)
-    why = dict(reason="server_error")
     this = dict(connection_id="ma_1", domain=SHOP)
 
     night = judged("A re-login waits for a person, who comes after four minutes", 30)
@@ -368,7 +363,7 @@ def test_logins_that_wait(world, judged):
     night.told(AWAITING, "critical", 7, 18, **this).told(NEEDS, "critical", 18, **this)
 
     night = judged("A login waits for a person, and the API goes down", 50)
-    night.target().shows(0, well).shows(10, waits).shows(13, blind, **why).shows(45, again)
+    night.target().shows(0, well).shows(10, waits).shows(13, blind).shows(45, again)
     night.told(AWAITING, "critical", 11, math.ceil(2 * (10 + left)) / 2, **this).told(UNREACHABLE, "critical", 18, 45)
 
 
@@ -484,7 +479,7 @@ def test_settings_of_the_exposition(world, judged, flag):
     world.faults("status=503")
     held = metrics(exporter)
     night = judged(f"A connection is logged out under `{flag}`, and the API goes down", 60)
-    night.target().shows(0, well).shows(10, out).shows(20, held, reason="server_error").shows(40, well)
+    night.target().shows(0, well).shows(10, out).shows(20, held).shows(40, well)
     night.told(NEEDS, "critical", 15, 50, connection_id="ma_1", domain=SHOP).told(UNREACHABLE, "critical", 25, 40)
 
 
