@@ -88,7 +88,8 @@ pub(crate) struct DemoArgs {
 /// `once`.
 #[derive(Debug, Args)]
 pub(crate) struct OnceArgs {
-    /// `text`: metrics; `table`: one aligned line per connection
+    /// `text`: metrics; `table`: one aligned line per connection; `json`: for
+    /// programs
     #[arg(
         long,
         value_name = "FORMAT",
@@ -96,6 +97,10 @@ pub(crate) struct OnceArgs {
         hide_possible_values = true
     )]
     pub format: OnceFormat,
+
+    /// Every column of the table in full, however narrow the terminal
+    #[arg(long)]
+    pub wide: bool,
 
     /// Write there instead of stdout, atomically
     #[arg(long, value_name = "FILE")]
@@ -109,4 +114,6 @@ pub(crate) enum OnceFormat {
     Text,
     /// For people, those that need one first.
     Table,
+    /// For programs; docs/once.schema.json is its schema.
+    Json,
 }

@@ -32,4 +32,6 @@ pub(crate) use values::{
     AuthStatus, CredentialKind, ErrorCode, EventOutcome, EventType, FlowStatus, FlowStep, FlowType,
     HealthCheckUnavailable, ReauthReason,
 };
-pub(crate) use words::{flow_words, plain_words, relogin_words, span_words, visible};
+pub(crate) use words::{
+    failure_words, flow_words, plain_words, relogin_words, span_words, visible,
+};

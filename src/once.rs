@@ -1,5 +1,6 @@
 //! `once`: one collection, printed.
 
+mod json;
 mod table;
 
 use std::fs::Permissions;
@@ -38,6 +39,7 @@ pub(crate) enum OnceError {
 pub(crate) async fn run(
     config: &Config,
     format: OnceFormat,
+    wide: bool,
     output: Option<&Path>,
 ) -> Result<bool, OnceError> {
     let telemetry = app::telemetry(config);
@@ -61,11 +63,19 @@ pub(crate) async fn run(
     let now = Timestamp::from(SystemTime::now());
     let text = match format {
         OnceFormat::Table => {
-            let colour = output.is_none()
-                && io::stdout().is_terminal()
-                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-            table::render(&fleet, now, colour).into_bytes()
+            let look = table::Look {
+                colour: output.is_none()
+                    && io::stdout().is_terminal()
+                    && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+                room: if wide || output.is_some() {
+                    None
+                } else {
+                    room()
+                },
+            };
+            table::render(&fleet, now, look).into_bytes()
         }
+        OnceFormat::Json => json::render(&fleet, now, whole),
         OnceFormat::Text => {
             let options = Options {
                 collectors: live.collectors,
@@ -88,6 +98,15 @@ pub(crate) async fn run(
     };
     write(&text, output)?;
     Ok(whole)
+}
+
+/// Cells of a line: what `COLUMNS` says, else the terminal; `None` into a pipe.
+fn room() -> Option<usize> {
+    let said = std::env::var("COLUMNS").ok();
+    let said = said.and_then(|text| text.parse().ok());
+    let terminal = || terminal_size::terminal_size_of(io::stdout());
+    said.filter(|columns| *columns > 0)
+        .or_else(|| terminal().map(|(width, _)| usize::from(width.0)))
 }
 
 /// The textfile collector serves the text beside the `process_` families of

@@ -47,7 +47,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         },
         Some(Command::Once(args)) => match config::load(&flags, &process_env) {
             Ok(config) => {
-                match runtime.block_on(once::run(&config, args.format, args.output.as_deref())) {
+                match runtime.block_on(once::run(
+                    &config,
+                    args.format,
+                    args.wide,
+                    args.output.as_deref(),
+                )) {
                     Ok(true) => ExitCode::SUCCESS,
                     Ok(false) => ExitCode::FAILURE,
                     Err(error) => complain(&format!("error: {error}"), 1),

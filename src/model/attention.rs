@@ -63,6 +63,17 @@ impl Attention {
             Self::Fine => "logged in",
         }
     }
+
+    /// As addresses and programs name it.
+    pub(crate) const fn slug(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::NeedsPerson => "needs-login",
+            Self::NeedsAuth => "logged-out",
+            Self::Unknown => "unknown",
+            Self::Fine => "logged-in",
+        }
+    }
 }
 
 /// Whether Kernel can be expected to log it in again: eligible, permitted, and

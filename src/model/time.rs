@@ -29,6 +29,12 @@ impl Timestamp {
         micros_to_seconds(self.0)
     }
 
+    /// RFC 3339, to the second, in UTC; `None` outside of the calendar.
+    pub(crate) fn rfc3339(self) -> Option<String> {
+        let at = jiff::Timestamp::from_microsecond(self.0).ok()?;
+        Some(format!("{at:.0}"))
+    }
+
     /// Seconds from `earlier` to `self`; negative where `earlier` is later.
     pub(crate) fn seconds_since(self, earlier: Self) -> f64 {
         micros_to_seconds(self.0.saturating_sub(earlier.0))

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::{Collector, Connection, Flow, FlowStatus, FlowStep, FlowType, Timestamp};
+use super::{Collector, Connection, Flow, FlowStatus, FlowStep, FlowType, ScopeView, Timestamp};
 
 /// A text from elsewhere, in which what steers a terminal or turns the writing
 /// direction is shown as what it is: `\u{202e}`.
@@ -86,6 +86,11 @@ pub(crate) fn relogin_words(connection: &Connection) -> String {
         (None, Some(reason)) => reason,
         (None, None) => String::new(),
     }
+}
+
+/// Why the API is down for a scope, as what it did.
+pub(crate) const fn failure_words(_view: &ScopeView) -> &'static str {
+    "did not answer fully"
 }
 
 /// A span of seconds in its two largest units: `42s`, `9m05s`, `3h12m`,

@@ -1,122 +1,121 @@
 //! The fleet as a table for people: those that need somebody first.
 
+mod fit;
+
 use std::fmt::Write;
 
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use self::fit::{Column, GAP};
 use crate::model::{
-    Attention, Connection, Fleet, ScopeView, Snapshot, Timestamp, flow_words, relogin_words,
-    span_words,
+    Attention, Connection, Fleet, ScopeView, Snapshot, Timestamp, failure_words, flow_words,
+    relogin_words, span_words, visible,
 };
 
-/// Cells wider than this are cut: a name of ten thousand characters is not read.
-const MAX_WIDTH: usize = 48;
+/// How it is shown.
+#[derive(Clone, Copy)]
+pub(super) struct Look {
+    pub(super) colour: bool,
+    /// Cells of the terminal; `None`: as wide as it gets.
+    pub(super) room: Option<usize>,
+}
 
 struct Row {
-    attention: Attention,
+    rank: (Attention, Timestamp),
+    /// One for each of [`Column::ALL`].
     cells: Vec<String>,
 }
 
 /// One aligned line per connection, and a last line that counts.
-pub(super) fn render(fleet: &Fleet, now: Timestamp, colour: bool) -> String {
-    let accounts = fleet
-        .scopes
-        .iter()
-        .any(|view| view.scope.account().is_some());
-    let projects = fleet
-        .scopes
-        .iter()
-        .any(|view| view.scope.project().is_some());
-    let mut head = vec![
-        "STATUS", "PROFILE", "DOMAIN", "FLOW", "LEFT", "CHECKED", "RE-LOGIN",
-    ];
-    if accounts {
-        head.push("ACCOUNT");
-    }
-    if projects {
-        head.push("PROJECT");
-    }
-    head.push("CONNECTION");
+pub(super) fn render(fleet: &Fleet, now: Timestamp, look: Look) -> String {
     let mut rows: Vec<Row> = fleet
         .connections()
-        .map(|(view, snapshot, connection)| {
-            row(view, snapshot, connection, now, (accounts, projects))
-        })
+        .map(|(view, snapshot, connection)| row(view, snapshot, connection, now))
         .collect();
     rows.sort_by(|a, b| {
-        (a.attention, &a.cells[1], &a.cells[2]).cmp(&(b.attention, &b.cells[1], &b.cells[2]))
+        let [profile, domain] = [Column::Profile as usize, Column::Domain as usize];
+        (a.rank, &a.cells[profile], &a.cells[domain]).cmp(&(
+            b.rank,
+            &b.cells[profile],
+            &b.cells[domain],
+        ))
     });
-    let mut widths: Vec<usize> = head.iter().map(|cell| cell.len()).collect();
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(&row.cells) {
-            *width = (*width).max(cell.width());
-        }
-    }
+    let scopes = || fleet.scopes.iter().map(|view| &view.scope);
+    let all = Column::ALL.iter().copied().filter(|column| match column {
+        Column::Account => scopes().any(|scope| scope.account().is_some()),
+        Column::Project => scopes().any(|scope| scope.project().is_some()),
+        _ => true,
+    });
+    let all: Vec<(Column, usize)> = all
+        .map(|column| {
+            let cells = rows.iter().map(|row| row.cells[column as usize].width());
+            let width = cells.max().unwrap_or_default();
+            (column, width.max(column.head().len()))
+        })
+        .collect();
+    let shown = match look.room {
+        Some(room) => fit::fit(all.clone(), room),
+        None => all.clone(),
+    };
     let mut out = String::new();
-    let head: Vec<String> = head.into_iter().map(str::to_owned).collect();
-    line(&mut out, &head, &widths, colour.then_some("1"));
+    let heads = Column::ALL.iter().map(|column| column.head().to_owned());
+    let heads: Vec<_> = heads.collect();
+    line(&mut out, &heads, &shown, look.colour.then_some("1"));
     for row in &rows {
-        line(
-            &mut out,
-            &row.cells,
-            &widths,
-            colour.then(|| colour_of(row.attention)).flatten(),
-        );
+        let colour = look.colour.then(|| colour_of(row.rank.0)).flatten();
+        line(&mut out, &row.cells, &shown, colour);
     }
     summary(&mut out, fleet, &rows, now);
+    let missing = all.iter().map(|(column, _)| column);
+    let missing = missing.filter(|column| shown.iter().all(|(other, _)| other != *column));
+    let missing: Vec<_> = missing.map(|column| column.head().to_lowercase()).collect();
+    if !missing.is_empty() {
+        let _ = writeln!(out, "No room for: {}; --wide shows all", missing.join(", "));
+    }
     out
 }
 
-fn row(
-    view: &ScopeView,
-    snapshot: &Snapshot,
-    connection: &Connection,
-    now: Timestamp,
-    (accounts, projects): (bool, bool),
-) -> Row {
+fn row(view: &ScopeView, snapshot: &Snapshot, connection: &Connection, now: Timestamp) -> Row {
     // Ages are told on the API's clock.
     let now = snapshot.clock.apply(now);
-    let flow = &connection.flow;
-    let attention = Attention::of(connection, now);
-    let live = flow.is_live(now);
-    let left = flow
-        .expires_at
-        .filter(|_| live)
-        .map(|at| span_words(at.seconds_since(now)));
-    let checked = connection.last_auth_check_at.or(connection.last_auth_at);
-    let mut cells = vec![
-        attention.as_str().to_owned(),
-        connection
-            .labels
-            .profile_name()
-            .map(|name| printable(&name))
+    let (flow, labels, scope) = (&connection.flow, &connection.labels, &view.scope);
+    let rank = Attention::rank(connection, now);
+    let cell = |column: &Column| match column {
+        Column::Status => rank.0.as_str().to_owned(),
+        Column::Left => flow
+            .expires_at
+            .filter(|_| flow.is_live(now))
+            .map(|at| span_words(at.seconds_since(now)))
             .unwrap_or_default(),
-        printable(&connection.labels.domain()),
-        flow_words(flow, now),
-        left.unwrap_or_default(),
-        checked
-            .map(|at| format!("{} ago", span_words(now.seconds_since(at))))
+        Column::Profile => visible(&labels.profile_name().unwrap_or_default()).into_owned(),
+        Column::Domain => visible(&labels.domain()).into_owned(),
+        Column::Flow => flow_words(flow, now),
+        Column::Checked => connection
+            .last_auth_check_at
+            .or(connection.last_auth_at)
+            .map(|at| format!("{} ago", span_words(now.seconds_since(at).max(0.0))))
             .unwrap_or_default(),
-        relogin_words(connection),
-    ];
-    if accounts {
-        cells.push(view.scope.account().map(printable).unwrap_or_default());
-    }
-    if projects {
-        cells.push(view.scope.project().map(printable).unwrap_or_default());
-    }
-    cells.push(printable(&connection.labels.id()));
-    for cell in &mut cells {
+        Column::Relogin => relogin_words(connection),
+        Column::Account => visible(scope.account().unwrap_or_default()).into_owned(),
+        Column::Project => visible(scope.project().unwrap_or_default()).into_owned(),
+        Column::Connection => visible(&labels.id()).into_owned(),
+    };
+    let filled = |cell: String| {
         if cell.is_empty() {
-            cell.push('-');
+            "-".to_owned()
+        } else {
+            cell
         }
+    };
+    Row {
+        rank,
+        cells: Column::ALL.iter().map(cell).map(filled).collect(),
     }
-    Row { attention, cells }
 }
 
 fn summary(out: &mut String, fleet: &Fleet, rows: &[Row], now: Timestamp) {
     let counts = Attention::ALL.iter().filter_map(|level| {
-        let count = rows.iter().filter(|row| row.attention == *level).count();
+        let count = rows.iter().filter(|row| row.rank.0 == *level).count();
         (count > 0).then(|| format!("{count} {}", level.as_str()))
     });
     let counts: Vec<_> = counts.collect();
@@ -130,38 +129,57 @@ fn summary(out: &mut String, fleet: &Fleet, rows: &[Row], now: Timestamp) {
     let _ = writeln!(out, "\n{total} connection{plural}{list}");
     for view in fleet.scopes.iter().filter(|view| !view.is_up()) {
         let place = [view.scope.account(), view.scope.project()];
-        let place: Vec<_> = place.into_iter().flatten().map(printable).collect();
+        let place: Vec<_> = place.into_iter().flatten().map(visible).collect();
         let place = if place.is_empty() {
             String::new()
         } else {
-            format!(" {}", place.join(" / "))
+            format!(" for {}", place.join(" / "))
         };
+        let failure = failure_words(view);
         let _ = match &view.snapshot {
             Some(snapshot) => writeln!(
                 out,
-                "The API did not answer fully{place}; what is shown is {} old",
+                "The API {failure}{place}; what is shown is {} old",
                 span_words(now.seconds_since(snapshot.fetched_at))
             ),
-            None => writeln!(out, "The API did not answer{place}; nothing is known"),
+            None => writeln!(out, "The API {failure}{place}; nothing is known"),
         };
     }
 }
 
-fn line(out: &mut String, cells: &[String], widths: &[usize], colour: Option<&str>) {
+fn line(out: &mut String, cells: &[String], shown: &[(Column, usize)], colour: Option<&str>) {
     if let Some(code) = colour {
         let _ = write!(out, "\x1b[{code}m");
     }
-    let last = cells.len() - 1;
-    for (at, (cell, width)) in cells.iter().zip(widths).enumerate() {
-        out.push_str(cell);
-        if at < last {
-            out.extend(std::iter::repeat_n(' ', width - cell.width() + 2));
+    for (at, (column, width)) in shown.iter().enumerate() {
+        let start = out.len();
+        cut(out, &cells[*column as usize], *width);
+        if at + 1 < shown.len() {
+            let filled = out[start..].width();
+            out.extend(std::iter::repeat_n(' ', width + GAP - filled));
         }
     }
     if colour.is_some() {
         out.push_str("\x1b[0m");
     }
     out.push('\n');
+}
+
+/// Writes `text` in no more than `room` cells.
+fn cut(out: &mut String, text: &str, room: usize) {
+    if text.width() <= room {
+        out.push_str(text);
+        return;
+    }
+    let mut used = 1;
+    for char in text.chars() {
+        used += char.width().unwrap_or_default();
+        if used > room {
+            break;
+        }
+        out.push(char);
+    }
+    out.push('…');
 }
 
 fn colour_of(attention: Attention) -> Option<&'static str> {
@@ -172,25 +190,6 @@ fn colour_of(attention: Attention) -> Option<&'static str> {
         Attention::Unknown => Some("35"),
         Attention::Fine => None,
     }
-}
-
-/// A name as one cell: nothing that moves the cursor, turns the line around or
-/// breaks it, and not without end.
-fn printable(text: &str) -> String {
-    let harmless = |char: char| match char {
-        char if char.is_control() => '\u{FFFD}',
-        // Marks that change the direction of what follows.
-        '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => '\u{FFFD}',
-        char => char,
-    };
-    let mut cell: String = text.chars().take(MAX_WIDTH + 1).map(harmless).collect();
-    if cell.width() > MAX_WIDTH {
-        while cell.width() >= MAX_WIDTH {
-            cell.pop();
-        }
-        cell.push('…');
-    }
-    cell
 }
 
 #[cfg(test)]
@@ -232,19 +231,20 @@ mod tests {
         {"id":"c4","domain":"d.example","profile_name":"heals","status":"NEEDS_AUTH","can_reauth":true}
     ]"#;
 
+    const WIDE: Look = Look {
+        colour: false,
+        room: None,
+    };
+
     #[test]
     fn those_that_need_a_person_come_first_and_columns_align() {
-        let table = render(
-            &fleet(ROWS, true),
-            Timestamp::from_seconds(1_000_000),
-            false,
-        );
+        let table = render(&fleet(ROWS, true), Timestamp::from_seconds(1_000_000), WIDE);
         let expected = "\
-STATUS                PROFILE  DOMAIN        FLOW                               LEFT   CHECKED    RE-LOGIN             CONNECTION
-waiting for a person  waits    漢字.example  flow: awaiting input               5m25s  -          -                    c3
-needs a login         gone     b.example     flow: failed, credentials invalid  -      -          no: no credential    c2
-logged out            heals    d.example     -                                  -      -          yes                  c4
-logged in             fine     a.example     -                                  -      1m40s ago  yes: has credential  c1
+STATUS                LEFT   PROFILE  DOMAIN        FLOW                               CHECKED    RE-LOGIN             CONNECTION
+waiting for a person  5m25s  waits    漢字.example  flow: awaiting input               -          -                    c3
+needs a login         -      gone     b.example     flow: failed, credentials invalid  -          no: no credential    c2
+logged out            -      heals    d.example     -                                  -          yes                  c4
+logged in             -      fine     a.example     -                                  1m40s ago  yes: has credential  c1
 
 4 connections: 1 waiting for a person, 1 needs a login, 1 logged out, 1 logged in
 ";
@@ -256,7 +256,7 @@ logged in             fine     a.example     -                                  
         let table = render(
             &fleet("[]", false),
             Timestamp::from_seconds(1_000_100),
-            false,
+            WIDE,
         );
         assert!(
             table.ends_with("The API did not answer fully; what is shown is 1m40s old\n"),
@@ -265,18 +265,69 @@ logged in             fine     a.example     -                                  
     }
 
     #[test]
+    fn of_those_that_wait_the_first_to_run_out_comes_first() {
+        let row = |id: &str, at: &str| {
+            format!(
+                r#"{{"id":"{id}","domain":"a.example","profile_name":"p","status":"NEEDS_AUTH","flow_status":"IN_PROGRESS",
+                "flow_step":"AWAITING_INPUT","flow_expires_at":"1970-01-12T13:{at}Z"}}"#
+            )
+        };
+        let rows = [
+            row("late", "59:00"),
+            row("soon", "48:00"),
+            row("later", "59:30"),
+        ];
+        let fleet = fleet(&format!("[{}]", rows.join(",")), true);
+        let table = render(&fleet, Timestamp::from_seconds(1_000_000), WIDE);
+        let ids = table.lines().skip(1).take(3);
+        let ids: Vec<_> = ids.map(|line| line.rsplit(' ').next().unwrap()).collect();
+        assert_eq!(ids, ["soon", "late", "later"]);
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        let now = Timestamp::from_seconds(1_000_000);
+        for room in [72, 80, 100, 120, 200] {
+            let look = Look {
+                room: Some(room),
+                ..WIDE
+            };
+            let table = render(&fleet(ROWS, true), now, look);
+            let rows = table.split("\n\n").next().unwrap();
+            assert!(rows.lines().all(|line| line.width() <= room), "{table}");
+            assert_eq!(table.contains("--wide shows all"), room < 120, "{table}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_says_so() {
+        for (text, room, expected) in [
+            ("abcdef", 6, "abcdef"),
+            ("abcdef", 5, "abcd…"),
+            ("漢字漢字", 7, "漢字漢…"),
+            ("漢字漢字", 6, "漢字…"),
+        ] {
+            let mut out = String::new();
+            cut(&mut out, text, room);
+            assert_eq!(out, expected);
+        }
+    }
+
+    #[test]
     fn names_cannot_move_the_cursor() {
-        assert_eq!(
-            printable("a\x1b[2Jb\nc\u{202E}d"),
-            "a\u{FFFD}[2Jb\u{FFFD}c\u{FFFD}d"
-        );
-        assert_eq!(printable(&"x".repeat(10_000)).width(), MAX_WIDTH);
+        let rows = r#"[{"id":"c1","domain":"a\u001b[2Jb\nc\u202ed","profile_name":"p","status":"NEEDS_AUTH"}]"#;
+        let table = render(&fleet(rows, true), Timestamp::from_seconds(0), WIDE);
+        assert!(table.contains(r"a\u{1b}[2Jb\u{a}c\u{202e}d"), "{table}");
     }
 
     #[test]
     fn colour_is_only_there_when_asked_for() {
         let (fleet, now) = (fleet(ROWS, true), Timestamp::from_seconds(1_000_000));
-        assert!(!render(&fleet, now, false).contains('\x1b'));
-        assert!(render(&fleet, now, true).contains("\x1b[31m"));
+        assert!(!render(&fleet, now, WIDE).contains('\x1b'));
+        let look = Look {
+            colour: true,
+            ..WIDE
+        };
+        assert!(render(&fleet, now, look).contains("\x1b[31m"));
     }
 }

@@ -3,12 +3,13 @@
 use maud::{Markup, html};
 
 use super::parts::{
-    View, ago, badge, connection_link, date, domain, failure, hint, link, name, place, time,
+    View, ago, badge, connection_link, date, domain, hint, link, name, place, time,
 };
 use super::query::home;
 use crate::model::{
     Attention, Connection, EventOutcome, EventSlot, EventType, FlowStatus, History, PendingInput,
-    ScopeView, Snapshot, Timestamp, connection_id, flow_words, plain_words, span_words, visible,
+    ScopeView, Snapshot, Timestamp, connection_id, failure_words, flow_words, plain_words,
+    span_words, visible,
 };
 use crate::remedies::Remedy;
 
@@ -253,7 +254,7 @@ impl Seen<'_> {
                 (fact("Seen", &html! {
                     (date(self.snapshot.fetched_at)) ", "
                     (time(self.snapshot.fetched_at, &ago(self.snapshot.fetched_at, view.now)))
-                    @if !self.scope.is_up() { "; since then the API " (failure(self.scope)) }
+                    @if !self.scope.is_up() { "; since then the API " (failure_words(self.scope)) }
                 }))
             }
         }

@@ -2,10 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::parts::{View, ago, class, clock, counted, failure, hint, name, place, sign, time};
+use super::parts::{View, ago, class, clock, counted, hint, name, place, sign, time};
 use super::query::Query;
 use super::select::Selected;
-use crate::model::{Attention, Fleet, ScopeView, span_words};
+use crate::model::{Attention, Fleet, ScopeView, failure_words, span_words};
 
 /// Accounts and projects that are listed; those that fail first.
 const MAX_SCOPES: usize = 50;
@@ -73,7 +73,7 @@ fn api(view: &View<'_>) -> Markup {
             @match (&*failing, scopes.len()) {
                 ([], 0) => { strong { "The API answers" } "; there is no active project." }
                 ([], _) => { strong { "The API answers." } }
-                ([only], 1) => { strong { "The API " (failure(only)) } " when last asked." }
+                ([only], 1) => { strong { "The API " (failure_words(only)) } " when last asked." }
                 (failing, all) => {
                     strong { "The API did not answer fully" }
                     " for " (counted(failing.len())) " of " (counted(all))
@@ -201,7 +201,7 @@ fn scope_row(view: &View<'_>, scope: &ScopeView) -> Markup {
             @if scope.is_up() {
                 td { "answers" }
             } @else {
-                td.fails { span aria-hidden="true" { "\u{2715}" } " " (failure(scope)) }
+                td.fails { span aria-hidden="true" { "\u{2715}" } " " (failure_words(scope)) }
             }
             @match &scope.snapshot {
                 Some(snapshot) => {

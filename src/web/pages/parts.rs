@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::model::{Attention, Fleet, Scope, ScopeView, Timestamp, span_words, visible};
+use crate::model::{Attention, Fleet, Scope, Timestamp, span_words, visible};
 
 /// What a page is about.
 pub(in crate::web) struct View<'a> {
@@ -88,11 +88,6 @@ pub(super) fn place(scope: &Scope) -> Markup {
     }
 }
 
-/// Why a scope is down, in words.
-pub(super) const fn failure(_view: &ScopeView) -> &'static str {
-    "did not answer fully"
-}
-
 /// `1234567` as `1,234,567`.
 pub(super) fn counted(number: usize) -> String {
     let digits = number.to_string();
@@ -106,16 +101,10 @@ pub(super) fn counted(number: usize) -> String {
     out
 }
 
-/// RFC 3339, to the second; `None` outside of the years 0 to 9999.
-fn rfc3339(at: Timestamp) -> Option<String> {
-    let at = jiff::Timestamp::from_microsecond(at.as_micros()).ok()?;
-    Some(format!("{at:.0}"))
-}
-
 /// A point in time, shown as `words`.
 pub(super) fn time(at: Timestamp, words: &str) -> Markup {
     html! {
-        @match rfc3339(at) {
+        @match at.rfc3339() {
             Some(text) => { time datetime=(text) { (words) } }
             None => { (words) }
         }
@@ -125,8 +114,15 @@ pub(super) fn time(at: Timestamp, words: &str) -> Markup {
 /// A point in time as the clock shows it, `03:14:07Z`; in full unless it is of
 /// the same day as `now`.
 pub(super) fn clock(at: Timestamp, now: Timestamp) -> Markup {
-    let day = |at| rfc3339(at).and_then(|text| Some(text.split_once('T')?.0.to_owned()));
-    match rfc3339(at).as_deref().and_then(|text| text.split_once('T')) {
+    let day = |at: Timestamp| {
+        at.rfc3339()
+            .and_then(|text| Some(text.split_once('T')?.0.to_owned()))
+    };
+    match at
+        .rfc3339()
+        .as_deref()
+        .and_then(|text| text.split_once('T'))
+    {
         Some((of, clock)) if day(now).as_deref() == Some(of) => time(at, clock),
         _ => date(at),
     }
@@ -134,7 +130,9 @@ pub(super) fn clock(at: Timestamp, now: Timestamp) -> Markup {
 
 /// A point in time in full.
 pub(super) fn date(at: Timestamp) -> Markup {
-    let text = rfc3339(at).unwrap_or_else(|| "outside of the calendar".to_owned());
+    let text = at
+        .rfc3339()
+        .unwrap_or_else(|| "outside of the calendar".to_owned());
     time(at, &text.replace('T', " "))
 }
 

@@ -103,7 +103,7 @@ impl Query {
                 }
                 "status" => {
                     let mut levels = Attention::ALL.iter().copied();
-                    read.level = levels.find(|level| slug(*level) == value);
+                    read.level = levels.find(|level| level.slug() == value);
                 }
                 "sort" => read.sort = Sort::read(&value).unwrap_or_default(),
                 "page" => read.page = value.parse().unwrap_or(1).max(1),
@@ -121,7 +121,7 @@ impl Query {
             query.append_pair("q", &self.text);
         }
         if let Some(level) = self.level {
-            query.append_pair("status", slug(level));
+            query.append_pair("status", level.slug());
         }
         if self.sort != Sort::default() {
             query.append_pair("sort", &self.sort.slug());
@@ -191,17 +191,6 @@ pub(super) fn without_refresh(link: &str) -> String {
 pub(super) fn with_refresh(link: &str) -> &str {
     let link = link.strip_suffix("refresh=0").unwrap_or(link);
     link.strip_suffix('&').unwrap_or(link)
-}
-
-/// A level as addresses name it.
-pub(super) const fn slug(level: Attention) -> &'static str {
-    match level {
-        Attention::Waiting => "waiting",
-        Attention::NeedsPerson => "needs-login",
-        Attention::NeedsAuth => "logged-out",
-        Attention::Unknown => "unknown",
-        Attention::Fine => "logged-in",
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::PAGE_ROWS;
 use super::parts::{View, ago, badge, clock, connection_link, counted, domain, name, place, time};
-use super::query::{Column, Query, Sort, slug};
+use super::query::{Column, Query, Sort};
 use super::select::{Row, Selected};
 use crate::model::{Attention, flow_words, relogin_words, span_words};
 
@@ -64,7 +64,7 @@ fn filter(query: &Query) -> Markup {
                 select #status name="status" {
                     option value="" { "all" }
                     @for level in Attention::ALL {
-                        option value=(slug(*level)) selected[query.level == Some(*level)] {
+                        option value=(level.slug()) selected[query.level == Some(*level)] {
                             (level.as_str())
                         }
                     }

@@ -1,0 +1,145 @@
+//! The fleet for programs; `docs/once.schema.json` says what everything means.
+
+use serde_json::{Map, Value, json};
+
+use crate::model::{
+    Attention, Connection, Fleet, Flow, FlowStatus, History, PendingInput, Scope, ScopeView,
+    Settings, Snapshot, Timestamp, failure_words,
+};
+
+pub(super) fn render(fleet: &Fleet, now: Timestamp, whole: bool) -> Vec<u8> {
+    let connections = fleet.connections();
+    let connections = connections.map(|(view, snapshot, row)| connection(view, snapshot, row, now));
+    let out = json!({
+        "at": now.rfc3339(),
+        "whole": whole,
+        "scopes": fleet.scopes.iter().map(scope).collect::<Vec<_>>(),
+        "connections": connections.collect::<Vec<_>>(),
+    });
+    let mut text = serde_json::to_vec_pretty(&out).expect("names, numbers and lists of them");
+    text.push(b'\n');
+    text
+}
+
+/// What is there of these: what the API does not say is left out.
+fn object<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
+    let there = members.into_iter();
+    let there = there.filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Value::Object(there.collect::<Map<_, _>>())
+}
+
+fn time(at: Option<Timestamp>) -> Option<Value> {
+    Some(json!(at?.rfc3339()?))
+}
+
+fn names(scope: &Scope) -> [(&'static str, Option<Value>); 2] {
+    [
+        ("account", scope.account().map(Value::from)),
+        ("project", scope.project().map(Value::from)),
+    ]
+}
+
+fn scope(view: &ScopeView) -> Value {
+    let [account, project] = names(&view.scope);
+    let snapshot = view.snapshot.as_ref();
+    object([
+        account,
+        project,
+        ("up", Some(json!(view.is_up()))),
+        (
+            "failure",
+            (!view.is_up()).then(|| json!(failure_words(view))),
+        ),
+        ("fetched_at", time(snapshot.map(|seen| seen.fetched_at))),
+        (
+            "connections",
+            snapshot.map(|seen| json!(seen.connections.len())),
+        ),
+    ])
+}
+
+fn connection(view: &ScopeView, snapshot: &Snapshot, row: &Connection, now: Timestamp) -> Value {
+    // Ages are told on the API's clock.
+    let now = snapshot.clock.apply(now);
+    let [account, project] = names(&view.scope);
+    let text = |text: &str| Some(Value::from(text));
+    object([
+        ("id", text(&row.labels.id())),
+        account,
+        project,
+        ("domain", text(&row.labels.domain())),
+        (
+            "profile_name",
+            row.labels.profile_name().and_then(|name| text(&name)),
+        ),
+        ("attention", text(Attention::of(row, now).slug())),
+        ("status", text(row.status.as_str())),
+        (
+            "last_auth_check_at",
+            time(row.last_auth_check_at.or(row.last_auth_at)),
+        ),
+        (
+            "flow",
+            (row.flow.status != FlowStatus::None).then(|| flow(&row.flow, now)),
+        ),
+        ("can_reauth", row.can_reauth.map(Value::from)),
+        (
+            "can_reauth_reason",
+            row.can_reauth_reason
+                .and_then(|reason| text(reason.as_str())),
+        ),
+        ("settings", Some(settings(&row.settings))),
+        ("history", row.history.as_deref().map(history)),
+    ])
+}
+
+fn flow(flow: &Flow, now: Timestamp) -> Value {
+    let live = flow.is_live(now);
+    let inputs = PendingInput::ALL.iter().zip(PendingInput::LABELS);
+    let inputs = inputs
+        .filter_map(|(kind, label)| Some(((*label).to_owned(), json!(flow.pending.of(*kind)?))));
+    let error = flow
+        .error_code
+        .filter(|_| flow.status == FlowStatus::Failed);
+    object([
+        ("status", Some(json!(flow.status.as_str()))),
+        ("step", Some(json!(flow.step.as_str()))),
+        ("type", Some(json!(flow.kind.as_str()))),
+        ("live", Some(json!(live))),
+        ("expires_at", time(flow.expires_at)),
+        ("error_code", error.map(|code| json!(code.as_str()))),
+        (
+            "pending_inputs",
+            live.then(|| Value::Object(inputs.collect())),
+        ),
+    ])
+}
+
+fn settings(settings: &Settings) -> Value {
+    let unavailable = settings.health_check_unavailable;
+    object([
+        (
+            "health_check_interval",
+            settings.health_check_interval.map(Value::from),
+        ),
+        ("health_checks", settings.health_checks.map(Value::from)),
+        (
+            "health_check_unavailable_reason",
+            unavailable.map(|reason| json!(reason.as_str())),
+        ),
+        ("auto_reauth", settings.auto_reauth.map(Value::from)),
+        (
+            "save_credentials",
+            settings.save_credentials.map(Value::from),
+        ),
+        ("record_session", settings.record_session.map(Value::from)),
+        ("credential", Some(json!(settings.credential.as_str()))),
+    ])
+}
+
+fn history(history: &History) -> Value {
+    object([
+        ("last_success_at", time(history.last_success)),
+        ("last_confirmed_at", time(history.last_confirmed)),
+    ])
+}
