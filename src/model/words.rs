@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::{Collector, Connection, Flow, FlowStatus, FlowStep, FlowType, ScopeView, Timestamp};
+use super::{Collector, Connection, ErrorReason, Flow, FlowStatus, FlowStep, FlowType, Timestamp};
 
 /// A text from elsewhere, in which what steers a terminal or turns the writing
 /// direction is shown as what it is: `\u{202e}`.
@@ -89,8 +89,31 @@ pub(crate) fn relogin_words(connection: &Connection) -> String {
 }
 
 /// Why the API is down for a scope, as what it did.
-pub(crate) const fn failure_words(_view: &ScopeView) -> &'static str {
-    "did not answer fully"
+pub(crate) const fn failure_words(reason: ErrorReason) -> &'static str {
+    match reason {
+        ErrorReason::Dns => "cannot be found by its name",
+        ErrorReason::Connect => "cannot be reached",
+        ErrorReason::Tls => "cannot be reached securely",
+        ErrorReason::Timeout => "did not answer in time",
+        ErrorReason::Transport => "broke off its answer",
+        ErrorReason::Unauthorized => "refused the key (401)",
+        ErrorReason::Forbidden => "forbade it to the key (403)",
+        ErrorReason::NotFound => "is not at its address (404)",
+        ErrorReason::ProjectNotFound => "knows no such active project",
+        ErrorReason::RateLimited => "asked to wait (429)",
+        ErrorReason::ClientError => "refused the request",
+        ErrorReason::ServerError => "failed by itself (5xx)",
+        ErrorReason::Redirect => "answered with a redirect",
+        ErrorReason::BodyTooLarge => "answered more than is read",
+        ErrorReason::Decode => "gave an answer that cannot be read",
+        ErrorReason::Paging => "gave a list that cannot be read to its end",
+        ErrorReason::MalformedRow => "gave rows that cannot be read",
+        ErrorReason::TooManyConnections => "has more connections than are allowed for",
+        ErrorReason::KeyFile => "was not asked: the key file cannot be read",
+        ErrorReason::Proxy => "was not heard: something else answered in its place",
+        ErrorReason::Quota => "was not asked, to stay within the quota",
+        ErrorReason::Starting => "has not answered yet",
+    }
 }
 
 /// A span of seconds in its two largest units: `42s`, `9m05s`, `3h12m`,

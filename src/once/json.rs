@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::{
-    Attention, Connection, Fleet, Flow, FlowStatus, History, PendingInput, Scope, ScopeView,
-    Settings, Snapshot, Timestamp, failure_words,
+    Attention, Connection, Failure, Fleet, Flow, FlowStatus, History, PendingInput, Scope,
+    ScopeView, Settings, Snapshot, Timestamp,
 };
 
 pub(super) fn render(fleet: &Fleet, now: Timestamp, whole: bool) -> Vec<u8> {
@@ -46,15 +46,20 @@ fn scope(view: &ScopeView) -> Value {
         account,
         project,
         ("up", Some(json!(view.is_up()))),
-        (
-            "failure",
-            (!view.is_up()).then(|| json!(failure_words(view))),
-        ),
+        ("failure", view.failure.as_deref().map(failure)),
         ("fetched_at", time(snapshot.map(|seen| seen.fetched_at))),
         (
             "connections",
             snapshot.map(|seen| json!(seen.connections.len())),
         ),
+    ])
+}
+
+fn failure(failure: &Failure) -> Value {
+    object([
+        ("reason", Some(json!(failure.reason.as_str()))),
+        ("since", time(Some(failure.since))),
+        ("message", Some(json!(failure.message))),
     ])
 }
 

@@ -127,7 +127,10 @@ fn summary(out: &mut String, fleet: &Fleet, rows: &[Row], now: Timestamp) {
         format!(": {}", counts.join(", "))
     };
     let _ = writeln!(out, "\n{total} connection{plural}{list}");
-    for view in fleet.scopes.iter().filter(|view| !view.is_up()) {
+    for view in &fleet.scopes {
+        let Some(failure) = &view.failure else {
+            continue;
+        };
         let place = [view.scope.account(), view.scope.project()];
         let place: Vec<_> = place.into_iter().flatten().map(visible).collect();
         let place = if place.is_empty() {
@@ -135,14 +138,19 @@ fn summary(out: &mut String, fleet: &Fleet, rows: &[Row], now: Timestamp) {
         } else {
             format!(" for {}", place.join(" / "))
         };
-        let failure = failure_words(view);
+        let words = failure_words(failure.reason);
         let _ = match &view.snapshot {
             Some(snapshot) => writeln!(
                 out,
-                "The API {failure}{place}; what is shown is {} old",
+                "The API {words}{place}: {}; what is shown is {} old",
+                failure.message,
                 span_words(now.seconds_since(snapshot.fetched_at))
             ),
-            None => writeln!(out, "The API {failure}{place}; nothing is known"),
+            None => writeln!(
+                out,
+                "The API {words}{place}: {}; nothing is known",
+                failure.message
+            ),
         };
     }
 }
@@ -259,7 +267,7 @@ logged in             -      fine     a.example     -                           
             WIDE,
         );
         assert!(
-            table.ends_with("The API did not answer fully; what is shown is 1m40s old\n"),
+            table.ends_with("The API did not answer in time: no whole answer in time; what is shown is 1m40s old\n"),
             "{table}"
         );
     }

@@ -62,7 +62,8 @@ def test_a_failure_is_in_the_json(once):
     assert ended.returncode == 1
     out = valid(ended.stdout)
     assert not out["whole"] and out["connections"] == []
-    assert all(scope["failure"] and not scope["up"] for scope in out["scopes"])
+    assert all(scope["failure"]["reason"] == "forbidden" for scope in out["scopes"])
+    assert not any(scope["up"] for scope in out["scopes"])
 
 
 def width(line):

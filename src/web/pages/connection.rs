@@ -254,7 +254,9 @@ impl Seen<'_> {
                 (fact("Seen", &html! {
                     (date(self.snapshot.fetched_at)) ", "
                     (time(self.snapshot.fetched_at, &ago(self.snapshot.fetched_at, view.now)))
-                    @if !self.scope.is_up() { "; since then the API " (failure_words(self.scope)) }
+                    @if let Some(failure) = &self.scope.failure {
+                        "; since then the API " (failure_words(failure.reason))
+                    }
                 }))
             }
         }

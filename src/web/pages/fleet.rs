@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::parts::{View, ago, class, clock, counted, hint, name, place, sign, time};
 use super::query::Query;
 use super::select::Selected;
-use crate::model::{Attention, Fleet, ScopeView, failure_words, span_words};
+use crate::model::{Attention, Failure, Fleet, ScopeView, failure_words, span_words, visible};
 
 /// Accounts and projects that are listed; those that fail first.
 const MAX_SCOPES: usize = 50;
@@ -59,7 +59,14 @@ pub(super) fn glance(view: &View<'_>, query: &Query, selected: &Selected<'_>) ->
 /// Whether the API answers, and how old the data are.
 fn api(view: &View<'_>) -> Markup {
     let scopes = &view.fleet.scopes;
-    let failing: Vec<&ScopeView> = scopes.iter().filter(|scope| !scope.is_up()).collect();
+    let failing: Vec<&Failure> = scopes
+        .iter()
+        .filter_map(|view| view.failure.as_deref())
+        .collect();
+    // One trouble, as a rule, however many projects there are.
+    let shared = failing
+        .first()
+        .filter(|first| failing.iter().all(|each| each.reason == first.reason));
     let oldest = scopes
         .iter()
         .filter_map(|scope| Some(scope.snapshot.as_ref()?.fetched_at))
@@ -73,11 +80,17 @@ fn api(view: &View<'_>) -> Markup {
             @match (&*failing, scopes.len()) {
                 ([], 0) => { strong { "The API answers" } "; there is no active project." }
                 ([], _) => { strong { "The API answers." } }
-                ([only], 1) => { strong { "The API " (failure_words(only)) } " when last asked." }
                 (failing, all) => {
-                    strong { "The API did not answer fully" }
-                    " for " (counted(failing.len())) " of " (counted(all))
-                    " accounts and projects when last asked."
+                    strong {
+                        "The API "
+                        (shared.map_or("did not answer fully", |first| failure_words(first.reason)))
+                    }
+                    @if all > 1 {
+                        " for " (counted(failing.len())) " of " (counted(all))
+                        " accounts and projects"
+                    }
+                    @if let ([only], 1) = (failing, all) { ", " (since(view, only)) }
+                    "."
                 }
             }
             " "
@@ -91,11 +104,18 @@ fn api(view: &View<'_>) -> Markup {
                     ", at " (clock(at, view.now)) "."
                 }
                 None if !failing.is_empty() => {
-                    "Nothing is known. The exporter's log says why."
+                    "Nothing is known."
                 }
                 None => {}
             }
         }
+    }
+}
+
+/// Since when, and what to do about it.
+fn since(view: &View<'_>, failure: &Failure) -> Markup {
+    html! {
+        "since " (clock(failure.since, view.now)) ": " (visible(&failure.message))
     }
 }
 
@@ -198,10 +218,14 @@ fn scope_row(view: &View<'_>, scope: &ScopeView) -> Markup {
                 @if scope.snapshot.is_none() && scope.scope.project().is_none() { "Projects of " }
                 (place(&scope.scope))
             }
-            @if scope.is_up() {
-                td { "answers" }
-            } @else {
-                td.fails { span aria-hidden="true" { "\u{2715}" } " " (failure_words(scope)) }
+            @match &scope.failure {
+                None => { td { "answers" } }
+                Some(failure) => {
+                    td.fails {
+                        strong { span aria-hidden="true" { "\u{2715}" } " " (failure_words(failure.reason)) }
+                        span.until { (since(view, failure)) }
+                    }
+                }
             }
             @match &scope.snapshot {
                 Some(snapshot) => {
