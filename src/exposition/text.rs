@@ -20,8 +20,10 @@ pub(super) fn head(
     };
     comment("HELP", &escaped_help(help, open_metrics));
     comment("TYPE", kind.as_str());
-    if let Some(unit) = unit.filter(|_| open_metrics) {
-        comment("UNIT", unit.as_str());
+    if open_metrics {
+        // Also where there is none: Prometheus' parser would go on with that of
+        // the family before.
+        comment("UNIT", unit.map_or("", Unit::as_str));
     }
 }
 
