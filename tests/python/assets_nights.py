@@ -13,6 +13,7 @@ import subprocess
 from prometheus_client.parser import text_string_to_metric_families
 
 from assets_stories import values
+from monitoring import PROMTOOL
 
 EXPORTER, PROBE = "kernel-auth-exporter", "kernel-auth-probe"
 STEP = 30  # seconds from one scrape to the next
@@ -136,7 +137,7 @@ class Night:
         path = directory / "night.json"  # JSON is YAML
         path.write_text(json.dumps({"rule_files": [str(rules)], "evaluation_interval": f"{STEP}s",
                                     "tests": [self.as_test()]}))
-        done = subprocess.run(["promtool", "test", "rules", str(path)], capture_output=True, text=True, timeout=170)
+        done = subprocess.run([PROMTOOL, "test", "rules", str(path)], capture_output=True, text=True, timeout=170)
         return "" if done.returncode == 0 else self.explained(done.stdout + done.stderr)
 
     def explained(self, said):

@@ -39,8 +39,8 @@ class Server:
                 address = f"127.0.0.1:{free.getsockname()[1]}"
             self.url = f"http://{address}"
             command = arguments(address, directory / f"data-{attempt}")
-            log = directory / f"{pathlib.Path(command[0]).name}-{attempt}.log"
-            with open(log, "wb") as out:
+            self.log = directory / f"{pathlib.Path(command[0]).name}-{attempt}.log"
+            with open(self.log, "wb") as out:
                 self.process = subprocess.Popen(command, stdout=out, stderr=out)
             try:
                 wait_for(lambda: self.process.poll() is not None or self._is_ready(), PATIENCE, command[0])
@@ -49,7 +49,7 @@ class Server:
                 raise
             if self.process.poll() is None:
                 return
-        raise AssertionError(f"{command[0]} does not start:\n{log.read_text()}")
+        raise AssertionError(f"{command[0]} does not start:\n{self.log.read_text()}")
 
     def _is_ready(self) -> bool:
         try:
@@ -75,12 +75,12 @@ class Server:
 class Prometheus(Server):
     """With a configuration as text, or as what becomes JSON, which is YAML."""
 
-    def __init__(self, directory: pathlib.Path, config: str | dict[str, Any]) -> None:
+    def __init__(self, directory: pathlib.Path, config: str | dict[str, Any], *flags: str) -> None:
         path = directory / "prometheus.yml"
         path.write_text(config if isinstance(config, str) else json.dumps(config))
         super().__init__(directory, lambda address, data: [
             PROMETHEUS, f"--config.file={path}", f"--storage.tsdb.path={data}",
-            f"--web.listen-address={address}", "--log.level=warn"])
+            f"--web.listen-address={address}", "--log.level=warn", *flags])
 
     def now(self, expr: str) -> list[dict[str, Any]]:
         """The samples that `expr` finds now."""

@@ -338,7 +338,9 @@ def test_a_restart_of_prometheus_resolves_nothing(simulator, exporter, binary, r
                    check=True, capture_output=True, timeout=60)
     started = time.time()
     after = begin()
-    after.wait(f"timestamp(connection:kernel_auth_needs_auth:max) > {started}")
+    # Both, since each rule of an evaluation is stored by itself.
+    for recording in ("needs_auth:max", "logged_out:firing"):
+        after.wait(f"timestamp(connection:kernel_auth_{recording}) > {started}")
 
     def first(selector):
         found = after.json("/api/v1/query", query=f"{selector}[2m]")["data"]["result"]
