@@ -127,7 +127,7 @@ fn connection(index: usize, scope: &Scope, scratch: &mut String) -> Connection {
             save_credentials: Some(index.is_multiple_of(2)),
             record_session: Some(false),
             health_check_unavailable: None,
-            credential: pick(CredentialKind::ALL, index),
+            credential: Some(pick(CredentialKind::ALL, index)),
         },
         history: None,
     }

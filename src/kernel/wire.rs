@@ -10,13 +10,14 @@ pub(super) mod org;
 pub(super) mod timeline;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use self::member::{Count, Member, Text};
+use self::member::{Member, Name};
 use crate::model::{
     AuthStatus, Connection, CredentialKind, ErrorCode, Field, Flow, FlowStatus, FlowStep, FlowType,
     HealthCheckUnavailable, LabelBlock, MAX_LABEL_BYTES, PendingInput, PendingInputs,
@@ -78,34 +79,41 @@ impl Decoder<'_> {
 
     /// Reads the object of `GET /auth/connections/{id}`.
     pub(crate) fn one(&self, body: &[u8]) -> Result<Listing, serde_json::Error> {
-        let row: &RawValue = serde_json::from_slice(body)?;
+        let text = String::from_utf8_lossy(body);
+        let row: &RawValue = serde_json::from_str(&text)?;
         let mut listing = Listing::default();
-        self.row_text(row, &mut listing, &mut String::new());
+        self.row_text(row.get(), &mut listing, &mut String::new());
         Ok(listing)
     }
 
+    /// For a page with something that cannot be read: each row by itself.
     fn list_row_by_row(&self, body: &[u8]) -> Result<Listing, serde_json::Error> {
-        let rows: Vec<&RawValue> = serde_json::from_slice(body)?;
+        // Bytes that are not UTF-8 spoil the string that they are in.
+        let text = String::from_utf8_lossy(body);
+        let rows: Vec<&RawValue> = serde_json::from_str(&text)?;
         let mut listing = Listing::default();
         let mut scratch = String::new();
         for row in rows {
-            self.row_text(row, &mut listing, &mut scratch);
+            self.row_text(row.get(), &mut listing, &mut scratch);
         }
         Ok(listing)
     }
 
     /// Whatever is wrong in here is wrong with this row alone: where it begins
     /// and ends was found without looking into its strings and numbers.
-    fn row_text(&self, row: &RawValue, listing: &mut Listing, scratch: &mut String) {
-        let text = row.get();
+    fn row_text(&self, text: &str, listing: &mut Listing, scratch: &mut String) {
         if let Ok(row) = serde_json::from_str::<Row<'_>>(text) {
             return self.take(&row, listing, scratch);
         }
-        let id = serde_json::from_str::<JustId<'_>>(text)
-            .ok()
-            .and_then(|row| row.id);
+        let readable = readable(text);
+        if let Some(row) = readable
+            .as_deref()
+            .and_then(|text| serde_json::from_str::<Row<'_>>(text).ok())
+        {
+            return self.take(&row, listing, scratch);
+        }
         listing.rows += 1;
-        self.reject(id.as_ref().map(|id| &*id.0), listing);
+        self.reject(None, listing);
     }
 
     fn reject(&self, id: Option<&str>, listing: &mut Listing) {
@@ -117,27 +125,51 @@ impl Decoder<'_> {
 
     fn take(&self, row: &Row<'_>, listing: &mut Listing, scratch: &mut String) {
         listing.rows += 1;
-        let id = row.id.as_ref().map_or("", |id| &id.0);
-        let (Some(domain), Some(profile), true) = (&row.domain, &row.profile_name, is_id(id))
-        else {
-            return self.reject(Some(id), listing);
-        };
-        if row.status.is_absent() {
+        let id = row.id.or_empty();
+        if !is_id(id) {
             return self.reject(Some(id), listing);
         }
-        if !self.selection.wants(id, &domain.0, &profile.0) {
+        let (domain, profile) = (row.domain.or_empty(), row.profile_name.or_empty());
+        if !self.selection.wants(id, domain, profile) {
             return;
         }
         let profile: Option<Cow<'_, str>> = match self.profile_names {
-            ProfileNameMode::Keep => Some(Cow::Borrowed(&profile.0)),
-            ProfileNameMode::Hash => Some(Cow::Owned(short_hash(&profile.0))),
+            ProfileNameMode::Hash if !profile.is_empty() => Some(Cow::Owned(short_hash(profile))),
+            ProfileNameMode::Keep | ProfileNameMode::Hash => Some(Cow::Borrowed(profile)),
             ProfileNameMode::Drop => None,
         };
-        let labels = LabelBlock::new(id, &domain.0, profile.as_deref(), self.scope, scratch);
+        let labels = LabelBlock::new(id, domain, profile.as_deref(), self.scope, scratch);
         listing
             .connections
             .push(row.connection(labels, &mut listing.unknown));
     }
+}
+
+/// The members of an object that a row is made of and that can be read; the
+/// others become what is of no member's type.
+fn readable(row: &str) -> Option<String> {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(row).ok()?;
+    let mut text = String::from("{");
+    for (key, value) in members {
+        if !MEMBERS.contains(&&*key) {
+            continue;
+        }
+        let value = value.get();
+        let is_readable = serde_json::from_str::<serde_json::Value>(value).is_ok();
+        if text.len() > 1 {
+            text.push(',');
+        }
+        text.push('"');
+        text.push_str(&key);
+        text.push_str("\":");
+        text.push_str(match &*key {
+            _ if is_readable => value,
+            "credential" => "0",
+            _ => "{}",
+        });
+    }
+    text.push('}');
+    Some(text)
 }
 
 /// An id goes into a label, into a path and into a comparison, so it must be
@@ -146,15 +178,45 @@ fn is_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= MAX_LABEL_BYTES && !id.chars().any(char::is_control)
 }
 
+/// The members of [`Row`], by name.
+const MEMBERS: &[&str] = &[
+    "id",
+    "domain",
+    "profile_name",
+    "status",
+    "last_auth_at",
+    "last_auth_check_at",
+    "flow_status",
+    "flow_step",
+    "flow_type",
+    "flow_expires_at",
+    "error_code",
+    "can_reauth",
+    "can_reauth_reason",
+    "health_check_interval",
+    "health_checks",
+    "auto_reauth",
+    "save_credentials",
+    "record_session",
+    "health_check_unavailable_reason",
+    "credential",
+    "fields",
+    "choices",
+    "discovered_fields",
+    "mfa_options",
+    "sign_in_options",
+    "pending_sso_buttons",
+];
+
 /// A `ManagedAuth` object, as far as it is exported.
 #[derive(Deserialize)]
 struct Row<'a> {
-    #[serde(borrow)]
-    id: Option<Text<'a>>,
-    #[serde(borrow)]
-    domain: Option<Text<'a>>,
-    #[serde(borrow)]
-    profile_name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    id: Name<'a>,
+    #[serde(borrow, default)]
+    domain: Name<'a>,
+    #[serde(borrow, default)]
+    profile_name: Name<'a>,
     #[serde(default)]
     status: Member<AuthStatus>,
     #[serde(default)]
@@ -171,65 +233,42 @@ struct Row<'a> {
     flow_expires_at: Member<Timestamp>,
     #[serde(default)]
     error_code: Member<ErrorCode>,
-    can_reauth: Option<bool>,
+    #[serde(default)]
+    can_reauth: Member<bool>,
     #[serde(default)]
     can_reauth_reason: Member<ReauthReason>,
-    health_check_interval: Option<f64>,
-    health_checks: Option<bool>,
-    auto_reauth: Option<bool>,
-    save_credentials: Option<bool>,
-    record_session: Option<bool>,
+    #[serde(default)]
+    health_check_interval: Member<u32>,
+    #[serde(default)]
+    health_checks: Member<bool>,
+    #[serde(default)]
+    auto_reauth: Member<bool>,
+    #[serde(default)]
+    save_credentials: Member<bool>,
+    #[serde(default)]
+    record_session: Member<bool>,
     #[serde(default)]
     health_check_unavailable_reason: Member<HealthCheckUnavailable>,
-    credential: Option<Credential>,
-    fields: Option<Count>,
-    choices: Option<Count>,
-    discovered_fields: Option<Count>,
-    mfa_options: Option<Count>,
-    sign_in_options: Option<Count>,
-    pending_sso_buttons: Option<Count>,
-}
-
-/// All that is needed to tell whose row it was.
-#[derive(Deserialize)]
-struct JustId<'a> {
-    #[serde(borrow)]
-    id: Option<Text<'a>>,
-}
-
-/// `credential`: which of its members are there, never what they say.
-#[derive(Deserialize)]
-struct Credential {
-    name: Option<IgnoredAny>,
-    provider: Option<IgnoredAny>,
-    path: Option<IgnoredAny>,
-    auto: Option<bool>,
-}
-
-impl Credential {
-    fn kind(&self) -> CredentialKind {
-        match self {
-            Self { name: Some(_), .. } => CredentialKind::Kernel,
-            Self {
-                provider: Some(_),
-                path: Some(_),
-                ..
-            } => CredentialKind::ExternalPath,
-            Self {
-                provider: Some(_),
-                auto: Some(true),
-                ..
-            } => CredentialKind::ExternalAuto,
-            Self {
-                provider: Some(_), ..
-            } => CredentialKind::ExternalInert,
-            Self { .. } => CredentialKind::None,
-        }
-    }
+    #[serde(default)]
+    credential: Member<CredentialKind>,
+    #[serde(default)]
+    fields: Member<usize>,
+    #[serde(default)]
+    choices: Member<usize>,
+    #[serde(default)]
+    discovered_fields: Member<usize>,
+    #[serde(default)]
+    mfa_options: Member<usize>,
+    #[serde(default)]
+    sign_in_options: Member<usize>,
+    #[serde(default)]
+    pending_sso_buttons: Member<usize>,
 }
 
 impl Row<'_> {
     fn connection(&self, labels: LabelBlock, unknown: &mut Vec<Unknown>) -> Connection {
+        self.domain.note(Field::Domain, unknown);
+        self.profile_name.note(Field::ProfileName, unknown);
         let last_auth_check_at =
             self.last_auth_check_at
                 .or_unknown(None, Field::LastAuthCheckAt, unknown);
@@ -238,10 +277,7 @@ impl Row<'_> {
             .or_unknown(None, Field::LastAuthAt, unknown);
         Connection {
             labels,
-            status: self
-                .status
-                .or_unknown(Some(AuthStatus::Unknown), Field::Status, unknown)
-                .unwrap_or(AuthStatus::Unknown),
+            status: self.status(unknown),
             last_auth_at: last_auth_at.or(last_auth_check_at),
             last_auth_check_at,
             flow: Flow {
@@ -265,64 +301,105 @@ impl Row<'_> {
                     Field::ErrorCode,
                     unknown,
                 ),
-                pending: self.pending(),
+                pending: self.pending(unknown),
             },
-            can_reauth: self.can_reauth,
+            can_reauth: self.can_reauth.or_unknown(None, Field::CanReauth, unknown),
             can_reauth_reason: self.can_reauth_reason.or_unknown(
                 Some(ReauthReason::Other),
                 Field::CanReauthReason,
                 unknown,
             ),
             settings: Settings {
-                health_check_interval: self.health_check_interval.and_then(whole_seconds),
-                health_checks: self.health_checks,
-                auto_reauth: self.auto_reauth,
-                save_credentials: self.save_credentials,
-                record_session: self.record_session,
+                health_check_interval: self.health_check_interval.or_unknown(
+                    None,
+                    Field::HealthCheckInterval,
+                    unknown,
+                ),
+                health_checks: self
+                    .health_checks
+                    .or_unknown(None, Field::HealthChecks, unknown),
+                auto_reauth: self
+                    .auto_reauth
+                    .or_unknown(None, Field::AutoReauth, unknown),
+                save_credentials: self.save_credentials.or_unknown(
+                    None,
+                    Field::SaveCredentials,
+                    unknown,
+                ),
+                record_session: self
+                    .record_session
+                    .or_unknown(None, Field::RecordSession, unknown),
                 health_check_unavailable: self.health_check_unavailable_reason.or_unknown(
                     Some(HealthCheckUnavailable::Other),
                     Field::HealthCheckUnavailableReason,
                     unknown,
                 ),
-                credential: self
-                    .credential
-                    .as_ref()
-                    .map_or(CredentialKind::None, Credential::kind),
+                credential: self.credential(unknown),
             },
             history: None,
         }
     }
 
+    /// A status that is missing is as good as one that cannot be read.
+    fn status(&self, unknown: &mut Vec<Unknown>) -> AuthStatus {
+        if self.status.is_absent() {
+            unknown.push(Unknown {
+                field: Field::Status,
+                value: "(missing)".into(),
+            });
+        }
+        self.status
+            .or_unknown(Some(AuthStatus::Unknown), Field::Status, unknown)
+            .unwrap_or(AuthStatus::Unknown)
+    }
+
+    /// The class of `credential`: `none` where the API names none, and nothing
+    /// where it cannot be read.
+    fn credential(&self, unknown: &mut Vec<Unknown>) -> Option<CredentialKind> {
+        if self.credential.is_absent() {
+            return Some(CredentialKind::None);
+        }
+        self.credential.or_unknown(None, Field::Credential, unknown)
+    }
+
     /// The canonical arrays where they are present, else their older twins:
     /// counting both would count everything twice.
-    fn pending(&self) -> PendingInputs {
+    fn pending(&self, unknown: &mut Vec<Unknown>) -> PendingInputs {
         let mut pending = PendingInputs::default();
-        let mut set = |kind, count: &Option<Count>| {
-            if let Some(Count(count)) = count {
-                pending.set(kind, *count);
+        let mut set = |kind, count: &Member<usize>, field| {
+            if let Some(count) = count.or_unknown(None, field, unknown) {
+                pending.set(kind, count);
             }
         };
-        set(
-            PendingInput::Field,
-            if self.fields.is_some() {
-                &self.fields
-            } else {
-                &self.discovered_fields
-            },
-        );
-        set(PendingInput::Choice, &self.choices);
-        if self.choices.is_none() {
-            set(PendingInput::MfaOption, &self.mfa_options);
-            set(PendingInput::SignInOption, &self.sign_in_options);
-            set(PendingInput::SsoButton, &self.pending_sso_buttons);
+        if self.fields.is_absent() {
+            set(
+                PendingInput::Field,
+                &self.discovered_fields,
+                Field::DiscoveredFields,
+            );
+        } else {
+            set(PendingInput::Field, &self.fields, Field::Fields);
+        }
+        set(PendingInput::Choice, &self.choices, Field::Choices);
+        if self.choices.is_absent() {
+            set(
+                PendingInput::MfaOption,
+                &self.mfa_options,
+                Field::MfaOptions,
+            );
+            set(
+                PendingInput::SignInOption,
+                &self.sign_in_options,
+                Field::SignInOptions,
+            );
+            set(
+                PendingInput::SsoButton,
+                &self.pending_sso_buttons,
+                Field::PendingSsoButtons,
+            );
         }
         pending
     }
-}
-
-fn whole_seconds(value: f64) -> Option<u32> {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    (value >= 0.0 && value <= f64::from(u32::MAX)).then_some(value as u32)
 }
 
 /// The array of a page, decoded row by row as the parser meets them.

@@ -190,6 +190,27 @@ vocabulary! {
         LastAuthCheckAt = "last_auth_check_at",
         /// `flow_expires_at`, not a point in time.
         FlowExpiresAt = "flow_expires_at",
+        /// `domain`, no string.
+        Domain = "domain",
+        /// `profile_name`, no string.
+        ProfileName = "profile_name",
+        /// `can_reauth`, neither true nor false; the next likewise.
+        CanReauth = "can_reauth",
+        /// `health_check_interval`, no number of seconds.
+        HealthCheckInterval = "health_check_interval",
+        HealthChecks = "health_checks",
+        AutoReauth = "auto_reauth",
+        SaveCredentials = "save_credentials",
+        RecordSession = "record_session",
+        /// `credential`, no object.
+        Credential = "credential",
+        /// `fields`, no array; the next likewise.
+        Fields = "fields",
+        Choices = "choices",
+        DiscoveredFields = "discovered_fields",
+        MfaOptions = "mfa_options",
+        SignInOptions = "sign_in_options",
+        PendingSsoButtons = "pending_sso_buttons",
         /// `type` of a timeline event.
         EventType = "event_type",
         /// `status` of a timeline event.

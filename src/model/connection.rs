@@ -76,7 +76,7 @@ pub(crate) struct Settings {
     /// `health_check_unavailable_reason`.
     pub health_check_unavailable: Option<HealthCheckUnavailable>,
     /// `credential`, as its class.
-    pub credential: CredentialKind,
+    pub credential: Option<CredentialKind>,
 }
 
 /// A kind of input that a live flow can wait for.

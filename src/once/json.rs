@@ -138,7 +138,10 @@ fn settings(settings: &Settings) -> Value {
             settings.save_credentials.map(Value::from),
         ),
         ("record_session", settings.record_session.map(Value::from)),
-        ("credential", Some(json!(settings.credential.as_str()))),
+        (
+            "credential",
+            settings.credential.map(|kind| json!(kind.as_str())),
+        ),
     ])
 }
 

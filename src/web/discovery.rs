@@ -142,7 +142,7 @@ mod tests {
                 save_credentials: None,
                 record_session: None,
                 health_check_unavailable: None,
-                credential: CredentialKind::None,
+                credential: Some(CredentialKind::None),
             },
             history: None,
         }

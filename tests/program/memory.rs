@@ -5,7 +5,7 @@ use kernel_api_simulator::{FaultKind, Rows, Spoil};
 use super::support::{Api, Program, world};
 
 /// Not what is tried again, so that nothing waits.
-fn faults() -> [FaultKind; 12] {
+fn faults() -> [FaultKind; 11] {
     [
         FaultKind::Truncate,
         FaultKind::Garbage,
@@ -17,7 +17,6 @@ fn faults() -> [FaultKind; 12] {
         FaultKind::MoreWithZero,
         FaultKind::Circle,
         FaultKind::StuckOffset,
-        FaultKind::Row(Spoil::Types, Rows::At(3)),
         FaultKind::Row(Spoil::NoId, Rows::At(3)),
     ]
 }

@@ -185,7 +185,7 @@ pub(super) const FAMILIES: &[Family] = &[
         Collector::Settings,
         "kernel_auth_connection_credential",
         "1, with the class of the attached credential. external_inert names a provider without a path and has no effect.",
-        Fact(|connection| Some(connection.settings.credential as usize)),
+        Fact(|connection| Some(connection.settings.credential? as usize)),
     )
     .labels(&[Label::of("kind", CredentialKind::LABELS)]),
 ];

@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::Unknown;
 use crate::model::{
-    AuthStatus, ErrorCode, EventOutcome, EventType, Field, FlowStatus, FlowStep, FlowType,
-    HealthCheckUnavailable, ReauthReason, Timestamp,
+    AuthStatus, CredentialKind, ErrorCode, EventOutcome, EventType, Field, FlowStatus, FlowStep,
+    FlowType, HealthCheckUnavailable, ReauthReason, Timestamp,
 };
 
 /// The longest unknown value that is kept for the log, bytes.
@@ -44,10 +44,185 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// A string of the API that stands for something.
+/// A name: a string, borrowed unless it has escapes; anything else spoils it.
+#[derive(Debug, Default)]
+pub(super) enum Name<'a> {
+    #[default]
+    Absent,
+    Known(Cow<'a, str>),
+    Unreadable,
+}
+
+impl<'a> Name<'a> {
+    fn new(text: Cow<'a, str>) -> Self {
+        // What stands for bytes that are not UTF-8.
+        if text.contains(char::REPLACEMENT_CHARACTER) {
+            Self::Unreadable
+        } else {
+            Self::Known(text)
+        }
+    }
+
+    /// The name; empty where there is none, or none that can be read.
+    pub(super) fn or_empty(&self) -> &str {
+        match self {
+            Self::Known(text) => text,
+            Self::Absent | Self::Unreadable => "",
+        }
+    }
+
+    /// Notes that it cannot be read.
+    pub(super) fn note(&self, field: Field, unknown: &mut Vec<Unknown>) {
+        if matches!(self, Self::Unreadable) {
+            unknown.push(Unknown::of_another_type(field));
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct Read;
+
+        impl<'de> Visitor<'de> for Read {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("anything")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Name<'de>, E> {
+                Ok(Name::Absent)
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Name<'de>, E> {
+                Ok(Name::new(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Name<'de>, E> {
+                Ok(Name::new(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_bool<E: Error>(self, _: bool) -> Result<Name<'de>, E> {
+                Ok(Name::Unreadable)
+            }
+
+            fn visit_u64<E: Error>(self, _: u64) -> Result<Name<'de>, E> {
+                Ok(Name::Unreadable)
+            }
+
+            fn visit_i64<E: Error>(self, _: i64) -> Result<Name<'de>, E> {
+                Ok(Name::Unreadable)
+            }
+
+            fn visit_f64<E: Error>(self, _: f64) -> Result<Name<'de>, E> {
+                Ok(Name::Unreadable)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Name<'de>, A::Error> {
+                skip_items(items)?;
+                Ok(Name::Unreadable)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Name<'de>, A::Error> {
+                skip_members(members)?;
+                Ok(Name::Unreadable)
+            }
+        }
+
+        reader.deserialize_any(Read)
+    }
+}
+
+/// Reads an array past; the number of its items.
+fn skip_items<'de, A: SeqAccess<'de>>(mut items: A) -> Result<usize, A::Error> {
+    let mut count = 0;
+    while items.next_element::<IgnoredAny>()?.is_some() {
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn skip_members<'de, A: MapAccess<'de>>(mut members: A) -> Result<(), A::Error> {
+    while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+    Ok(())
+}
+
+/// What a member of the API can be read from. A value of any other JSON type is
+/// one that this build does not know.
 pub(super) trait FromWire: Copy {
     /// `None` for a value that this build does not know.
-    fn from_wire(text: &str) -> Option<Self>;
+    fn from_wire(_text: &str) -> Option<Self> {
+        None
+    }
+
+    fn from_bool(_flag: bool) -> Option<Self> {
+        None
+    }
+
+    fn from_number(_number: f64) -> Option<Self> {
+        None
+    }
+
+    fn from_length(_items: usize) -> Option<Self> {
+        None
+    }
+
+    /// Reads an object to its end.
+    fn from_members<'de, A: MapAccess<'de>>(members: A) -> Result<Option<Self>, A::Error> {
+        skip_members(members)?;
+        Ok(None)
+    }
+}
+
+impl FromWire for bool {
+    fn from_bool(flag: bool) -> Option<Self> {
+        Some(flag)
+    }
+}
+
+/// Whole seconds, as far as they are a span of time.
+impl FromWire for u32 {
+    fn from_number(value: f64) -> Option<Self> {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        (value >= 0.0 && value <= f64::from(Self::MAX)).then_some(value as Self)
+    }
+}
+
+/// The length of an array whose content is nobody's business.
+impl FromWire for usize {
+    fn from_length(items: usize) -> Option<Self> {
+        Some(items)
+    }
+}
+
+/// `credential`: which of its members are there, never what they say.
+impl FromWire for CredentialKind {
+    fn from_members<'de, A: MapAccess<'de>>(mut members: A) -> Result<Option<Self>, A::Error> {
+        let (mut name, mut provider, mut path, mut auto) = (false, false, false, false);
+        while let Some(key) = members.next_key::<Text<'de>>()? {
+            let here = match &*key.0 {
+                "name" => &mut name,
+                "provider" => &mut provider,
+                "path" => &mut path,
+                "auto" => {
+                    auto = matches!(members.next_value::<Member<bool>>()?, Member::Known(true));
+                    continue;
+                }
+                _ => {
+                    members.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            *here = members.next_value::<Option<IgnoredAny>>()?.is_some();
+        }
+        Ok(Some(match (name, provider, path, auto) {
+            (true, ..) => Self::Kernel,
+            (_, true, true, _) => Self::ExternalPath,
+            (_, true, _, true) => Self::ExternalAuto,
+            (_, true, ..) => Self::ExternalInert,
+            _ => Self::None,
+        }))
+    }
 }
 
 macro_rules! from_wire {
@@ -81,6 +256,18 @@ impl FromWire for Timestamp {
     }
 }
 
+/// Stands for a value that is not of the type it should be.
+const ANOTHER_TYPE: &str = "(of another type)";
+
+impl Unknown {
+    fn of_another_type(field: Field) -> Self {
+        Self {
+            field,
+            value: ANOTHER_TYPE.into(),
+        }
+    }
+}
+
 /// What Go writes for a time that was never set.
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
@@ -94,6 +281,10 @@ pub(super) enum Member<T> {
 }
 
 impl<T: Copy> Member<T> {
+    fn known(value: Option<T>) -> Self {
+        value.map_or_else(|| Self::Unknown(ANOTHER_TYPE.into()), Self::Known)
+    }
+
     pub(super) fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
@@ -127,19 +318,11 @@ impl<'de, T: FromWire> Deserialize<'de> for Member<T> {
             type Value = Member<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or null")
-            }
-
-            fn visit_none<E: Error>(self) -> Result<Member<T>, E> {
-                Ok(Member::Absent)
+                f.write_str("anything")
             }
 
             fn visit_unit<E: Error>(self) -> Result<Member<T>, E> {
                 Ok(Member::Absent)
-            }
-
-            fn visit_some<D: Deserializer<'de>>(self, reader: D) -> Result<Member<T>, D::Error> {
-                reader.deserialize_str(self)
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Member<T>, E> {
@@ -149,36 +332,32 @@ impl<'de, T: FromWire> Deserialize<'de> for Member<T> {
                     None => Member::Unknown(text[..text.floor_char_boundary(MAX_UNKNOWN)].into()),
                 })
             }
-        }
 
-        reader.deserialize_option(Read(PhantomData))
-    }
-}
-
-/// The length of an array whose content is nobody's business.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Count(pub(super) usize);
-
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        struct Read;
-
-        impl<'de> Visitor<'de> for Read {
-            type Value = Count;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array")
+            fn visit_bool<E: Error>(self, flag: bool) -> Result<Member<T>, E> {
+                Ok(Member::known(T::from_bool(flag)))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Count, A::Error> {
-                let mut count = 0;
-                while items.next_element::<IgnoredAny>()?.is_some() {
-                    count += 1;
-                }
-                Ok(Count(count))
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Member<T>, E> {
+                Ok(Member::known(T::from_number(number as f64)))
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Member<T>, E> {
+                Ok(Member::known(T::from_number(number as f64)))
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Member<T>, E> {
+                Ok(Member::known(T::from_number(number)))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Member<T>, A::Error> {
+                Ok(Member::known(T::from_length(skip_items(items)?)))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Member<T>, A::Error> {
+                Ok(Member::known(T::from_members(members)?))
             }
         }
 
-        reader.deserialize_seq(Read)
+        reader.deserialize_any(Read(PhantomData))
     }
 }

@@ -37,7 +37,7 @@ fn the_minimum_leaves_everything_else_absent() {
     assert_eq!(connection.can_reauth, None);
     assert_eq!(connection.settings.health_checks, None);
     assert_eq!(connection.settings.save_credentials, Some(true));
-    assert_eq!(connection.settings.credential, CredentialKind::None);
+    assert_eq!(connection.settings.credential, Some(CredentialKind::None));
     assert_eq!(connection.flow.pending, PendingInputs::default());
 }
 
@@ -128,49 +128,103 @@ fn case_does_not_matter() {
 #[test]
 fn a_row_that_cannot_be_read_does_not_lose_the_others() {
     let good = row("");
-    for (bad, id) in [
-        (
-            r#"{"id":"bad","domain":5,"profile_name":"p","status":"NEEDS_AUTH"}"#,
-            Some("bad"),
-        ),
-        (r#"{"domain":5,"id":"bad"}"#, Some("bad")),
-        (
-            r#"{"id":"bad","domain":"d","profile_name":"p"}"#,
-            Some("bad"),
-        ),
-        (
-            r#"{"id":"bad","domain":"d","profile_name":"p","status":null}"#,
-            Some("bad"),
-        ),
-        (
-            r#"{"id":"bad","domain":"d","profile_name":"p","status":"AUTHENTICATED","fields":{}}"#,
-            Some("bad"),
-        ),
-        (
-            r#"{"id":7,"domain":"d","profile_name":"p","status":"NEEDS_AUTH"}"#,
-            None,
-        ),
-        (
-            r#"{"id":"","domain":"d","profile_name":"p","status":"NEEDS_AUTH"}"#,
-            None,
-        ),
-        // Valid to whoever does not look into the string, or at the number.
-        (
-            r#"{"id":"bad","domain":"d","profile_name":"bob\ud83d","status":"NEEDS_AUTH"}"#,
-            Some("bad"),
-        ),
-        (
-            r#"{"id":"bad","domain":"d","profile_name":"p","status":"NEEDS_AUTH","health_check_interval":1e999}"#,
-            Some("bad"),
-        ),
-        ("\"row\"", None),
-        ("null", None),
-        ("[]", None),
+    for bad in [
+        r#"{"id":7,"domain":"d","profile_name":"p","status":"NEEDS_AUTH"}"#,
+        r#"{"id":"","domain":"d","profile_name":"p","status":"NEEDS_AUTH"}"#,
+        r#"{"id":"bob\ud83d","domain":"d","profile_name":"p","status":"NEEDS_AUTH"}"#,
+        "\"row\"",
+        "null",
+        "[]",
     ] {
         let listing = decode(&format!("[{good},{bad},{}]", good.replace("c1", "c2")));
         assert_eq!(listing.rows, 3, "{bad}");
         assert_eq!(listing.connections.len(), 2, "{bad}");
-        assert_eq!(listing.malformed, [id.map(Into::into)], "{bad}");
+        assert_eq!(listing.malformed, [None], "{bad}");
+    }
+}
+
+#[test]
+fn an_odd_member_is_absent_and_counted_and_the_row_is_there() {
+    for (members, fields) in [
+        (
+            r#""status":"NEEDS_AUTH","can_reauth":"true""#,
+            &["can_reauth"][..],
+        ),
+        (
+            r#""status":"NEEDS_AUTH","health_check_interval":"3600""#,
+            &["health_check_interval"],
+        ),
+        (
+            r#""status":"NEEDS_AUTH","health_check_interval":1e999"#,
+            &["health_check_interval"],
+        ),
+        (r#""status":"NEEDS_AUTH","credential":"x""#, &["credential"]),
+        (r#""status":"NEEDS_AUTH","flow_status":7"#, &["flow_status"]),
+        (r#""status":"NEEDS_AUTH","fields":3"#, &["fields"]),
+        (
+            r#""status":"NEEDS_AUTH","fields":{},"choices":[1]"#,
+            &["fields"],
+        ),
+        (
+            r#""status":"NEEDS_AUTH","error_code":"a\ud83d""#,
+            &["error_code"],
+        ),
+        (r#""status":"NEEDS_AUTH","website_error":"a\ud83d""#, &[]),
+        (r#""status":5"#, &["status"]),
+        (r#""status":{"a":[1]}"#, &["status"]),
+        (r#""status":null"#, &["status"]),
+        (r#""can_reauth":true"#, &["status"]),
+    ] {
+        let body = format!(r#"[{{"id":"c1","profile_name":"p","domain":"d",{members}}}]"#);
+        let listing = decode(&body);
+        assert!(listing.malformed.is_empty(), "{body}");
+        let connection = &listing.connections[0];
+        let status = if fields == ["status"] {
+            AuthStatus::Unknown
+        } else {
+            AuthStatus::NeedsAuth
+        };
+        assert_eq!(connection.status, status, "{body}");
+        let unknown: Vec<_> = listing
+            .unknown
+            .iter()
+            .map(|value| value.field.as_str())
+            .collect();
+        assert_eq!(unknown, fields, "{body}");
+    }
+    let odd =
+        decode(r#"[{"id":"c1","profile_name":"a\ud83d","domain":7,"status":"AUTHENTICATED"}]"#);
+    let labels = &odd.connections[0].labels;
+    assert_eq!(
+        (&*labels.domain(), labels.profile_name().as_deref()),
+        ("", Some(""))
+    );
+    assert_eq!(odd.unknown.len(), 2);
+}
+
+#[test]
+fn bytes_that_are_not_utf_8_spoil_the_member_they_are_in() {
+    let decoder = Decoder {
+        scope: &Scope::default(),
+        profile_names: ProfileNameMode::Keep,
+        selection: &Selection::default(),
+    };
+    for (member, shown) in [
+        (&b"\"website_error\":\"\xff\""[..], 2),
+        (b"\"error_code\":\"\xff\"", 2),
+        (b"\"id\":\"\xff\"", 1),
+    ] {
+        let mut body = b"[{\"id\":\"a\",\"profile_name\":\"p\",\"domain\":\"d\",\"status\":\"AUTHENTICATED\"},\
+            {\"profile_name\":\"p\",\"domain\":\"d\",\"status\":\"AUTHENTICATED\","
+            .to_vec();
+        body.extend_from_slice(member);
+        if shown == 2 {
+            body.extend_from_slice(b",\"id\":\"b\"");
+        }
+        body.extend_from_slice(b"}]");
+        let listing = decoder.list(&body).unwrap();
+        assert_eq!(listing.connections.len(), shown);
+        assert_eq!(listing.malformed.len(), 2 - shown);
     }
 }
 
@@ -251,7 +305,7 @@ fn credentials_are_told_apart_by_their_members() {
             only(&format!(r#","credential":{text}"#))
                 .settings
                 .credential,
-            kind,
+            Some(kind),
             "{text}"
         );
     }
@@ -312,7 +366,10 @@ proptest! {
         prop_assert_eq!(&one.connections, &other.connections);
         prop_assert_eq!(one.rows, names.len());
         for (connection, name) in one.connections.iter().zip(&names) {
-            prop_assert_eq!(connection.labels.domain(), name.as_str());
+            // It stands for bytes that are not UTF-8.
+            let readable = !name.contains(char::REPLACEMENT_CHARACTER);
+            let shown = connection.labels.domain();
+            prop_assert_eq!(&*shown, if readable { name.as_str() } else { "" });
         }
     }
 

@@ -78,7 +78,7 @@ pub(crate) fn sparse(scope: &Scope, id: &str, domain: &str, profile: Option<&str
             save_credentials: None,
             record_session: None,
             health_check_unavailable: None,
-            credential: CredentialKind::None,
+            credential: Some(CredentialKind::None),
         },
         history: None,
     }
@@ -144,7 +144,7 @@ pub(crate) fn story() -> Fleet {
         save_credentials: Some(true),
         record_session: Some(false),
         health_check_unavailable: None,
-        credential,
+        credential: Some(credential),
     };
     let healthy = Connection {
         status: AuthStatus::Authenticated,

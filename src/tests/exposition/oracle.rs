@@ -375,7 +375,7 @@ fn fill_settings(gauges: &mut Gauges, labels: &[(&str, &str)], connection: &Conn
     }
     gauges.set(
         &name("credential"),
-        &and(("kind", settings.credential.as_str())),
+        &and(("kind", settings.credential.unwrap().as_str())),
         1.0,
     );
 }

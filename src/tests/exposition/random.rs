@@ -97,7 +97,7 @@ fn settings() -> impl Strategy<Value = Settings> {
                 save_credentials: flags[2],
                 record_session: flags[3],
                 health_check_unavailable,
-                credential,
+                credential: Some(credential),
             },
         )
 }

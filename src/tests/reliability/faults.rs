@@ -236,18 +236,6 @@ fn cases() -> Vec<Case> {
             "malformed_row",
             3..=7,
         ),
-        case(
-            "a row without status",
-            FaultKind::Row(Spoil::NoStatus, Rows::At(7)),
-            "malformed_row",
-            3..=3,
-        ),
-        case(
-            "a row of the wrong types",
-            FaultKind::Row(Spoil::Types, Rows::At(7)),
-            "malformed_row",
-            3..=3,
-        ),
     ]
 }
 
@@ -306,6 +294,25 @@ async fn every_fault_leaves_the_fleet_in_sight_and_says_what_it_is() {
         let after = bench.scrape().await;
         assert_eq!((after.up(), after.outcome), (true, "fresh"), "{name}: over");
         assert_eq!(after.statuses(), bench.truth(), "{name}: over");
+    }
+}
+
+#[tokio::test]
+async fn a_row_with_odd_members_is_there_and_counted() {
+    let _clock = StoppedClock::new();
+    for spoil in [Spoil::Types, Spoil::NoStatus] {
+        let bench = Bench::new(world(30), &[]).await;
+        let before = bench.scrape().await;
+        let id = bench.ids().remove(4);
+        let fault = FaultKind::Row(spoil, Rows::Id(id.clone()));
+        bench.api.add_fault(fault.clone());
+        let scrape = bench.scrape().await;
+        assert!(scrape.up(), "{fault:?}");
+        let mut expected = before.statuses();
+        expected.insert(id, "UNKNOWN".to_owned());
+        assert_eq!(scrape.statuses(), expected, "{fault:?}");
+        let counted = "kernel_auth_api_unknown_values_total{field=\"status\"}";
+        assert_eq!(scrape.value(counted), Some(1.0), "{fault:?}");
     }
 }
 

@@ -146,11 +146,11 @@ async fn an_unreadable_row_keeps_its_last_known_state_for_a_while() {
         .set_connection(&other, serde_json::json!({"status": fresh}));
     bench
         .api
-        .add_fault(FaultKind::Row(Spoil::Types, Rows::Id(id.clone())));
+        .add_fault(FaultKind::Row(Spoil::NoId, Rows::Id(id.clone())));
     for minute in 0..5 {
         let scrape = bench.scrape().await;
         assert!(!scrape.up());
-        assert_eq!(scrape.errors("malformed_row"), f64::from(minute + 1));
+        assert_eq!(scrape.errors("malformed_row"), f64::from(2 * (minute + 1)));
         assert_eq!(scrape.statuses()[&id], before.statuses()[&id]);
         assert_eq!(scrape.statuses()[&other], fresh, "the others are fresh");
         assert!(scrape.value("kernel_auth_snapshot_timestamp_seconds") > taken);

@@ -294,7 +294,9 @@ impl Seen<'_> {
                         html! { (plain_words(reason.as_str())) }
                     })))
                     (maybe("Unattended re-logins", settings.auto_reauth.map(on_off)))
-                    (fact("Credential", &html! { (plain_words(settings.credential.as_str())) }))
+                    (maybe("Credential", settings.credential.map(|kind| {
+                        html! { (plain_words(kind.as_str())) }
+                    })))
                     (maybe("Typed credentials are saved", settings.save_credentials.map(yes_no)))
                     (maybe("Logins are recorded", settings.record_session.map(yes_no)))
                 }
