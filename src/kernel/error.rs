@@ -116,9 +116,21 @@ impl Error {
         matches!(self.problem, Problem::Blocked | Problem::OverQuota)
     }
 
-    /// Whether it says that the connection asked for does not exist.
+    /// Whether Kernel itself says that the connection asked for does not exist.
+    /// Its errors have a `code`; a 404 without one is a proxy's or another
+    /// service's, and says nothing about a connection.
     pub(crate) fn is_not_found(&self) -> bool {
-        self.endpoint == Endpoint::Connection && self.reason() == ErrorReason::NotFound
+        let Problem::Status {
+            status: StatusCode::NOT_FOUND,
+            code: Some(code),
+        } = &self.problem
+        else {
+            return false;
+        };
+        let about = |what: &str| code.contains(what);
+        let about_something_else =
+            about("project") || about("route") || about("path") || about("endpoint");
+        self.endpoint == Endpoint::Connection && !about_something_else
     }
 
     /// Whether the API has said that this is not to be had: 403, or 404.
@@ -299,7 +311,14 @@ mod tests {
             };
             Error::new(Endpoint::Connection, problem)
         };
-        assert!(status(None).is_not_found());
-        assert!(!status(Some("project_not_found")).is_not_found());
+        assert!(status(Some("not_found")).is_not_found());
+        for other in [
+            None,
+            Some("project_not_found"),
+            Some("projects_disabled"),
+            Some("route_not_found"),
+        ] {
+            assert!(!status(other).is_not_found(), "{other:?}");
+        }
     }
 }
