@@ -7,6 +7,7 @@
 mod client;
 mod deadline;
 mod error;
+mod exchange;
 mod http;
 mod key;
 mod observer;
@@ -15,9 +16,10 @@ mod rate;
 mod retry;
 mod wire;
 
-pub(crate) use client::{Answer, Client, Query, RequestPolicy};
+pub(crate) use client::{Client, RequestPolicy};
 pub(crate) use deadline::{Attempt, Deadline};
 pub(crate) use error::{Error, Problem};
+pub(crate) use exchange::{Answer, Query};
 pub(crate) use http::{ClientSettings, Http, HttpError};
 pub(crate) use key::{Key, KeyError, Reread};
 pub(crate) use observer::Observer;

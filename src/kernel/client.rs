@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::header::DATE;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, SemaphorePermit};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::deadline::{Attempt, Deadline};
-use super::error::{self, Error, Problem};
+use super::error::{Error, Problem};
+use super::exchange::{Answer, Failure, Query, not_decoded};
 use super::http::Http;
 use super::key::{Key, Refreshed};
 use super::observer::Observer;
@@ -22,15 +23,6 @@ use crate::model::{ClockOffset, Endpoint, ErrorReason, RetryReason, Timestamp, W
 /// A try may take half of what is left, but at least this long: one that
 /// stalls leaves time for another, and a slow API is not cut off.
 const MIN_TRY: Duration = Duration::from_secs(5);
-
-/// The body of an answer that is not 200 is read this far, for its `code`.
-const ERROR_BODY: usize = 64 * 1024;
-
-/// And waited for so long.
-const ERROR_BODY_TIME: Duration = Duration::from_secs(1);
-
-/// `X-Kernel-Project-Id`: takes the id of a project, not its name.
-static PROJECT_HEADER: HeaderName = HeaderName::from_static("x-kernel-project-id");
 
 /// The API as one account sees it.
 pub(crate) struct Client {
@@ -55,19 +47,6 @@ enum KeyState {
     Refused { epoch: u64 },
 }
 
-/// A `GET`, described.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Query<'a> {
-    /// What is asked for.
-    pub endpoint: Endpoint,
-    /// Path and query below the base URL, already encoded.
-    pub path: &'a str,
-    /// The project's id, for `X-Kernel-Project-Id`.
-    pub project: Option<&'a str>,
-    /// The largest body to accept, bytes.
-    pub max_body: usize,
-}
-
 /// How much a request is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RequestPolicy {
@@ -83,30 +62,6 @@ impl Default for RequestPolicy {
         Self {
             retries: retry::MAX_RETRIES,
             refusals_count: true,
-        }
-    }
-}
-
-/// A 200, decoded.
-#[derive(Debug)]
-pub(crate) struct Answer<T> {
-    /// What the body held.
-    pub value: T,
-    /// Its headers.
-    pub headers: HeaderMap,
-}
-
-/// A try that did not work.
-struct Failure {
-    problem: Problem,
-    headers: Option<HeaderMap>,
-}
-
-impl From<Problem> for Failure {
-    fn from(problem: Problem) -> Self {
-        Self {
-            problem,
-            headers: None,
         }
     }
 }
@@ -323,7 +278,7 @@ impl Client {
         let left = end.saturating_duration_since(started);
         let end = end.min(started + (left / 2).max(MIN_TRY));
         let mut code = None;
-        let outcome = within(end, self.send(query, key, &mut code)).await;
+        let outcome = within(end, self.http.send(query, key, &mut code)).await;
         self.http
             .observer
             .request(query.endpoint, code, started.elapsed());
@@ -335,48 +290,6 @@ impl Client {
                 headers: Some(headers),
             }),
         }
-    }
-
-    async fn send(
-        &self,
-        query: Query<'_>,
-        key: HeaderValue,
-        code: &mut Option<u16>,
-    ) -> Result<(HeaderMap, Vec<u8>), Failure> {
-        let url = format!("{}{}", self.http.base, query.path);
-        let mut request = self
-            .http
-            .pool
-            .get(url)
-            .header(ACCEPT, HeaderValue::from_static("application/json"))
-            .header(AUTHORIZATION, key);
-        if let Some(project) = query.project {
-            request = request.header(&PROJECT_HEADER, project);
-        }
-        let mut response = request.send().await.map_err(error::transport)?;
-        let status = response.status();
-        *code = Some(status.as_u16());
-        let headers = std::mem::take(response.headers_mut());
-        if status == StatusCode::OK {
-            return match read_body(&mut response, &headers, query.max_body).await {
-                Ok(body) => Ok((headers, body)),
-                Err(problem) => Err(Failure {
-                    problem,
-                    headers: Some(headers),
-                }),
-            };
-        }
-        // What counts is in the head; a body that does not come is none.
-        let body = read_body(&mut response, &headers, ERROR_BODY);
-        let body = timeout(ERROR_BODY_TIME, body).await;
-        let code = match body {
-            Ok(Ok(body)) => error::code_of(&body),
-            _ => None,
-        };
-        Err(Failure {
-            problem: Problem::Status { status, code },
-            headers: Some(headers),
-        })
     }
 
     /// Counts a try that did not work, whether or not the next one does. That a
@@ -456,27 +369,6 @@ async fn within<T>(end: Instant, future: impl Future<Output = T>) -> Result<T, P
     timeout_at(end, future).await.map_err(|_| Problem::Timeout)
 }
 
-async fn read_body(
-    response: &mut reqwest::Response,
-    headers: &HeaderMap,
-    limit: usize,
-) -> Result<Vec<u8>, Problem> {
-    let announced = headers
-        .get(http::header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
-        return Err(Problem::BodyTooLarge { limit });
-    }
-    let mut body = Vec::with_capacity(announced.unwrap_or(0));
-    while let Some(chunk) = response.chunk().await.map_err(error::transport)? {
-        if body.len() + chunk.len() > limit {
-            return Err(Problem::BodyTooLarge { limit });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
 fn pause(retries: u32, reason: RetryReason, headers: Option<&HeaderMap>) -> Duration {
     let asked = headers.and_then(|headers| retry::retry_after(headers, SystemTime::now()));
     match asked {
@@ -498,26 +390,6 @@ fn is_denied(problem: &Problem) -> bool {
         status_of(problem),
         Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
     )
-}
-
-fn not_decoded(error: &serde_json::Error, headers: &HeaderMap) -> Problem {
-    // The parser's own words can quote the data, so only its verdict is kept.
-    let kind = match error.classify() {
-        serde_json::error::Category::Eof => "it ends in the middle",
-        serde_json::error::Category::Syntax => "it is not JSON",
-        serde_json::error::Category::Data | serde_json::error::Category::Io => {
-            "it does not have the expected form"
-        }
-    };
-    let text = format!("{kind}, at line {} column {}", error.line(), error.column());
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| {
-        let text = value.to_str().ok()?;
-        Some(text[..text.floor_char_boundary(64)].into())
-    });
-    Problem::Decode {
-        text: text.into(),
-        content_type,
-    }
 }
 
 fn date_of(headers: &HeaderMap) -> Option<Timestamp> {

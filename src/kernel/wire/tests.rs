@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::*;
 
 fn decode(body: &str) -> Listing {
     decode_with(body, &Selection::default(), ProfileNameMode::Keep)
