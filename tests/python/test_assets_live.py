@@ -164,7 +164,7 @@ def test_every_expression_returns_data(simulator, exporter, assets, running, tmp
     # Bad hours of the API, each for longer than a step of what is asked below.
     fires = lambda labels: f'count_over_time(ALERTS{{{labels},alertstate="firing"}}[5m]) > 2'
     for fault, seen in (
-        ("malformed-row=types", fires('alertname="KernelAuthDataIncomplete"')),
+        ("malformed-row=no-id", fires('alertname="KernelAuthDataIncomplete"')),
         ("status=429,retry-after=1", 'kernel_auth_api_requests_total{code="429"} > 0'),
         ("unknown-values,row=0", "kernel_auth_api_unknown_values_total > 0"),
         ("status=500", fires('alertname="KernelAuthAPIUnreachable"')),
