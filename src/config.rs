@@ -62,17 +62,14 @@ impl Account {
         };
         let connections = match &self.selection {
             Selection::Ids(ids) => counted(ids.len(), "connection"),
-            Selection::Every { domains, profiles } => {
-                let filters = [(domains.len(), "domain"), (profiles.len(), "profile")];
-                let filters: Vec<String> = filters
-                    .into_iter()
-                    .filter(|(count, _)| *count > 0)
-                    .map(|(count, what)| counted(count, what))
-                    .collect();
-                match filters.as_slice() {
-                    [] => "every connection".to_owned(),
-                    filters => format!("every connection of {}", filters.join(" and ")),
-                }
+            Selection::Every {
+                domains,
+                profiles,
+                exclude,
+            } => {
+                let wanted = narrowed(" of ", domains.len(), profiles.len());
+                let left_out = narrowed(" except ", exclude.domains.len(), exclude.profiles.len());
+                format!("every connection{wanted}{left_out}")
             }
         };
         format!("{name}: {projects}, {connections}")
@@ -99,6 +96,17 @@ impl Config {
         write!(line, "; collectors {collectors}; listen on {listen}")
             .expect("a String takes any text");
         line
+    }
+}
+
+/// ` of 1 domain and 2 profiles`; nothing where nothing narrows.
+fn narrowed(word: &str, domains: usize, profiles: usize) -> String {
+    let filters = [(domains, "domain"), (profiles, "profile")];
+    let filters = filters.into_iter().filter(|(count, _)| *count > 0);
+    let filters: Vec<String> = filters.map(|(count, what)| counted(count, what)).collect();
+    match filters.as_slice() {
+        [] => String::new(),
+        filters => format!("{word}{}", filters.join(" and ")),
     }
 }
 

@@ -82,7 +82,10 @@ pub(super) struct Choice {
 /// one domain and one profile a request, so the shorter list is gone through
 /// and the other one narrows as well where it has a single name.
 pub(super) fn narrowed(selection: &Selection) -> Vec<ListQuery> {
-    let Selection::Every { domains, profiles } = selection else {
+    let Selection::Every {
+        domains, profiles, ..
+    } = selection
+    else {
         return Vec::new();
     };
     let single = |names: &[Box<str>]| match names {
@@ -114,7 +117,9 @@ pub(super) fn choose(selection: &Selection, known: &Knowledge) -> Choice {
     let whole = known.total.map(|rows| known.pages(rows));
     let (one_by_one, cost) = match selection {
         Selection::Ids(ids) => (Plan::ById, ids.len() as u64),
-        Selection::Every { domains, profiles } if domains.is_empty() && profiles.is_empty() => {
+        Selection::Every {
+            domains, profiles, ..
+        } if domains.is_empty() && profiles.is_empty() => {
             let cost = whole.unwrap_or_else(|| known.pages(known.at_least));
             let plan = Plan::Walk {
                 give_up_after: None,
@@ -178,6 +183,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::Exclude;
 
     fn ids(count: usize) -> Selection {
         Selection::Ids((0..count).map(|id| id.to_string().into()).collect())
@@ -188,6 +194,7 @@ mod tests {
         Selection::Every {
             domains: names(domains),
             profiles: names(profiles),
+            exclude: Exclude::default(),
         }
     }
 

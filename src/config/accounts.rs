@@ -10,7 +10,7 @@ use super::setting::{Text, each_once};
 use super::sources::{Env, Sources, variable};
 use super::table::Watch;
 use super::values;
-use crate::model::{Projects, Selection, connection_id, project_id};
+use crate::model::{Exclude, Projects, Selection, connection_id, project_id};
 
 const NO_KEY: &str = "no API key; set KERNEL_API_KEY, or name a file that holds it with --kernel.api-key-file (or \
      KERNEL_API_KEY_FILE), or list accounts in --config.file; to look around without a key, run \
@@ -205,15 +205,26 @@ fn projects(texts: &[Text]) -> Result<Projects, ConfigError> {
 
 fn selection(watch: &Watch, projects: &Projects) -> Result<Selection, ConfigError> {
     let Some(connection) = watch.connections.first() else {
+        let pattern = |parse: fn(&str) -> _| move |text: &str| values::pattern(text, parse);
         return Ok(Selection::Every {
             domains: each_once(&watch.domains, values::domain)?,
             profiles: each_once(&watch.profiles, values::profile)?,
+            exclude: Exclude {
+                domains: each_once(&watch.exclude_domains, pattern(values::domain))?,
+                profiles: each_once(&watch.exclude_profiles, pattern(values::profile))?,
+            },
         });
     };
-    if let Some(filter) = watch.domains.first().or(watch.profiles.first()) {
+    let filters = [
+        &watch.domains,
+        &watch.profiles,
+        &watch.exclude_domains,
+        &watch.exclude_profiles,
+    ];
+    if let Some(filter) = filters.into_iter().find_map(|texts| texts.first()) {
         return Err(filter.origin.error(
-            "domains and profiles narrow \"every connection\"; with connections by ID, leave them \
-             out",
+            "domains, profiles and exclude narrow \"every connection\"; with connections by ID, \
+             leave them out",
         ));
     }
     let several = match projects {

@@ -84,6 +84,12 @@ settings! {
         profiles: Vec<Text> = texts("NAME").flag("kernel.profile").key("accounts.profiles")
             .help("Only connections of this profile, exact match; repeatable")
             .note("Not together with connections by ID.");
+        exclude_domains: Vec<Text> = texts("DOMAIN").key("accounts.exclude.domains")
+            .help("Not connections of these domains; exact, or with one `*` at either end")
+            .note("Not together with connections by ID.");
+        exclude_profiles: Vec<Text> = texts("NAME").key("accounts.exclude.profiles")
+            .help("Not connections of these profiles; exact, or with one `*` at either end")
+            .note("Not together with connections by ID.");
     }
 
     /// The API, and how hard to press it.

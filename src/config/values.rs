@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use reqwest::Url;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::model::NamePattern;
+
 /// The API's base URL: `http` or `https`, without trailing slash, user, query
 /// or fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,6 +123,25 @@ pub(super) fn profile(text: &str) -> Result<Box<str>, &'static str> {
         return Err("not a profile name; it must be 1 to 255 bytes without control characters");
     }
     Ok(text.into())
+}
+
+/// A name that `parse` reads, or the beginning or the end of names, with a `*`
+/// for the rest of them.
+pub(super) fn pattern(
+    text: &str,
+    parse: impl Fn(&str) -> Result<Box<str>, &'static str>,
+) -> Result<NamePattern, &'static str> {
+    let (make, part): (fn(Box<str>) -> NamePattern, _) =
+        match (text.strip_prefix('*'), text.strip_suffix('*')) {
+            (Some(""), _) => return Err("a * alone would leave nothing to watch"),
+            (Some(end), _) => (NamePattern::Ending, end),
+            (None, Some(start)) => (NamePattern::Beginning, start),
+            (None, None) => (NamePattern::Exactly, text),
+        };
+    if part.contains('*') {
+        return Err("only one * is allowed, at the beginning or at the end");
+    }
+    parse(part).map(make)
 }
 
 /// How the log is written.

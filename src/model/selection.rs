@@ -66,7 +66,48 @@ pub(crate) enum Selection {
         domains: Vec<Box<str>>,
         /// `profile_name` is one of these.
         profiles: Vec<Box<str>>,
+        /// Not these, whatever the lists say. The API cannot leave any out: it
+        /// is asked for all of them.
+        exclude: Exclude,
     },
+}
+
+/// Connections that are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Exclude {
+    /// `domain` is one of these.
+    pub domains: Vec<NamePattern>,
+    /// `profile_name` is one of these.
+    pub profiles: Vec<NamePattern>,
+}
+
+impl Exclude {
+    fn has(&self, domain: &str, profile: &str) -> bool {
+        let among = |list: &[NamePattern], name| list.iter().any(|pattern| pattern.matches(name));
+        among(&self.domains, domain) || among(&self.profiles, profile)
+    }
+}
+
+/// A name, or how names begin or end.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum NamePattern {
+    /// This name.
+    Exactly(Box<str>),
+    /// `tmp-*`.
+    Beginning(Box<str>),
+    /// `*.test`.
+    Ending(Box<str>),
+}
+
+impl NamePattern {
+    /// Whether `name` is one of those.
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Exactly(text) => **text == *name,
+            Self::Beginning(text) => name.starts_with(&**text),
+            Self::Ending(text) => name.ends_with(&**text),
+        }
+    }
 }
 
 impl Default for Selection {
@@ -75,6 +116,7 @@ impl Default for Selection {
         Self::Every {
             domains: Vec::new(),
             profiles: Vec::new(),
+            exclude: Exclude::default(),
         }
     }
 }
@@ -102,7 +144,13 @@ impl Selection {
         };
         match self {
             Self::Ids(_) => self.wants_id(id),
-            Self::Every { domains, profiles } => among(domains, domain) && among(profiles, profile),
+            Self::Every {
+                domains,
+                profiles,
+                exclude,
+            } => {
+                among(domains, domain) && among(profiles, profile) && !exclude.has(domain, profile)
+            }
         }
     }
 }
@@ -112,6 +160,28 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_is_excluded_is_so_whatever_is_named() {
+        let selection = Selection::Every {
+            domains: vec!["a.test".into(), "b.example".into()],
+            profiles: Vec::new(),
+            exclude: Exclude {
+                domains: vec![NamePattern::Ending(".test".into())],
+                profiles: vec![
+                    NamePattern::Beginning("tmp-".into()),
+                    NamePattern::Exactly("old".into()),
+                ],
+            },
+        };
+        let wants = |domain, profile| selection.wants("id", domain, profile);
+        assert!(wants("b.example", "bot"));
+        assert!(wants("b.example", "older") && wants("b.example", "a-tmp-"));
+        assert!(!wants("a.test", "bot"), "excluded, though it is named");
+        assert!(!wants("b.example", "tmp-1") && !wants("b.example", "tmp-"));
+        assert!(!wants("b.example", "old"));
+        assert!(!wants("c.example", "bot"), "not among the domains");
+    }
 
     proptest! {
         #[test]

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use self::support::{SECRET, flags, load, load_with_key, write_config};
 use crate::config::{self, Config, KeySource, Simulated};
-use crate::model::{Collector, ProfileNameMode, Projects, Selection, States};
+use crate::model::{Collector, Exclude, NamePattern, ProfileNameMode, Projects, Selection, States};
 use exporter_toolkit::listener::Listen;
 use exporter_toolkit::web_config::WebConfig;
 use secrecy::{ExposeSecret, SecretString};
@@ -163,6 +163,10 @@ fn the_full_sample_says_what_it_means() {
         Selection::Every {
             domains: vec!["portal.example.com".into()],
             profiles: vec!["billing-bot".into(), "crm-sync".into()],
+            exclude: Exclude {
+                domains: vec![NamePattern::Ending(".test".into())],
+                profiles: Vec::new(),
+            },
         }
     );
     assert!(matches!(&config.accounts[2].selection, Selection::Ids(ids) if ids.len() == 2));
@@ -170,7 +174,7 @@ fn the_full_sample_says_what_it_means() {
     assert_eq!(
         config.summary(),
         "configuration ok: https://api.onkernel.com; production: all projects, every connection; \
-         staging: 2 projects, every connection of 1 domain and 2 profiles; critical: 1 project, \
+         staging: 2 projects, every connection of 1 domain and 2 profiles except 1 domain; critical: 1 project, \
          2 connections; collectors status,auth,flow,reauth,settings,timeline,org; listen on :10077"
     );
 }
@@ -304,6 +308,7 @@ fn every_setting_reaches_its_place() {
         Selection::Every {
             domains: vec!["a.example".into()],
             profiles: vec!["p 1".into()],
+            exclude: Exclude::default(),
         }
     );
 
@@ -388,6 +393,19 @@ fn flags_replace_the_selection_of_a_single_account() {
     assert_eq!(narrowed.name, plain.name);
     assert_eq!(narrowed.projects, plain.projects);
     assert!(matches!(narrowed.selection, Selection::Every { .. }));
+    let (_directory, file) = write_config(
+        "accounts: [{name: a, api_key_file: key, exclude: {domains: [a.example], profiles: [tmp-*]}}]",
+    );
+    let selection = |arguments: &[&str]| {
+        let arguments: Vec<&str> = [file.as_str()].iter().chain(arguments).copied().collect();
+        load(&arguments, &[]).unwrap().accounts.remove(0).selection
+    };
+    assert_ne!(
+        selection(&["--kernel.project=proj_b"]),
+        Selection::default()
+    );
+    let narrowed = selection(&["--kernel.domain=a.example"]);
+    assert!(narrowed.wants("ma_abc", "a.example", "tmp-1"));
     let moved = account(
         &["--kernel.project=proj_b"],
         &[("KERNEL_PROJECT", "proj_c")],

@@ -3,6 +3,7 @@
 
 mod connection;
 mod discovery;
+mod exclude;
 mod probe;
 mod reload;
 mod stage;

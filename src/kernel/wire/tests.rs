@@ -322,6 +322,7 @@ fn names_are_filtered_before_they_are_hashed() {
     let filter = Selection::Every {
         domains: Vec::new(),
         profiles: vec!["q".into()],
+        exclude: Exclude::default(),
     };
     let listing = decode_with(&body, &filter, ProfileNameMode::Hash);
     assert_eq!((listing.rows, listing.connections.len()), (2, 1));
