@@ -82,6 +82,8 @@ impl Exporter {
         let listeners = config.web.listen().bind().await?;
         let settings = StaticSettings {
             telemetry_path: config.web.telemetry_path.clone(),
+            prefix: config.web.prefix(),
+            external_url: config.web.external_url.clone(),
             max_requests: config.web.max_requests,
         };
         let (reload, orders) = Reload::new(web_config.clone(), config.web.enable_lifecycle);

@@ -26,7 +26,7 @@ pub(crate) use load::{Simulated, load, load_demo};
 pub(crate) use setting::Row;
 pub(crate) use sources::{Flags, process_env};
 pub(crate) use table::{Api, Log, Metrics, Web, rows};
-pub(crate) use values::LogFormat;
+pub(crate) use values::{ExternalUrl, LogFormat, Prefix};
 
 use crate::model::{Collector, CollectorSet, Projects, Selection};
 

@@ -58,7 +58,7 @@ pub(crate) async fn demo(args: &DemoArgs, flags: &Flags) -> Result<(), DemoError
     app::end_on_signal(shutdown.clone())?;
     let world = tokio::spawn(simulator.run(shutdown.clone()));
     for address in exporter.addresses() {
-        let page = browsable(address);
+        let page = format!("{}{}", browsable(address), config.web.prefix().as_str());
         let text = format!(
             "A simulated fleet of {} connections; no key, nothing real.\n\n  \
              metrics      {page}{}\n  status page  {page}/\n  simulated API {url} (key {DEFAULT_API_KEY})\n\n\

@@ -10,7 +10,7 @@ use super::file::File;
 use super::key::KeySource;
 use super::sources::{Env, Flags, Source, Sources};
 use super::table::{self, Api, ConfigFile, Metrics, Web, collectors};
-use super::values::ApiUrl;
+use super::values::{ApiUrl, ExternalUrl, Prefix};
 use crate::model::{Collector, CollectorSet, Projects, Selection};
 
 /// Reads everything; the first mistake is the error.
@@ -122,5 +122,12 @@ impl Web {
             return Listen::Systemd;
         }
         Listen::Addresses(self.listen_address.clone())
+    }
+
+    /// What stands before every path, of the two settings that say so.
+    pub(crate) fn prefix(&self) -> Prefix {
+        let external = self.external_url.as_ref().map(ExternalUrl::path);
+        let prefix = self.route_prefix.as_ref().or(external);
+        prefix.cloned().unwrap_or_default()
     }
 }

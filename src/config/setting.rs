@@ -194,6 +194,17 @@ pub(super) fn value<T: 'static, E: Display>(
     })
 }
 
+/// A value that may be left out; empty is as good as that.
+pub(super) fn optional<T: 'static, E: Display>(
+    name: &'static str,
+    parse: impl Fn(&str) -> Result<T, E> + 'static,
+) -> Setting<Option<T>> {
+    Setting::new(Some(name), move |texts| {
+        let given = texts.last().filter(|text| !text.text.is_empty());
+        given.map(|text| text.read(&parse)).transpose()
+    })
+}
+
 /// A value within `bounds`; what `parse` has no words for is out of bounds.
 fn bounded<T: PartialOrd + 'static, E: Display>(
     name: &'static str,

@@ -11,11 +11,11 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::error::ConfigError;
 use super::setting::{
-    Row, Setting, Text, count, duration, list, one_of, path, readable_file, switch, text, texts,
-    value,
+    Row, Setting, Text, count, duration, list, one_of, optional, path, readable_file, switch, text,
+    texts, value,
 };
 use super::sources::{Source, Sources};
-use super::values::{self, ApiUrl, LogFormat};
+use super::values::{self, ApiUrl, ExternalUrl, LogFormat, Prefix};
 use crate::model::{Collector, CollectorSet, ProfileNameMode, States};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -151,6 +151,14 @@ settings! {
         telemetry_path: String = value("PATH", values::telemetry_path)
             .flag("web.telemetry-path").default("/metrics")
             .help("Path of the metrics");
+        external_url: Option<ExternalUrl> = optional("URL", ExternalUrl::parse)
+            .flag("web.external-url")
+            .help("URL under which others reach the exporter, through a proxy for example; its path \
+                   stands before every path");
+        route_prefix: Option<Prefix> = optional("PATH", Prefix::parse)
+            .flag("web.route-prefix")
+            .help("What stands before every path. None: the path of --web.external-url")
+            .note("`/` where a proxy takes the prefix away.");
         config_file: Option<PathBuf> = path().flag("web.config.file")
             .help("TLS and authentication, the web config of Prometheus' exporters");
         max_requests: usize = count(1..=10_000)

@@ -87,12 +87,7 @@ pub(super) fn share(text: &str) -> Result<f64, &'static str> {
 /// The path that scrapes ask for. It is none of the paths this server has
 /// already given away.
 pub(super) fn telemetry_path(text: &str) -> Result<String, &'static str> {
-    let legal = text.starts_with('/')
-        && text.len() <= 256
-        && text.bytes().all(|byte| byte.is_ascii_graphic())
-        && !text.contains(['?', '#', '%', '\\'])
-        && !text.contains("//");
-    if !legal {
+    if !is_path(text) {
         return Err(
             "not a path; write it as in /metrics, with a leading / and visible ASCII other than \\ ? # %",
         );
@@ -103,6 +98,86 @@ pub(super) fn telemetry_path(text: &str) -> Result<String, &'static str> {
         );
     }
     Ok(text.to_owned())
+}
+
+fn is_path(text: &str) -> bool {
+    text.starts_with('/')
+        && text.len() <= 256
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && !text.contains(['?', '#', '%', '\\'])
+        && !text.contains("//")
+}
+
+/// What stands before every path of this server: nothing, or `/name` without
+/// slash at its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Prefix(String);
+
+impl Prefix {
+    /// As `--web.route-prefix` of Prometheus' servers: with or without slashes
+    /// around it.
+    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+        let inner = text.trim_matches('/');
+        if inner.is_empty() {
+            return Ok(Self::default());
+        }
+        let prefix = format!("/{inner}");
+        if !is_path(&prefix) {
+            return Err("not a path; write it as in /kernel, of visible ASCII other than \\ ? # %");
+        }
+        Ok(Self(prefix))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Where others reach this server: a URL, or its path alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ExternalUrl {
+    /// Scheme, host and port as a browser names them; empty where there is
+    /// only a path.
+    origin: String,
+    path: Prefix,
+}
+
+impl ExternalUrl {
+    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+        const SYNTAX: &str =
+            "not a URL of this server; write it as in https://proxy.example/kernel/";
+        if text.starts_with('/') {
+            let (origin, path) = (String::new(), Prefix::parse(text)?);
+            return Ok(Self { origin, path });
+        }
+        let url = Url::parse(text).map_err(|_| SYNTAX)?;
+        let of_the_web = matches!(url.scheme(), "http" | "https");
+        let is_more = url.query().is_some() || url.fragment().is_some();
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        if text.trim() != text || !of_the_web || is_more || has_user {
+            return Err(SYNTAX);
+        }
+        Ok(Self {
+            origin: url.origin().ascii_serialization(),
+            path: Prefix::parse(url.path())?,
+        })
+    }
+
+    /// What browsers send as `Origin` from a page of this server.
+    pub(crate) fn is_origin(&self, origin: &str) -> bool {
+        self.origin == origin
+    }
+
+    pub(super) fn path(&self) -> &Prefix {
+        &self.path
+    }
+}
+
+impl fmt::Display for ExternalUrl {
+    /// With a slash at its end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}/", self.origin, self.path.0)
+    }
 }
 
 /// A domain, matched exactly by the API.
@@ -196,6 +271,44 @@ mod tests {
             assert!(in_the_clear(&format!("http://{host}:4010")), "{host}");
             assert!(!in_the_clear(&format!("https://{host}:4010")), "{host}");
         }
+    }
+
+    #[test]
+    fn what_stands_before_every_path() {
+        let external = |text: &str| ExternalUrl::parse(text).map(|url| url.to_string());
+        for (text, url, path) in [
+            (
+                "https://p.example/kernel/",
+                "https://p.example/kernel/",
+                "/kernel",
+            ),
+            ("HTTP://P.example:80", "http://p.example/", ""),
+            (
+                "http://p.example:8080/a/b",
+                "http://p.example:8080/a/b/",
+                "/a/b",
+            ),
+            ("/kernel", "/kernel/", "/kernel"),
+            ("/", "/", ""),
+        ] {
+            assert_eq!(external(text).as_deref(), Ok(url), "{text}");
+            assert_eq!(ExternalUrl::parse(text).unwrap().path().as_str(), path);
+        }
+        for text in [
+            "p.example/kernel",
+            "\"https://p.example\"",
+            "https://u:p@p.example/",
+            "https://p.example/?a",
+            "ftp://p.example/",
+            "https://p.example/a b",
+            "https://p.example//a//b",
+        ] {
+            assert!(external(text).is_err(), "{text}");
+        }
+        for (text, prefix) in [("/", ""), ("kernel", "/kernel"), ("/a/b/", "/a/b")] {
+            assert_eq!(Prefix::parse(text).unwrap().as_str(), prefix);
+        }
+        assert!(Prefix::parse("/a?b").is_err());
     }
 
     proptest! {

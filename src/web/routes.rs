@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use self::narrowed::Narrowed;
@@ -20,7 +20,9 @@ use super::{pages, probe};
 use crate::exposition::{Chunks, Encoding, Exposition, Options, Own, ProbeResult, Text};
 use crate::model::{Fleet, Timestamp};
 use crate::telemetry::Telemetry;
-use exporter_toolkit::server::{Body, Handler, Peer, RequestBody, plain};
+use exporter_toolkit::server::{
+    Body, Handler, Peer, RequestBody, RequestLimit, RequestPermit, plain,
+};
 
 /// Status pages that are made at once; others wait for their turn.
 const PAGES: usize = 2;
@@ -31,7 +33,7 @@ pub(crate) struct Routes {
     settings: StaticSettings,
     telemetry: Telemetry,
     reload: Reload,
-    scrapes: Arc<Semaphore>,
+    scrapes: RequestLimit,
     pages: Semaphore,
 }
 
@@ -45,6 +47,8 @@ enum Route {
     Healthy,
     Ready,
     Reload,
+    /// To the page of the fleet.
+    Home,
 }
 
 impl Routes {
@@ -54,7 +58,7 @@ impl Routes {
         telemetry: Telemetry,
         reload: Reload,
     ) -> Self {
-        let scrapes = Arc::new(Semaphore::new(settings.max_requests));
+        let scrapes = RequestLimit::new(settings.max_requests);
         Self {
             reloadable: RwLock::new(Arc::new(reloadable)),
             settings,
@@ -94,7 +98,11 @@ impl Routes {
     }
 
     fn find(&self, path: &str) -> Option<Route> {
-        Some(match path {
+        let prefix = self.settings.prefix.as_str();
+        if !prefix.is_empty() && (path == prefix || path == "/") {
+            return Some(Route::Home);
+        }
+        Some(match path.strip_prefix(prefix)? {
             "/" => Route::Fleet,
             "/connection" => Route::Connection,
             "/probe" => Route::Probe,
@@ -109,15 +117,19 @@ impl Routes {
 
     async fn answer(&self, request: &Request<RequestBody>) -> Response<Body> {
         let Some(route) = self.find(request.uri().path()) else {
+            let prefix = self.settings.prefix.as_str();
             let text = format!(
-                "no such page; the metrics are at {}, the pages for people are at /",
+                "no such page; the metrics are at {prefix}{}, the pages for people are at {prefix}/",
                 self.settings.telemetry_path
             );
             return plain(StatusCode::NOT_FOUND, &text);
         };
         if let Route::Reload = route {
             return match *request.method() {
-                Method::POST | Method::PUT => self.reload.order(request.headers()).await,
+                Method::POST | Method::PUT => {
+                    let external = self.settings.external_url.as_ref();
+                    self.reload.order(request, external).await
+                }
                 _ => not_allowed("POST, PUT"),
             };
         }
@@ -132,12 +144,21 @@ impl Routes {
             Route::Discovery => self.discovery(request).await,
             Route::Fleet => self.fleet(request).await,
             Route::Connection => self.connection(request).await,
+            Route::Home => self.home(),
             Route::Reload => not_allowed("POST, PUT"),
         }
     }
 
+    fn home(&self) -> Response<Body> {
+        let home = self.settings.home();
+        let mut response = plain(StatusCode::FOUND, &format!("the pages are at {home}"));
+        let home = HeaderValue::try_from(home).expect("URLs and prefixes are visible ASCII");
+        response.headers_mut().insert(header::LOCATION, home);
+        response
+    }
+
     async fn metrics(&self, request: &Request<RequestBody>) -> Response<Body> {
-        let Some(slot) = self.take_slot() else {
+        let Some(permit) = self.scrapes.take(request).await else {
             return busy();
         };
         let started = Instant::now();
@@ -156,11 +177,11 @@ impl Routes {
             probe: None,
         };
         let options = live.options(narrowed.collectors, request.headers());
-        exposed(collected.fleet, own, options, slot)
+        exposed(collected.fleet, own, options, permit)
     }
 
     async fn probe(&self, request: &Request<RequestBody>) -> Response<Body> {
-        let Some(slot) = self.take_slot() else {
+        let Some(permit) = self.scrapes.take(request).await else {
             return busy();
         };
         let started = Instant::now();
@@ -186,11 +207,11 @@ impl Routes {
             ..Own::default()
         };
         let options = live.options(narrowed.collectors, request.headers());
-        exposed(probed.fleet, own, options, slot)
+        exposed(probed.fleet, own, options, permit)
     }
 
     async fn discovery(&self, request: &Request<RequestBody>) -> Response<Body> {
-        let Some(slot) = self.take_slot() else {
+        let Some(permit) = self.scrapes.take(request).await else {
             return busy();
         };
         let live = self.reloadable();
@@ -208,7 +229,8 @@ impl Routes {
         if !discovery::is_known(&fleet) || (named_project && fleet.scopes.is_empty()) {
             return discovery::unknown();
         }
-        let mut response = Response::new(in_slot(Targets::new(fleet), Encoding::Identity, slot));
+        let mut response =
+            Response::new(with_permit(Targets::new(fleet), Encoding::Identity, permit));
         let headers = response.headers_mut();
         let put = HeaderValue::from_static;
         headers.insert(header::CONTENT_TYPE, put("application/json"));
@@ -267,10 +289,6 @@ impl Routes {
             )
         })
     }
-
-    fn take_slot(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.scrapes).try_acquire_owned().ok()
-    }
 }
 
 fn query_of(request: &Request<RequestBody>) -> &str {
@@ -282,14 +300,9 @@ fn now() -> Timestamp {
 }
 
 /// The answer to a scrape or a probe.
-fn exposed(
-    fleet: Arc<Fleet>,
-    own: Own,
-    options: Options,
-    slot: OwnedSemaphorePermit,
-) -> Response<Body> {
+fn exposed(fleet: Arc<Fleet>, own: Own, options: Options, permit: RequestPermit) -> Response<Body> {
     let text = Exposition::new(fleet, own, now(), options);
-    let mut response = Response::new(in_slot(text, options.encoding, slot));
+    let mut response = Response::new(with_permit(text, options.encoding, permit));
     let headers = response.headers_mut();
     let put = HeaderValue::from_static;
     headers.insert(header::CONTENT_TYPE, put(options.format.content_type()));
@@ -302,11 +315,14 @@ fn exposed(
     response
 }
 
-fn in_slot<T>(text: T, encoding: Encoding, slot: OwnedSemaphorePermit) -> Body
+fn with_permit<T>(text: T, encoding: Encoding, permit: RequestPermit) -> Body
 where
     T: Text + Send + Unpin + 'static,
 {
-    let text = InSlot { text, _slot: slot };
+    let text = Permitted {
+        text,
+        _permit: permit,
+    };
     let chunks = Chunks::new(text, encoding);
     chunks.map_err(|never| match never {}).boxed_unsync()
 }
@@ -318,12 +334,12 @@ impl Handler for Routes {
 }
 
 /// A text that keeps its place among the scrapes until it is sent.
-struct InSlot<T> {
+struct Permitted<T> {
     text: T,
-    _slot: OwnedSemaphorePermit,
+    _permit: RequestPermit,
 }
 
-impl<T: Text> Text for InSlot<T> {
+impl<T: Text> Text for Permitted<T> {
     fn fill(&mut self, out: &mut Vec<u8>, limit: usize) -> bool {
         self.text.fill(out, limit)
     }

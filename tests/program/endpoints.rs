@@ -111,6 +111,53 @@ async fn another_path_for_the_metrics() {
 }
 
 #[tokio::test]
+async fn a_prefix_stands_before_every_path() {
+    let api = Api::small().await;
+    let kept = ["--web.external-url=https://p.example/kernel/"];
+    let taken_away = [kept[0], "--web.route-prefix=/"];
+    let alone = ["--web.route-prefix=kernel"];
+    for (flags, prefix, home) in [
+        (&kept[..], "/kernel", "https://p.example/kernel/"),
+        (&taken_away, "", ""),
+        (&alone, "/kernel", "/kernel/"),
+    ] {
+        let exporter = api.exporter(flags);
+        let url = exporter.address().await;
+        for (path, status) in [
+            ("/metrics", 200),
+            ("/", 200),
+            ("/?q=a", 200),
+            ("/-/healthy", 200),
+            ("/-/ready", 200),
+            ("/sd", 200),
+            ("/probe?target=ma_nobody", 200),
+            ("/nowhere", 404),
+        ] {
+            let answer = get(&format!("{url}{prefix}{path}")).await;
+            assert_eq!(answer.status(), status, "{flags:?} {path}");
+            if !prefix.is_empty() && path != "/" && path != "/?q=a" {
+                let answer = get(&format!("{url}{path}")).await;
+                assert_eq!(answer.status(), 404, "{flags:?} {path}");
+            }
+        }
+        for path in ["", "/kernel"] {
+            let answer = get(&format!("{url}{path}")).await;
+            if prefix.is_empty() {
+                assert!(!answer.status().is_redirection(), "{path}");
+                continue;
+            }
+            assert_eq!(answer.status(), 302, "{path}");
+            assert_eq!(answer.headers()["location"], home, "{path}");
+        }
+        // Links say where they lead from here, so they hold behind any proxy.
+        let page = exporter.get(&format!("{prefix}/")).await;
+        let links: Vec<&str> = page.split("href=\"").skip(1).collect();
+        assert!(links.iter().any(|link| link.starts_with("metrics\"")));
+        assert!(links.iter().all(|link| !link.starts_with('/')), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn a_stalling_api_does_not_keep_a_scraper_waiting() {
     let api = Api::small().await;
     api.control

@@ -18,5 +18,6 @@ mod memory;
 mod metrics;
 mod shutdown;
 mod silence;
+mod strangers;
 mod support;
 mod surroundings;

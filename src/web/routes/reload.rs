@@ -3,9 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::config::ExternalUrl;
 use crate::model::Timestamp;
 use exporter_toolkit::server::{Body, plain};
 use exporter_toolkit::web_config::WebConfigHandle;
@@ -74,8 +75,12 @@ impl Reload {
         )
     }
 
-    /// Answers `POST /-/reload`.
-    pub(super) async fn order(&self, headers: &HeaderMap) -> Response<Body> {
+    /// Answers `POST /-/reload`; `external` is where others reach this server.
+    pub(super) async fn order<B>(
+        &self,
+        request: &Request<B>,
+        external: Option<&ExternalUrl>,
+    ) -> Response<Body> {
         let Some(orders) = &self.orders else {
             return plain(
                 StatusCode::FORBIDDEN,
@@ -83,10 +88,7 @@ impl Reload {
             );
         };
         // A page of another site that a browser has open has no say here.
-        if headers
-            .get("sec-fetch-site")
-            .is_some_and(|site| site.as_bytes() == b"cross-site")
-        {
+        if !is_from_here(request, external) {
             return plain(StatusCode::FORBIDDEN, "not from another site");
         }
         let (order, done) = oneshot::channel();
@@ -108,4 +110,25 @@ impl Reload {
             Err(_) => gone(),
         }
     }
+}
+
+/// Whether no browser says that a page of another site sent it. Browsers leave
+/// `Sec-Fetch-Site` out where the host is neither on HTTPS nor loopback, but not
+/// `Origin`; what is no browser sends neither.
+fn is_from_here<B>(request: &Request<B>, external: Option<&ExternalUrl>) -> bool {
+    let headers = request.headers();
+    let of_this_site = |site: &HeaderValue| matches!(site.as_bytes(), b"same-origin" | b"none");
+    if !headers.get_all("sec-fetch-site").iter().all(of_this_site) {
+        return false;
+    }
+    let host = headers.get(header::HOST).map(HeaderValue::as_bytes);
+    let host = host.or_else(|| Some(request.uri().authority()?.as_str().as_bytes()));
+    headers.get_all(header::ORIGIN).iter().all(|origin| {
+        let Ok(origin) = origin.to_str() else {
+            return false;
+        };
+        let named = origin.split_once("://").map(|(_, named)| named.as_bytes());
+        let is_this = named.is_some() && named == host;
+        is_this || external.is_some_and(|url| url.is_origin(origin))
+    })
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, header};
 
 use crate::collect::Watcher;
+use crate::config::{ExternalUrl, Prefix};
 use crate::exposition::{Options, negotiate};
 use crate::model::{CollectorSet, States};
 
@@ -34,8 +35,22 @@ pub(crate) struct Reloadable {
 #[derive(Clone, Debug)]
 pub(crate) struct StaticSettings {
     pub telemetry_path: String,
+    /// What stands before every path.
+    pub prefix: Prefix,
+    /// Where others reach this server, where that was said.
+    pub external_url: Option<ExternalUrl>,
     /// Scrapes, probes and discoveries at once; more get 503.
     pub max_requests: usize,
+}
+
+impl StaticSettings {
+    /// Where the page of the fleet is, for those who come from outside.
+    pub(super) fn home(&self) -> String {
+        match &self.external_url {
+            Some(url) => url.to_string(),
+            None => format!("{}/", self.prefix.as_str()),
+        }
+    }
 }
 
 impl Reloadable {

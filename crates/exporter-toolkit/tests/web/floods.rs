@@ -319,3 +319,22 @@ async fn a_byte_a_second_from_thousands_leaves_scrapes_alone() {
     flood.stop();
     assert!(scrapes > 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousands_that_say_nothing_leave_scrapes_alone() {
+    let server = TestServer::plain().await;
+    let mut kept = server.connect().await;
+    kept.send(&get("/")).await;
+    kept.answer().await;
+    let size = flood_size();
+    let mut crowd = Vec::with_capacity(size);
+    for _ in 0..size {
+        crowd.push(server.connect().await);
+    }
+    // Behind all of them in the queue.
+    let begun = std::time::Instant::now();
+    assert_eq!(server.get("/healthy").await.status, 200);
+    eprintln!("{size} connections, an answer after {:?}", begun.elapsed());
+    kept.send(&get("/")).await;
+    assert_eq!(kept.answer().await.status, 200);
+}
