@@ -25,5 +25,6 @@ mod timeline;
 mod walk;
 mod watcher;
 
+pub(crate) use self::probe::Probed;
 pub(crate) use self::settings::{AccountSettings, Settings};
 pub(crate) use self::watcher::{Request, Watcher};

@@ -1,6 +1,10 @@
 //! The log: one line per event to stderr, logfmt or JSON, the same keys in
 //! both: `ts`, `level`, `msg`, then the event's own fields.
 
+mod capture;
+
+pub(crate) use capture::capture;
+
 use std::fmt::{self, Write as _};
 use std::io;
 

@@ -83,7 +83,7 @@ impl Gathering<'_> {
         tracing::debug!(
             account = self.scope.account(),
             project = self.scope.project(),
-            plan = ?choice.plan,
+            plan = %choice.plan,
             requests = choice.cost,
             reason = choice.reason,
             "planned"

@@ -4,6 +4,8 @@
 //! asked for by id, so K ids of a project with N connections cost
 //! min(K, pages of the list). N is learnt from walks that came to their end.
 
+use std::fmt;
+
 use crate::model::Selection;
 
 /// `limit` of list requests: the API's maximum.
@@ -67,6 +69,21 @@ pub(super) enum Plan {
     Narrowed,
     /// Each configured id by itself.
     ById,
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Walk {
+                give_up_after: None,
+            } => f.write_str("the whole list"),
+            Self::Walk {
+                give_up_after: Some(pages),
+            } => write!(f, "the whole list, given up after {pages} pages"),
+            Self::Narrowed => f.write_str("lists narrowed by domain or profile"),
+            Self::ById => f.write_str("each connection by its id"),
+        }
+    }
 }
 
 /// A plan, what it is expected to cost, and why it was chosen.

@@ -27,6 +27,8 @@ pub(crate) struct Probed {
     pub fleet: Arc<Fleet>,
     /// Whether the connection was fetched now.
     pub success: bool,
+    /// Why it was not, in words without a secret.
+    pub why: Option<String>,
 }
 
 /// Why it is not clear what to probe.
@@ -72,7 +74,7 @@ impl Watcher {
         let Some((account, scope)) = choose(id, &places)? else {
             let listed = accounts.iter().any(|account| account.lists_projects());
             return if listed {
-                Ok(Probed::nothing())
+                Ok(Probed::nothing(&"the projects could not be listed"))
             } else {
                 Err(ProbeError::UnknownProject)
             };
@@ -120,22 +122,32 @@ fn choose<'a, 'b>(id: &str, places: &'a [Place<'b>]) -> Result<Option<&'a Place<
 }
 
 impl Probed {
-    fn nothing() -> Self {
+    fn nothing(why: &impl ToString) -> Self {
         Self {
             fleet: Arc::default(),
             success: false,
+            why: Some(why.to_string()),
         }
     }
 }
 
 /// What a probe shows that ended like this; `None`: not in time.
 fn probed(scope: &ScopeWatcher, account: &Account, id: &str, outcome: Option<Outcome>) -> Probed {
-    let Some(Ok(gathered)) = outcome else {
-        return Probed::nothing();
+    let gathered = match outcome {
+        Some(Ok(gathered)) => gathered,
+        Some(Err(error)) => return Probed::nothing(&error),
+        None => return Probed::nothing(&"no answer in time"),
     };
     let connections = gathered.connections.clone();
     let success = !connections.is_empty();
     let gone = gathered.gone.iter().any(|gone| **gone == *id);
+    let why = match &gathered.failure {
+        _ if success => None,
+        Some(error) => Some(error.to_string()),
+        None if gone => Some("Kernel does not know this connection".to_owned()),
+        None if !gathered.malformed.is_empty() => Some("the answer cannot be read".to_owned()),
+        None => Some("the configuration does not select this connection".to_owned()),
+    };
     let found = (success || gone).then(|| Found {
         id: id.into(),
         found: success,
@@ -156,6 +168,7 @@ fn probed(scope: &ScopeWatcher, account: &Account, id: &str, outcome: Option<Out
             }],
         }),
         success,
+        why,
     }
 }
 

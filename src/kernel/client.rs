@@ -194,7 +194,12 @@ impl Client {
             if again >= deadline.at() {
                 return Err(failure.problem);
             }
-            tracing::debug!(endpoint = %query.endpoint, %reason, ?pause, "trying again");
+            tracing::debug!(
+                endpoint = %query.endpoint,
+                %reason,
+                pause_seconds = pause.as_secs_f64(),
+                "trying again"
+            );
             retries += 1;
             self.http.observer.retry(reason);
             // A 429 holds the whole account back, which `admit` does and counts.
@@ -279,17 +284,21 @@ impl Client {
         let end = end.min(started + (left / 2).max(MIN_TRY));
         let mut code = None;
         let outcome = within(end, self.http.send(query, key, &mut code)).await;
-        self.http
-            .observer
-            .request(query.endpoint, code, started.elapsed());
-        let (headers, body) = outcome??;
-        match decode(&body) {
-            Ok(value) => Ok(Answer { value, headers }),
-            Err(error) => Err(Failure {
-                problem: not_decoded(&error, &headers),
-                headers: Some(headers),
-            }),
-        }
+        let took = started.elapsed();
+        self.http.observer.request(query.endpoint, code, took);
+        let tried = match outcome.map_err(Failure::from).flatten() {
+            Ok((headers, body)) => match decode(&body) {
+                Ok(value) => Ok(Answer { value, headers }),
+                Err(error) => Err(Failure {
+                    problem: not_decoded(&error, &headers),
+                    headers: Some(headers),
+                }),
+            },
+            Err(failure) => Err(failure),
+        };
+        let problem = tried.as_ref().err().map(|failure| &failure.problem);
+        self.http.tell(query, code, took, problem);
+        tried
     }
 
     /// Counts a try that did not work, whether or not the next one does. That a

@@ -193,6 +193,7 @@ impl fmt::Display for Error {
                         ": no such active project; name it by its id, not by its name"
                     }
                     ErrorReason::Redirect => ": redirects are not followed; check --kernel.api-url",
+                    ErrorReason::NotFound if self.is_not_found() => ": no such connection",
                     ErrorReason::NotFound => ": check --kernel.api-url",
                     _ => "",
                 })

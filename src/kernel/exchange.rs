@@ -1,12 +1,13 @@
 //! One request and its answer, bounded; no second try is made here.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tokio::time::timeout;
 
-use super::error::{self, Problem};
+use super::error::{self, Error, Problem};
 use super::http::Http;
 use crate::model::Endpoint;
 
@@ -97,6 +98,29 @@ impl Http {
             problem: Problem::Status { status, code },
             headers: Some(headers),
         })
+    }
+}
+
+impl Http {
+    /// Tells the log of a request, numbered from the start of the process.
+    /// Paths are not told: names of profiles stand in them.
+    pub(super) fn tell(
+        &self,
+        query: Query<'_>,
+        status: Option<u16>,
+        took: Duration,
+        problem: Option<&Problem>,
+    ) {
+        let error = problem.map(|problem| Error::new(query.endpoint, problem.clone()));
+        tracing::debug!(
+            request = self.sent.fetch_add(1, Ordering::Relaxed) + 1,
+            endpoint = %query.endpoint,
+            project = query.project,
+            status,
+            seconds = took.as_micros() as f64 / 1e6,
+            error = error.as_ref().map(tracing::field::display),
+            "API request"
+        );
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -20,6 +21,8 @@ pub(crate) struct Http {
     pub(super) base: Box<str>,
     pub(super) slots: Semaphore,
     pub(super) observer: Arc<dyn Observer>,
+    /// Requests sent so far, for the log.
+    pub(super) sent: AtomicU64,
 }
 
 /// How to reach the API.
@@ -109,6 +112,7 @@ impl Http {
             base: settings.base_url.as_str().into(),
             slots: Semaphore::new(settings.concurrency),
             observer,
+            sent: AtomicU64::new(0),
         })
     }
 }

@@ -17,7 +17,10 @@ pub(crate) use self::reload::{Order, Reload};
 pub(crate) use self::settings::{Reloadable, StaticSettings};
 use super::discovery::{self, Targets};
 use super::{pages, probe};
-use crate::exposition::{Chunks, Encoding, Exposition, Options, Own, ProbeResult, Text};
+use crate::exposition::{
+    self, Chunks, Encoding, Exposition, Format, Options, Own, ProbeResult, Text,
+};
+use crate::logging;
 use crate::model::{Fleet, Timestamp};
 use crate::telemetry::Telemetry;
 use exporter_toolkit::server::{
@@ -194,8 +197,14 @@ impl Routes {
             Err(complaint) => return plain(StatusCode::BAD_REQUEST, &complaint),
         };
         let deadline = started + live.budget(request.headers());
-        let asked = narrowed.request(deadline);
-        let probed = match live.watcher.probe(&target, asked).await {
+        let probing = live.watcher.probe(&target, narrowed.request(deadline));
+        let (probed, log) = if probe::is_to_explain(query) {
+            let (probed, log) = logging::capture(probing).await;
+            (probed, Some(log))
+        } else {
+            (probing.await, None)
+        };
+        let probed = match probed {
             Ok(probed) => probed,
             Err(error) => return plain(StatusCode::BAD_REQUEST, &error.to_string()),
         };
@@ -207,7 +216,21 @@ impl Routes {
             ..Own::default()
         };
         let options = live.options(narrowed.collectors, request.headers());
-        exposed(probed.fleet, own, options, permit)
+        match log {
+            Some(log) => {
+                let options = Options {
+                    format: Format::default(),
+                    encoding: Encoding::Identity,
+                    ..options
+                };
+                let metrics = exposition::render(&probed.fleet, &own, now(), options);
+                plain(
+                    StatusCode::OK,
+                    &probe::explained(&target, &probed, &log, &metrics),
+                )
+            }
+            None => exposed(probed.fleet, own, options, permit),
+        }
     }
 
     async fn discovery(&self, request: &Request<RequestBody>) -> Response<Body> {

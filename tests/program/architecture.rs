@@ -21,7 +21,7 @@ const ROOMS: &str = "
     logging    | config | clap hyper reqwest
     cli        | assets config duration version | hyper reqwest tokio
     remedies   | model | clap http hyper prometheus reqwest tokio tracing
-    web        | collect config exposition model remedies telemetry version | clap prometheus reqwest
+    web        | collect config exposition logging model remedies telemetry version | clap prometheus reqwest
     app        | collect config kernel model telemetry version web | clap
     once       | app cli collect config exposition model remedies | reqwest
     demo       | app cli config | reqwest

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use kernel_api_simulator::{DEFAULT_API_KEY, Fault, FaultKind, Options, RetryAfter, Route};
+use kernel_api_simulator::{
+    DEFAULT_API_KEY, Fault, FaultKind, Options, RetryAfter, Route, SENSITIVE_MARK,
+};
 use serde_json::json;
 
 use super::stage::{api_of, exporter, read, write};
@@ -272,4 +274,62 @@ async fn the_selection_holds_and_names_stay_hidden() {
         answer.families(),
         ["probe_success", "probe_duration_seconds"]
     );
+}
+
+#[tokio::test]
+async fn it_explains_itself_to_people() {
+    let api = api_of(3).await;
+    let front = exporter(&api, &[]).await;
+    let id = api.control.truth()[1].id.clone();
+    let path = format!("/probe?target={id}&debug=true");
+    let explained = async || {
+        let answer = front.get(&path).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
+        let text = answer.text.clone();
+        let secret = text.contains(DEFAULT_API_KEY) || text.contains(SENSITIVE_MARK);
+        assert!(!secret, "{text}");
+        text
+    };
+    let requests = |text: &str| text.matches("msg=\"API request\"").count();
+    let text = explained().await;
+    assert!(
+        text.starts_with(&format!("Probe of {id}: success\n")),
+        "{text}"
+    );
+    assert_eq!(requests(&text), 1, "{text}");
+    assert!(text.contains("endpoint=connection status=200 seconds="));
+    assert!(text.contains("\nprobe_success 1\n"), "{text}");
+
+    // Each try is told, and why there was another.
+    api.control.add_fault(Fault::status(503).times(1));
+    let text = explained().await;
+    assert_eq!(requests(&text), 2, "{text}");
+    assert!(text.contains("status=503") && text.contains("reason=server_error"));
+    assert!(text.contains("\nprobe_success 1\n"), "{text}");
+
+    let missing = front.get("/probe?target=ma_nobody&debug=true").await;
+    assert!(missing.text.contains("status=404"), "{}", missing.text);
+    assert!(
+        missing
+            .text
+            .contains("Kernel does not know this connection")
+    );
+
+    api.control.add_fault(Fault::status(401));
+    let text = explained().await;
+    assert!(text.starts_with(&format!("Probe of {id}: no success, ")));
+    assert!(text.lines().next().unwrap().contains("401"), "{text}");
+    assert!(text.contains("\nprobe_success 0\n"), "{text}");
+    // The next one is not sent at once, and says so.
+    let text = explained().await;
+    assert!(text.contains("not sent, since the key was just refused"));
+    assert!(text.contains("answered:\nnothing was sent\n"), "{text}");
+    api.control.clear_faults();
+
+    // Only where it is asked for.
+    for other in ["", "&debug", "&debug=false", "&debug=1"] {
+        let plain = front.get(&format!("/probe?target={id}{other}")).await;
+        assert!(plain.text.starts_with("# HELP "), "{other}");
+    }
 }
