@@ -17,6 +17,7 @@ use self::reload::Reloader;
 use crate::collect::{self, AccountSettings, Watcher};
 use crate::config::{Account, Config, KeySource};
 use crate::kernel::{Client, ClientSettings, Http, HttpError, Key, KeyError, Reread};
+use crate::logging;
 use crate::model::{Collector, Endpoint, Projects};
 use crate::telemetry::Telemetry;
 use crate::version::Build;
@@ -324,6 +325,7 @@ pub(crate) fn end_on_signal(shutdown: CancellationToken) -> io::Result<()> {
         shutdown.cancel();
         let name = next().await;
         tracing::warn!(signal = name, "stopping at once");
+        logging::flush();
         std::process::exit(1);
     });
     Ok(())

@@ -21,7 +21,7 @@ use std::fmt::Write as _;
 use secrecy::SecretString;
 
 pub(crate) use error::ConfigError;
-pub(crate) use key::{KeyError, KeySource, read_key, without_keys};
+pub(crate) use key::{KeyError, KeySource, read_key};
 pub(crate) use load::{Simulated, load, load_demo};
 pub(crate) use setting::Row;
 pub(crate) use sources::{Flags, process_env};

@@ -29,6 +29,7 @@ mod kernel;
 mod logging;
 mod model;
 mod once;
+mod redact;
 mod remedies;
 mod run;
 mod telemetry;

@@ -18,6 +18,7 @@ use crate::cli::OnceFormat;
 use crate::collect::Request;
 use crate::config::Config;
 use crate::exposition::{self, Encoding, Format, Options, Own};
+use crate::logging;
 use crate::model::{Collector, ScrapeOutcome, Timestamp};
 
 /// Why nothing was printed.
@@ -91,6 +92,7 @@ pub(crate) async fn run(
                     .collect(),
                 config_load: Some((true, now)),
                 timelines_pending: Some(live.watcher.timelines_pending()),
+                log_dropped: Some(logging::dropped_lines()),
                 probe: None,
             };
             exposition::render(&fleet, &own, now, options)

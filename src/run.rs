@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::cli::{self, AssetsArgs, Command, Stop};
-use crate::config::{self, ConfigError, Log, process_env, without_keys};
+use crate::config::{self, ConfigError, Log, process_env};
 use crate::version::Build;
-use crate::{app, assets, demo, logging, once};
+use crate::{app, assets, demo, logging, once, redact};
 
 /// Runs the program with the words of a command line, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -68,6 +68,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     // A task that is stuck in a system call does not keep the program.
     runtime.shutdown_background();
+    logging::flush();
     code
 }
 
@@ -99,6 +100,6 @@ fn answer(text: &str, code: ExitCode) -> ExitCode {
 
 /// A mistake may hold words of the command line, and one of them the key.
 fn complain(line: &str, code: u8) -> ExitCode {
-    let _ = writeln!(io::stderr(), "{}", without_keys(line));
+    logging::complain(&redact::guessed(line));
     ExitCode::from(code)
 }

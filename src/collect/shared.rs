@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::settings::Settings;
 use crate::kernel::{Client, Unknown};
 use crate::model::WaitReason;
+use crate::redact;
 
 /// Unknown values that are logged, once each.
 const MAX_LOGGED: usize = 256;
@@ -55,11 +56,11 @@ impl Shared {
 
 /// A value that may be logged: an enum's, a code, a time. Anything else, such
 /// as a sentence or a URL, may be what nobody should read.
-fn shown(value: &str) -> &str {
+fn shown(value: &str) -> String {
     let of_a_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:+".contains(&byte);
     if value.bytes().all(of_a_word) {
-        value
+        redact::foreign(value)
     } else {
-        "(not shown: not a word)"
+        "(not shown: not a word)".to_owned()
     }
 }

@@ -5,12 +5,13 @@ use std::path::Path;
 use super::Account;
 use super::error::{ConfigError, Origin};
 use super::file::{File, Place};
-use super::key::{KeySource, looks_like_key, parse_key, read_key};
+use super::key::{KeySource, parse_key, read_key};
 use super::setting::{Text, each_once};
 use super::sources::{Env, Sources, variable};
 use super::table::Watch;
 use super::values;
 use crate::model::{Exclude, Projects, Selection, connection_id, project_id};
+use crate::redact;
 
 const NO_KEY: &str = "no API key; set KERNEL_API_KEY, or name a file that holds it with --kernel.api-key-file (or \
      KERNEL_API_KEY_FILE), or list accounts in --config.file; to look around without a key, run \
@@ -173,7 +174,7 @@ fn key_in_env(text: &Text, env: &dyn Env) -> Result<KeySource, ConfigError> {
     let is_a_name = !name.is_empty()
         && name.bytes().all(of_a_name)
         && !name.starts_with(|c: char| c.is_ascii_digit())
-        && !looks_like_key(name);
+        && !redact::looks_like_key(name);
     if !is_a_name {
         return Err(text.origin.error(
             "not the name of an environment variable; the key itself does not belong here",

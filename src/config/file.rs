@@ -7,9 +7,10 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::error::{ConfigError, Origin};
-use super::key::{looks_like_key, reason};
+use super::key::reason;
 use super::setting::{Row, Text};
 use super::yaml::{self, Node, Value};
+use crate::redact;
 
 /// More is no config file, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -287,7 +288,7 @@ fn keys_below<'a>(rows: &'a [Row], path: &str) -> Vec<&'a str> {
 
 /// An unknown key, unless it could be a secret in the wrong place.
 fn shown_key(key: &str) -> String {
-    if looks_like_key(key) || key.len() > 64 {
+    if redact::looks_like_key(key) || key.len() > 64 {
         return "(not shown)".to_owned();
     }
     key.replace(char::is_control, "?")

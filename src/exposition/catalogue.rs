@@ -251,6 +251,8 @@ pub(crate) struct Own {
     pub config_load: Option<(bool, Timestamp)>,
     /// Connections whose timeline is still to be read.
     pub timelines_pending: Option<usize>,
+    /// Lines of the log that no reader took.
+    pub log_dropped: Option<u64>,
     /// What this answers, where that is `/probe`.
     pub probe: Option<ProbeResult>,
 }

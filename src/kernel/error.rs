@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::paging::PageError;
 use crate::model::{Endpoint, ErrorReason};
+use crate::redact;
 
 /// A request, or a walk over pages, that did not give what was asked for.
 #[derive(Clone, Debug)]
@@ -240,7 +241,8 @@ pub(super) fn code_of(body: &[u8]) -> Option<Box<str>> {
     }
     let code = serde_json::from_slice::<Body>(body).ok()?.code?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    (!code.is_empty() && code.len() <= 64 && code.bytes().all(plain)).then(|| code.into())
+    (!code.is_empty() && code.len() <= 64 && code.bytes().all(plain))
+        .then(|| redact::foreign(&code).into())
 }
 
 /// Tells the transport's failures apart and keeps its words, without the URL.
@@ -274,7 +276,7 @@ pub(super) fn transport(error: reqwest::Error) -> Problem {
     text.truncate(text.floor_char_boundary(200));
     Problem::Unreachable {
         reason,
-        text: text.into(),
+        text: redact::logged(&text).into(),
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::error::{self, Error, Problem};
 use super::http::Http;
 use crate::model::Endpoint;
+use crate::redact;
 
 /// The body of an answer that is not 200 is read this far, for its `code`.
 const ERROR_BODY: usize = 64 * 1024;
@@ -158,7 +159,7 @@ pub(super) fn not_decoded(error: &serde_json::Error, headers: &HeaderMap) -> Pro
     let text = format!("{kind}, at line {} column {}", error.line(), error.column());
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| {
         let text = value.to_str().ok()?;
-        Some(text[..text.floor_char_boundary(64)].into())
+        Some(redact::foreign(text).into())
     });
     Problem::Decode {
         text: text.into(),

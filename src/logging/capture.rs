@@ -9,7 +9,7 @@ use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
-use super::{Fields, write_line};
+use super::line::{self, Fields};
 use crate::config::LogFormat;
 
 /// What is kept, in bytes; lines after it are only in the log.
@@ -60,8 +60,7 @@ impl<S: Subscriber> Layer<S> for Tee {
             let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
             if lines.len() < LIMIT {
                 let (now, level) = (jiff::Timestamp::now(), *metadata.level());
-                // A write to a string does not fail.
-                let _ = write_line(LogFormat::Logfmt, now, level, &fields, &mut *lines);
+                lines.push_str(&line::write(LogFormat::Logfmt, now, level, &fields));
             }
         }
         if self.log.enabled(metadata) {

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use crate::collect::Probed;
-use crate::config::without_keys;
 use crate::model::connection_id;
 
 /// Reads `target=` of the query string: the id of one connection.
@@ -31,7 +30,7 @@ pub(super) fn is_to_explain(query: &str) -> bool {
 pub(super) fn explained(target: &str, probed: &Probed, log: &str, metrics: &[u8]) -> String {
     let mut text = match &probed.why {
         None => format!("Probe of {target}: success\n"),
-        Some(why) => format!("Probe of {target}: no success, {}\n", without_keys(why)),
+        Some(why) => format!("Probe of {target}: no success, {why}\n"),
     };
     for (view, _, _) in probed.fleet.connections() {
         for (name, value) in [

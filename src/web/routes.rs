@@ -177,6 +177,7 @@ impl Routes {
             gathered: self.telemetry.gather(),
             config_load: Some(self.reload.state()),
             timelines_pending: Some(live.watcher.timelines_pending()),
+            log_dropped: Some(logging::dropped_lines()),
             probe: None,
         };
         let options = live.options(narrowed.collectors, request.headers());

@@ -10,22 +10,23 @@ use std::path::Path;
 /// not touch.
 const ROOMS: &str = "
     model      | | clap http hyper prometheus reqwest serde serde_json tokio tracing
-    kernel     | model | clap hyper prometheus
-    collect    | kernel model | clap hyper prometheus serde_json
+    redact     | | clap http hyper prometheus reqwest serde serde_json tokio tracing
+    kernel     | model redact | clap hyper prometheus
+    collect    | kernel model redact | clap hyper prometheus serde_json
     exposition | model | clap reqwest serde_json
     version    | | clap http hyper prometheus reqwest serde serde_json tokio tracing
     telemetry  | exposition::catalogue kernel::Observer model version | clap hyper reqwest
     duration   | | clap http hyper prometheus reqwest serde serde_json tokio tracing
     assets     | duration | hyper reqwest tokio
-    config     | duration model | clap hyper prometheus tokio
-    logging    | config | clap hyper reqwest
+    config     | duration model redact | clap hyper prometheus tokio
+    logging    | config redact | clap hyper reqwest
     cli        | assets config duration version | hyper reqwest tokio
     remedies   | model | clap http hyper prometheus reqwest tokio tracing
     web        | collect config exposition logging model remedies telemetry version | clap prometheus reqwest
-    app        | collect config kernel model telemetry version web | clap
-    once       | app cli collect config exposition model remedies | reqwest
+    app        | collect config kernel logging model telemetry version web | clap
+    once       | app cli collect config exposition logging model remedies | reqwest
     demo       | app cli config | reqwest
-    run        | app assets cli config demo logging once version | reqwest
+    run        | app assets cli config demo logging once redact version | reqwest
 ";
 
 /// The table, read: by room, its place, what it knows, what it does not touch.

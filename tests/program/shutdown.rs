@@ -5,6 +5,9 @@ use std::time::Duration;
 use kernel_api_simulator::{Fault, FaultKind, Route};
 use reqwest::Method;
 
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
 use super::support::{Api, get, request, until};
 
 #[tokio::test]
@@ -50,6 +53,41 @@ async fn an_idle_exporter_ends_at_once_on_either_signal() {
         assert_eq!(ended.stdout, "");
         assert!(ended.stderr.contains(&format!("signal=SIG{name}")));
     }
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_stops_nothing() {
+    const DROPPED: &str = "kernel_auth_exporter_log_dropped_lines_total";
+    let api = Api::small().await;
+    let exporter = api.exporter(&["--log.level=debug"]);
+    assert_eq!(exporter.scrape().await.value(DROPPED), Some(0.0));
+    let address = exporter.address().await.replace("http://", "");
+    let fill = async || {
+        let before = exporter.scrape().await.value(DROPPED);
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let (mut from, mut to) = stream.split();
+        let mut nowhere = tokio::io::sink();
+        // More lines than the pipe and the queue hold.
+        let asked = "GET /-/healthy HTTP/1.1\r\nHost: t\r\n\r\n".repeat(20_000);
+        let asking = async {
+            to.write_all(asked.as_bytes()).await.unwrap();
+            while exporter.scrape().await.value(DROPPED) == before {}
+        };
+        tokio::select! {
+            _ = tokio::io::copy(&mut from, &mut nowhere) => panic!("hung up"),
+            () = asking => {}
+        }
+    };
+    let unread = exporter.unread_log().await;
+    fill().await;
+    drop(unread);
+    let told = exporter.logged("lines are missing").await;
+    assert!(told[0].contains("level=warn"), "{told:?}");
+
+    let _unread = exporter.unread_log().await;
+    fill().await;
+    exporter.signal("TERM");
+    assert_eq!(exporter.exit_code().await, Some(0));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use kernel_api_simulator::{Fault, Options, SENSITIVE_MARK};
+use kernel_api_simulator::{Fault, FaultKind, Options, SENSITIVE_MARK};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -200,5 +200,59 @@ async fn no_secret_of_a_living_fleet_comes_out() {
         let said = everything(api.exporter(&flags)).await;
         assert!(said.contains("kernel_auth_up"), "{fault:?}");
         says_nothing_of(&said, &secrets);
+    }
+}
+
+#[tokio::test]
+async fn no_key_that_the_api_sends_back_comes_out() {
+    let object = |id: &str, value: &str| {
+        json!({
+            "id": id, "profile_name": "p", "domain": "d.example", "status": value,
+            "save_credentials": true, "record_session": true, "flow_status": value,
+            "error_code": value, "can_reauth_reason": value,
+        })
+        .to_string()
+    };
+    let half = &KEY[..KEY.len() / 2];
+    let objects = [
+        object("a", KEY),
+        object("b", &KEY.to_uppercase()),
+        object("c", half),
+        object("d", "eyJhbGciOiJIUzI1NiJ9"),
+    ];
+    let objects: Vec<&str> = objects.iter().map(String::as_str).collect();
+    let api = Api::of(&objects, moment()).await;
+    let status = |code: &str| FaultKind::Status {
+        status: 400,
+        code: Some(code.to_owned()),
+        retry_after: None,
+        should_retry: None,
+    };
+    let kind = FaultKind::Header("content-type".to_owned(), format!("text/{KEY}"));
+    for faults in [
+        vec![],
+        vec![status(KEY)],
+        vec![status(half)],
+        vec![status("sk_another_key")],
+        vec![status("q1w2e3r4t5y6u7i8o9p0a1s2")],
+        vec![FaultKind::Garbage, kind],
+    ] {
+        api.control.clear_faults();
+        let is_good = faults.is_empty();
+        for fault in faults {
+            api.control.add_fault(fault);
+        }
+        let mut said = everything(api.exporter(&["--log.level=debug"])).await;
+        for format in ["text", "json", "table"] {
+            let ended = api.once(&[&format!("--format={format}")]).await;
+            said += &ended.stdout;
+            said += &ended.stderr;
+        }
+        if !is_good {
+            assert!(said.contains("(not shown)"), "{said}");
+        }
+        let parts = [KEY, half, "sk_another", "q1w2e3r4", "eyJ"];
+        let parts = parts.map(str::to_ascii_lowercase);
+        says_nothing_of(&said.to_ascii_lowercase(), &parts);
     }
 }

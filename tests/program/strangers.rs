@@ -1,6 +1,7 @@
 //! What strangers on the port can do: to the log, to scrapers, and with the
 //! browser of somebody who may do more.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use kernel_api_simulator::Options;
@@ -9,6 +10,72 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::support::{Api, Program, get, request, world};
+
+/// The preface and empty settings.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// The frame PING with this payload, or its acknowledgement.
+fn ping(acknowledges: bool, payload: u8) -> Vec<u8> {
+    let mut frame = vec![0, 0, 8, 6, u8::from(acknowledges), 0, 0, 0, 0];
+    frame.extend([payload; 8]);
+    frame
+}
+
+/// A request for `/` on `stream`, and its reset.
+fn taken_back(stream: u32) -> Vec<u8> {
+    let id = stream.to_be_bytes();
+    let headers = [&[0, 0, 6, 1, 5][..], &id, b"\x82\x86\x84\x41\x01t"].concat();
+    let reset = [&[0, 0, 4, 3, 0][..], &id, &[0, 0, 0, 8]].concat();
+    [headers, reset].concat()
+}
+
+async fn http2(program: &Program) -> TcpStream {
+    let address = program.address().await;
+    let address = address.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(PREFACE).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn frames_against_the_rules_fill_no_log() {
+    let api = Api::small().await;
+    let program = api.exporter(&[]);
+
+    let mut stream = http2(&program).await;
+    stream
+        .write_all(&ping(true, 1).repeat(10_000))
+        .await
+        .unwrap();
+    // Its answer comes when all before it has been read.
+    stream.write_all(&ping(false, 7)).await.unwrap();
+    let mut read = Vec::new();
+    while !read.windows(8).any(|window| window == [7; 8]) {
+        assert_ne!(stream.read_buf(&mut read).await.unwrap(), 0, "hung up");
+    }
+
+    for _ in 0..20 {
+        let mut stream = http2(&program).await;
+        for number in 0..500 {
+            // Fails once the server has had enough.
+            if stream.write_all(&taken_back(2 * number + 1)).await.is_err() {
+                break;
+            }
+        }
+        let _ = stream.shutdown().await;
+        let _ = stream.read_to_end(&mut read).await;
+    }
+
+    assert!(program.scrape().await.has("kernel_auth_up"));
+    let log = program.stderr();
+    let mut kinds = HashMap::new();
+    for line in log.lines().filter(|line| !line.contains("level=info")) {
+        let (_, rest) = line.split_once("msg=").unwrap();
+        *kinds.entry(rest.split('"').nth(1)).or_insert(0) += 1;
+    }
+    assert!(kinds.values().all(|lines| *lines == 1), "{log}");
+    assert!(kinds.len() < 5, "{log}");
+}
 
 /// Asks for the metrics and never reads what comes.
 async fn deaf(program: &Program) -> TcpStream {

@@ -8,6 +8,7 @@ use kernel_api_simulator::Options;
 use reqwest::{Method, RequestBuilder, Response};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
+use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -184,10 +185,24 @@ impl Program {
         assert!(sent.success());
     }
 
+    /// Nobody reads its log until this is dropped.
+    pub(crate) async fn unread_log(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.stderr.held).lock_owned().await
+    }
+
+    /// Waits for its end, whoever reads what it wrote.
+    pub(crate) async fn exit_code(mut self) -> Option<i32> {
+        self.status().await.code()
+    }
+
+    async fn status(&mut self) -> ExitStatus {
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        status.expect("it ends").unwrap()
+    }
+
     /// Waits for its end.
     pub(crate) async fn ended(mut self) -> Ended {
-        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
-        let status = status.expect("it ends").unwrap();
+        let status = self.status().await;
         Ended {
             status,
             stdout: self.stdout.whole().await,
@@ -199,6 +214,8 @@ impl Program {
 /// What a program writes, as far as it has come.
 struct Stream {
     bytes: Arc<Mutex<Vec<u8>>>,
+    /// Whoever has it keeps the reader from reading.
+    held: Arc<tokio::sync::Mutex<()>>,
     reader: JoinHandle<()>,
 }
 
@@ -206,13 +223,20 @@ impl Stream {
     fn read(mut from: impl AsyncRead + Unpin + Send + 'static) -> Self {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let into = Arc::clone(&bytes);
+        let held = Arc::new(tokio::sync::Mutex::new(()));
+        let let_go = Arc::clone(&held);
         let reader = tokio::spawn(async move {
             let mut buffer = [0; 8192];
             while let Ok(count @ 1..) = from.read(&mut buffer).await {
                 into.lock().unwrap().extend_from_slice(&buffer[..count]);
+                drop(let_go.lock().await);
             }
         });
-        Self { bytes, reader }
+        Self {
+            bytes,
+            held,
+            reader,
+        }
     }
 
     fn text(&self) -> String {

@@ -97,6 +97,13 @@ pub(super) const FAMILIES: &[Family] = &[
         "When the configuration was last loaded successfully.",
         |own| own.config_load.map(|(_, at)| Value::at(at)),
     ),
+    Family::new(
+        Kind::Counter,
+        "kernel_auth_exporter_log_dropped_lines_total",
+        Subject::Exporter,
+        "Lines of the log that were dropped, because nobody read it in time.",
+        Source::Own(|own| own.log_dropped.map(Value::Integer)),
+    ),
     counter(
         "process_cpu_seconds_total",
         "User and system CPU time spent, in whole seconds.",

@@ -7,7 +7,7 @@ use crate::model::{
     AccountView, AuthStatus, ClockOffset, Connection, ErrorCode, EventOutcome, EventSlot,
     EventType, FlowStatus, FlowStep, FlowType, History, PendingInput, Plan, Timestamp,
 };
-use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{GaugeVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder};
 
 use super::fixture::{NOW, visible};
 use super::random::{RandomScope, World};
@@ -87,6 +87,12 @@ fn fill_exporter(gauges: &mut Gauges, own: &Own) {
         &[],
         own.timelines_pending.map(|count| count as f64),
     );
+    if let Some(count) = own.log_dropped {
+        let name = "kernel_auth_exporter_log_dropped_lines_total";
+        let counter = IntCounter::new(name, "Help.").unwrap();
+        counter.inc_by(count);
+        gauges.registry.register(Box::new(counter)).unwrap();
+    }
 }
 
 fn fill_account(gauges: &mut Gauges, view: &AccountView) {
