@@ -14,6 +14,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::output;
+
 pub(crate) use options::{InvalidOption, Options};
 
 const RULES: &str = include_str!("assets/rules.yml.tmpl");
@@ -199,7 +201,11 @@ pub(crate) fn run(
             printed = writeln!(out, "{change:<9} {}", path.display());
         }
     })?;
-    printed?;
+    // A reader that went away (`| head`) is no failure.
+    printed.or_else(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    })?;
     let default = Options::default();
     for (flag, is_placeholder) in [
         (
@@ -247,16 +253,7 @@ fn write_one(path: &Path, contents: &[u8]) -> io::Result<Change> {
     };
     let parent = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(parent)?;
-    let mut builder = tempfile::Builder::new();
-    // A temporary file is private; what Prometheus and Grafana read is not.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o644));
-    }
-    let mut file = builder.prefix(".assets-").tempfile_in(parent)?;
-    file.write_all(contents)?;
-    file.persist(path)?;
+    output::write(path, contents)?;
     Ok(change)
 }
 

@@ -102,7 +102,7 @@ pub(crate) struct OnceArgs {
     #[arg(long)]
     pub wide: bool,
 
-    /// Write there instead of stdout, atomically
+    /// Write there instead of stdout, atomically; `-` is stdout
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }

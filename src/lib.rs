@@ -29,6 +29,7 @@ mod kernel;
 mod logging;
 mod model;
 mod once;
+mod output;
 mod redact;
 mod remedies;
 mod run;

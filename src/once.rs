@@ -3,9 +3,7 @@
 mod json;
 mod table;
 
-use std::fs::Permissions;
-use std::io::{self, IsTerminal, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -20,6 +18,7 @@ use crate::config::Config;
 use crate::exposition::{self, Encoding, Format, Options, Own};
 use crate::logging;
 use crate::model::{Collector, ScrapeOutcome, Timestamp};
+use crate::output;
 
 /// Why nothing was printed.
 #[derive(Debug, Error)]
@@ -43,6 +42,7 @@ pub(crate) async fn run(
     wide: bool,
     output: Option<&Path>,
 ) -> Result<bool, OnceError> {
+    let output = output.filter(|path| *path != Path::new("-"));
     let telemetry = app::telemetry(config);
     let live = app::reloadable(config, &telemetry, &mut app::Upstream::default(), None)?;
     let begun = tokio::time::Instant::now();
@@ -118,36 +118,9 @@ fn is_not_of_the_process(family: &MetricFamily) -> bool {
 }
 
 fn write(text: &[u8], output: Option<&Path>) -> Result<(), OnceError> {
-    let Some(path) = output else {
-        // A reader that went away (`| head`) is no failure.
-        return match io::stdout().write_all(text) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(OnceError::Write {
-                place: "stdout".to_owned(),
-                error,
-            }),
-            _ => Ok(()),
-        };
-    };
-    write_atomically(text, path).map_err(|error| OnceError::Write {
-        place: path.display().to_string(),
+    let written = output.map_or_else(|| output::print(text), |path| output::write(path, text));
+    written.map_err(|error| OnceError::Write {
+        place: output.map_or_else(|| "stdout".to_owned(), |path| path.display().to_string()),
         error,
     })
-}
-
-/// Whoever reads the file sees the old text or the new one, never a part.
-fn write_atomically(text: &[u8], path: &Path) -> io::Result<()> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::Builder::new()
-        .prefix(".kernel-auth-")
-        .tempfile_in(directory)?;
-    file.write_all(text)?;
-    // The reader is another user, as a rule: node_exporter.
-    file.as_file()
-        .set_permissions(Permissions::from_mode(0o644))?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }

@@ -2,14 +2,14 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::cli::{self, AssetsArgs, Command, Stop};
 use crate::config::{self, ConfigError, Log, process_env};
 use crate::version::Build;
-use crate::{app, assets, demo, logging, once, redact};
+use crate::{app, assets, demo, logging, once, output, redact};
 
 /// Runs the program with the words of a command line, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -93,9 +93,10 @@ fn refuse(error: &ConfigError) -> ExitCode {
 }
 
 fn answer(text: &str, code: ExitCode) -> ExitCode {
-    // A reader that went away (`| head`) is no failure.
-    let _ = io::stdout().write_all(text.as_bytes());
-    code
+    match output::print(text.as_bytes()) {
+        Ok(()) => code,
+        Err(error) => complain(&format!("error: stdout: {error}"), 1),
+    }
 }
 
 /// A mistake may hold words of the command line, and one of them the key.

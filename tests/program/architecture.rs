@@ -17,16 +17,17 @@ const ROOMS: &str = "
     version    | | clap http hyper prometheus reqwest serde serde_json tokio tracing
     telemetry  | exposition::catalogue kernel::Observer model version | clap hyper reqwest
     duration   | | clap http hyper prometheus reqwest serde serde_json tokio tracing
-    assets     | duration | hyper reqwest tokio
+    output     | | clap http hyper prometheus reqwest serde serde_json tokio tracing
+    assets     | duration output | hyper reqwest tokio
     config     | duration model redact | clap hyper prometheus tokio
     logging    | config redact | clap hyper reqwest
     cli        | assets config duration version | hyper reqwest tokio
     remedies   | model | clap http hyper prometheus reqwest tokio tracing
     web        | collect config exposition logging model remedies telemetry version | clap prometheus reqwest
     app        | collect config kernel logging model telemetry version web | clap
-    once       | app cli collect config exposition logging model remedies | reqwest
+    once       | app cli collect config exposition logging model output remedies | reqwest
     demo       | app cli config | reqwest
-    run        | app assets cli config demo logging once redact version | reqwest
+    run        | app assets cli config demo logging once output redact version | reqwest
 ";
 
 /// The table, read: by room, its place, what it knows, what it does not touch.

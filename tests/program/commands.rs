@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use kernel_api_simulator::Fault;
 
@@ -45,44 +44,6 @@ async fn once_fails_when_the_api_does_not_answer_fully() {
     let table = api.once(&["--format=table"]).await;
     assert_eq!(table.code(), Some(1));
     assert!(!table.stdout.is_empty(), "the table says so too");
-}
-
-#[tokio::test]
-async fn once_replaces_a_file_as_a_whole() {
-    let api = Api::small().await;
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("kernel_auth.prom");
-    fs::write(&path, "of yesterday").unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    let before = fs::metadata(&path).unwrap().ino();
-    let flag = format!("--output={}", path.display());
-    let ended = api.once(&[&flag]).await;
-    assert_eq!((ended.code(), &*ended.stdout), (Some(0), ""));
-    let text = Metrics::new(fs::read_to_string(&path).unwrap());
-    assert_eq!(text.value("kernel_auth_up"), Some(1.0));
-    let metadata = fs::metadata(&path).unwrap();
-    assert_ne!(metadata.ino(), before, "written in place, not atomically");
-    assert_eq!(metadata.permissions().mode() & 0o777, 0o644);
-    assert_eq!(
-        fs::read_dir(&directory).unwrap().count(),
-        1,
-        "nothing beside it"
-    );
-    // A failure is news as well: the file says that the API is not up.
-    api.control.add_fault(Fault::status(403));
-    assert_eq!(api.once(&[&flag]).await.code(), Some(1));
-    let text = Metrics::new(fs::read_to_string(&path).unwrap());
-    assert_eq!(text.value("kernel_auth_up"), Some(0.0));
-    let nowhere = directory.path().join("no/such/directory");
-    let ended = api
-        .once(&[&format!("--output={}", nowhere.display())])
-        .await;
-    assert_eq!(ended.code(), Some(1));
-    assert!(
-        ended.stderr.contains("no/such/directory"),
-        "{}",
-        ended.stderr
-    );
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod failures;
 mod memory;
 #[path = "../../src/tests/common/metrics.rs"]
 mod metrics;
+mod output;
 mod shutdown;
 mod silence;
 mod strangers;
