@@ -6,6 +6,7 @@ mod service_manager;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::reload::Loader;
 use self::reload::Reloader;
 use crate::collect::{self, AccountSettings, Watcher};
-use crate::config::{Account, Config, KeySource};
+use crate::config::{Account, Config, KeySource, shown_path};
 use crate::kernel::{Client, ClientSettings, Http, HttpError, Key, KeyError, Reread};
 use crate::logging;
 use crate::model::{Collector, Endpoint, Projects};
@@ -25,6 +26,9 @@ use crate::web::routes::{Order, Reload, Reloadable, Routes, StaticSettings};
 use exporter_toolkit::listener::{ListenError, Listener};
 use exporter_toolkit::server::{self, Limits};
 use exporter_toolkit::web_config::{WebConfig, WebConfigError, WebConfigHandle};
+
+/// Between two looks at the same page.
+const REFRESH: Duration = Duration::from_secs(30);
 
 /// Why the exporter cannot start.
 #[derive(Debug, Error)]
@@ -56,7 +60,7 @@ pub(crate) enum StartError {
 pub(crate) async fn serve(config: &Config, loader: Loader) -> Result<(), StartError> {
     let shutdown = CancellationToken::new();
     end_on_signal(shutdown.clone())?;
-    let exporter = Exporter::start(config).await?.reloading(loader);
+    let exporter = Exporter::start(config, None).await?.reloading(loader);
     exporter.run(shutdown).await;
     Ok(())
 }
@@ -70,11 +74,18 @@ pub(crate) struct Exporter {
     hangup: Signal,
     orders: Option<mpsc::Receiver<Order>>,
     loader: Option<Loader>,
+    collects_every: Option<Duration>,
 }
 
 impl Exporter {
     /// Reads everything and binds, so that whatever is wrong shows here.
-    pub(crate) async fn start(config: &Config) -> Result<Self, StartError> {
+    ///
+    /// It asks the API only when somebody scrapes, unless it is its own API:
+    /// then it `collects_every` so often, and its pages refresh as often.
+    pub(crate) async fn start(
+        config: &Config,
+        collects_every: Option<Duration>,
+    ) -> Result<Self, StartError> {
         let hangup = reload::hangup()?;
         let telemetry = telemetry(config);
         let web_config = WebConfigHandle::new(config.web.config_file.clone())?;
@@ -86,9 +97,11 @@ impl Exporter {
             prefix: config.web.prefix(),
             external_url: config.web.external_url.clone(),
             max_requests: config.web.max_requests,
+            refresh: collects_every.unwrap_or(REFRESH),
         };
         let (reload, orders) = Reload::new(web_config.clone(), config.web.enable_lifecycle);
         let routes = Arc::new(Routes::new(reloadable, settings, telemetry, reload));
+        tell_start(config);
         Ok(Self {
             listeners,
             routes,
@@ -97,6 +110,7 @@ impl Exporter {
             hangup,
             orders,
             loader: None,
+            collects_every,
         })
     }
 
@@ -115,6 +129,11 @@ impl Exporter {
         self.listeners.iter().map(Listener::address).collect()
     }
 
+    /// Whether it asks for https.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.web_config.last_good().has_tls()
+    }
+
     /// Answers until `shutdown`, then lets running answers finish.
     pub(crate) async fn run(self, shutdown: CancellationToken) {
         let limits = Limits::default();
@@ -128,6 +147,10 @@ impl Exporter {
             orders: self.orders,
         };
         let reloading = tokio::spawn(reloader.run(shutdown.clone()));
+        let routes = Arc::clone(&self.routes);
+        let collecting = self
+            .collects_every
+            .map(|pause| tokio::spawn(keep_collecting(routes, pause)));
         service_manager::ready();
         let drained = server::serve(
             self.listeners,
@@ -138,6 +161,9 @@ impl Exporter {
         )
         .await;
         reloading.abort();
+        if let Some(collecting) = collecting {
+            collecting.abort();
+        }
         if drained.aborted > 0 {
             tracing::warn!(
                 connections = drained.aborted,
@@ -147,6 +173,32 @@ impl Exporter {
         } else {
             tracing::info!("stopped");
         }
+    }
+}
+
+async fn keep_collecting(routes: Arc<Routes>, pause: Duration) {
+    loop {
+        routes.collect().await;
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// What starts, and what it was told.
+fn tell_start(config: &Config) {
+    let build = Build::current();
+    tracing::info!(
+        version = build.version,
+        revision = build.revision,
+        config_file = config.file.as_deref().map(shown_path),
+        web_config_file = config.web.config_file.as_deref().map(shown_path),
+        api = %config.api.url,
+        collectors = config.collector_names(),
+        "starting"
+    );
+    for account in &config.accounts {
+        let (projects, connections) = (account.projects_in_words(), account.selection_in_words());
+        let account = account.name.as_deref();
+        tracing::info!(account, projects, connections, "watching");
     }
 }
 
@@ -320,7 +372,11 @@ pub(crate) fn end_on_signal(shutdown: CancellationToken) -> io::Result<()> {
             }
         };
         let name = next().await;
-        tracing::info!(signal = name, "stopping");
+        tracing::info!(
+            signal = name,
+            drain_seconds = Limits::default().drain.as_secs(),
+            "stopping when running answers are finished; a second signal stops at once"
+        );
         service_manager::stopping();
         shutdown.cancel();
         let name = next().await;

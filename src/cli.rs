@@ -43,12 +43,21 @@ struct Parsed {
     command: Option<Command>,
 }
 
+const DEMO_COLLECTORS: &str = "Every collector is on, timeline and org too; --no-collector.NAME switches one \
+     off. It collects every five seconds by itself, which serving never does.";
+
+const SIMULATE_COLLECTORS: &str = "It answers for every collector, timeline and org too. Those of the exporter in \
+     front of it stay as they are: --collector.timeline and --collector.org there \
+     switch them on.";
+
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show it all on a simulated fleet: no key needed, Ctrl-C ends it
+    #[command(after_help = DEMO_COLLECTORS)]
     Demo(DemoArgs),
     /// Serve only the simulated Kernel API
+    #[command(after_help = SIMULATE_COLLECTORS)]
     Simulate(SimulateArgs),
     /// Collect once and print the metrics, or a table for people; exits with 1
     /// when the API did not answer fully
@@ -76,8 +85,10 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 
-    /// Lifecycles run this many times faster than life
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    /// Lifecycles run this many times faster than life, the API's clock with
+    /// them
+    #[arg(long, value_name = "N", default_value_t = 5,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub speed: u32,
 
     /// Where the simulated API listens; port 0 takes a free one

@@ -27,4 +27,4 @@ mod watcher;
 
 pub(crate) use self::probe::Probed;
 pub(crate) use self::settings::{AccountSettings, Settings};
-pub(crate) use self::watcher::{Request, Watcher};
+pub(crate) use self::watcher::{Collected, Request, Watcher};

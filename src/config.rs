@@ -17,11 +17,12 @@ mod values;
 mod yaml;
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use secrecy::SecretString;
 
 pub(crate) use error::ConfigError;
-pub(crate) use key::{KeyError, KeySource, read_key};
+pub(crate) use key::{KeyError, KeySource, read_key, shown_path};
 pub(crate) use load::{Simulated, load, load_demo};
 pub(crate) use setting::Row;
 pub(crate) use sources::{Flags, process_env};
@@ -33,6 +34,8 @@ use crate::model::{Collector, CollectorSet, Projects, Selection};
 /// All that the exporter is told.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
+    /// The config file, where there is one.
+    pub file: Option<PathBuf>,
     pub api: Api,
     /// One or more; where there are several, each has a name of its own.
     pub accounts: Vec<Account>,
@@ -55,12 +58,20 @@ pub(crate) struct Account {
 impl Account {
     fn summary(&self) -> String {
         let name = self.name.as_deref().unwrap_or("account");
-        let projects = match &self.projects {
+        let (projects, connections) = (self.projects_in_words(), self.selection_in_words());
+        format!("{name}: {projects}, {connections}")
+    }
+
+    pub(crate) fn projects_in_words(&self) -> String {
+        match &self.projects {
             Projects::Unscoped => "no project header".to_owned(),
             Projects::Listed(ids) => counted(ids.len(), "project"),
             Projects::All => "all projects".to_owned(),
-        };
-        let connections = match &self.selection {
+        }
+    }
+
+    pub(crate) fn selection_in_words(&self) -> String {
+        match &self.selection {
             Selection::Ids(ids) => counted(ids.len(), "connection"),
             Selection::Every {
                 domains,
@@ -71,8 +82,7 @@ impl Account {
                 let left_out = narrowed(" except ", exclude.domains.len(), exclude.profiles.len());
                 format!("every connection{wanted}{left_out}")
             }
-        };
-        format!("{name}: {projects}, {connections}")
+        }
     }
 }
 
@@ -83,19 +93,21 @@ impl Config {
         for account in &self.accounts {
             write!(line, "; {}", account.summary()).expect("a String takes any text");
         }
-        let collectors: Vec<&str> = Collector::ALL
-            .iter()
-            .filter(|collector| self.collectors.has(**collector))
-            .map(|collector| collector.as_str())
-            .collect();
-        let collectors = match collectors.as_slice() {
-            [] => "none".to_owned(),
-            names => names.join(","),
-        };
-        let listen = self.web.listen();
+        let (collectors, listen) = (self.collector_names(), self.web.listen());
         write!(line, "; collectors {collectors}; listen on {listen}")
             .expect("a String takes any text");
         line
+    }
+
+    /// Those that are on, with commas.
+    pub(crate) fn collector_names(&self) -> String {
+        let all = Collector::ALL.iter();
+        let on = all.filter(|collector| self.collectors.has(**collector));
+        let names: Vec<&str> = on.map(|collector| collector.as_str()).collect();
+        match names.as_slice() {
+            [] => "none".to_owned(),
+            names => names.join(","),
+        }
     }
 }
 

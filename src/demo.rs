@@ -1,8 +1,10 @@
 //! `demo` and `simulate`: the simulated API, with and without the exporter.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use thiserror::Error;
@@ -15,6 +17,9 @@ use kernel_api_simulator::{DEFAULT_API_KEY, Options, Simulator};
 
 /// Projects of the demo's organisation.
 const PROJECTS: usize = 2;
+
+/// The demo's API is its own: it needs nobody to scrape.
+const COLLECTS_EVERY: Duration = Duration::from_secs(5);
 
 /// Why there is no demo.
 #[derive(Debug, Error)]
@@ -41,7 +46,8 @@ pub(crate) async fn demo(args: &DemoArgs, flags: &Flags) -> Result<(), DemoError
         ..Options::default()
     };
     let simulator = Simulator::bind(&args.listen_address, options).await?;
-    let url = simulator.base_url();
+    let simulator = simulator.with_control("127.0.0.1:0").await?;
+    let (url, control) = (simulator.base_url(), simulator.control_url());
     let loader: Loader = {
         let (flags, url) = (flags.clone(), url.clone());
         Arc::new(move || {
@@ -53,24 +59,107 @@ pub(crate) async fn demo(args: &DemoArgs, flags: &Flags) -> Result<(), DemoError
         })
     };
     let config = loader()?;
-    let exporter = Exporter::start(&config).await?.reloading(loader);
+    let exporter = Exporter::start(&config, Some(COLLECTS_EVERY)).await?;
+    let exporter = exporter.reloading(loader);
     let shutdown = CancellationToken::new();
     app::end_on_signal(shutdown.clone())?;
     let world = tokio::spawn(simulator.run(shutdown.clone()));
-    for address in exporter.addresses() {
-        let page = format!("{}{}", browsable(address), config.web.prefix().as_str());
-        let text = format!(
-            "A simulated fleet of {} connections; no key, nothing real.\n\n  \
-             metrics      {page}{}\n  status page  {page}/\n  simulated API {url} (key {DEFAULT_API_KEY})\n\n\
-             Ctrl-C ends it.\n",
-            args.connections, config.web.telemetry_path,
-        );
+    let prefix = config.web.prefix();
+    let scheme = if exporter.has_tls() { "https" } else { "http" };
+    if let Some(address) = exporter.addresses().first() {
+        let text = Welcome {
+            args,
+            program: &program(),
+            address: &browsable(*address),
+            scheme,
+            prefix: prefix.as_str(),
+            telemetry_path: &config.web.telemetry_path,
+            api: &url,
+            control: control.as_deref().unwrap_or_default(),
+        };
         // Nobody may be reading; the demo goes on.
-        let _ = io::stdout().write_all(text.as_bytes());
+        let _ = io::stdout().write_all(text.to_string().as_bytes());
     }
     exporter.run(shutdown).await;
     let _ = world.await;
     Ok(())
+}
+
+/// What the demo says: where to look, and what to try.
+struct Welcome<'a> {
+    args: &'a DemoArgs,
+    /// How to start this program again.
+    program: &'a str,
+    /// Host and port of the exporter.
+    address: &'a str,
+    scheme: &'a str,
+    prefix: &'a str,
+    telemetry_path: &'a str,
+    api: &'a str,
+    control: &'a str,
+}
+
+impl fmt::Display for Welcome<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            args,
+            program,
+            address,
+            scheme,
+            prefix,
+            telemetry_path,
+            api,
+            control,
+        } = self;
+        let DemoArgs {
+            connections, speed, ..
+        } = args;
+        let pace = match speed {
+            1 => String::new(),
+            speed => format!(", living {speed} times as fast as a real one"),
+        };
+        write!(
+            f,
+            "A simulated fleet of {connections} connections{pace}.
+No key is needed, and Kernel is not asked.
+
+  status page    {scheme}://{address}{prefix}/
+  metrics        {scheme}://{address}{prefix}{telemetry_path}
+  simulated API  {api}  (key {DEFAULT_API_KEY})
+
+Three things to try, in another terminal:
+
+1. Who needs a person, as a table:
+
+   KERNEL_BASE_URL={api} KERNEL_API_KEY={DEFAULT_API_KEY} \\
+     KERNEL_PROJECT=all {program} once --format=table
+
+2. Alerts, in a Prometheus that is ready to run; http://localhost:9090/alerts
+   has the first ones within a minute:
+
+   {program} assets kernel-auth \\
+     --target={address} --interval=5s --flow-awaiting-for=10s
+   prometheus --config.file=kernel-auth/examples/prometheus-alerting.yml \\
+     --storage.tsdb.path=kernel-auth/data
+
+3. What is shown while the API fails; the second command ends it:
+
+   curl -s -d status=503 {control}/faults
+   curl -s -X DELETE {control}/faults
+
+Ctrl-C ends it all.
+"
+        )
+    }
+}
+
+/// This program, as it was called.
+fn program() -> String {
+    let called = std::env::args().next();
+    let plain = |name: &String| !name.is_empty() && !name.contains(char::is_whitespace);
+    called
+        .filter(plain)
+        .unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned())
 }
 
 /// Only the simulated API, until SIGTERM or SIGINT.
@@ -82,11 +171,11 @@ pub(crate) async fn simulate(args: &SimulateArgs) -> Result<(), DemoError> {
     Ok(())
 }
 
-/// An address that a browser on this machine can open.
+/// Host and port that a browser on this machine can open.
 fn browsable(address: SocketAddr) -> String {
     if address.ip().is_unspecified() || address.ip().is_loopback() {
-        format!("http://localhost:{}", address.port())
+        format!("localhost:{}", address.port())
     } else {
-        format!("http://{address}")
+        address.to_string()
     }
 }

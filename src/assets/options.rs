@@ -10,7 +10,7 @@ use clap::{Args, FromArgMatches};
 use crate::duration;
 
 use self::values::invalid;
-pub(crate) use self::values::{BaseUrl, InvalidOption, JobName, PromDuration, Share};
+pub(crate) use self::values::{BaseUrl, InvalidOption, JobName, PromDuration, Share, Target};
 
 /// Everything that `assets` lets a user choose.
 #[derive(Clone, Debug, PartialEq, Args)]
@@ -38,7 +38,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME", default_value = "kernel-auth-exporter")]
     pub job: JobName,
 
-    /// How often the rules are evaluated.
+    /// Where the exporter is, for the sample configuration of Prometheus.
+    #[arg(long, value_name = "HOST:PORT", default_value = "localhost:10077")]
+    pub target: Target,
+
+    /// How often the rules are evaluated, and the sample configuration scrapes.
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     pub interval: PromDuration,
 
@@ -169,7 +173,10 @@ impl Options {
             "runbook_base_url" => self.runbook_base_url.to_string(),
             "dashboard_base_url" => self.dashboard_base_url.to_string(),
             "job" => self.job.to_string(),
+            "target" => self.target.to_string(),
             "interval" => self.interval.to_string(),
+            // Large fleets take several requests.
+            "scrape_timeout" => self.interval.min(PromDuration::from_secs(15)).to_string(),
             // Two samples at least, where scrapes are at most twice as rare as
             // evaluations.
             "visible_window" => duration::format(self.interval.get() * 4),

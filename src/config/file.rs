@@ -52,6 +52,10 @@ impl File {
         Ok(file)
     }
 
+    pub(super) fn path(&self) -> PathBuf {
+        self.path.clone()
+    }
+
     fn root(&self) -> Place<'_> {
         Place {
             file: self,

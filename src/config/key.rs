@@ -111,7 +111,7 @@ pub(super) fn parse_key(bytes: &[u8]) -> Result<SecretString, NotAKey> {
 }
 
 /// The path, unless it looks like a key that was put where a path belongs.
-pub(super) fn shown_path(path: &Path) -> String {
+pub(crate) fn shown_path(path: &Path) -> String {
     let text = path.display().to_string();
     if redact::holds_key(&text) {
         return "(not shown, it looks like a key: give the path of a file that holds it)"

@@ -21,6 +21,7 @@ pub(crate) fn load(flags: &Flags, env: &dyn Env) -> Result<Config, ConfigError> 
     let file = file.as_ref();
     let sources = Sources { flags, env, file };
     Ok(Config {
+        file: file.map(File::path),
         api: api(&sources)?,
         metrics: Metrics::read(&sources)?,
         collectors: collectors(&sources, CollectorSet::default())?,
@@ -70,6 +71,7 @@ pub(crate) fn load_demo(flags: &Flags, simulated: Simulated) -> Result<Config, C
         .fold(CollectorSet::EMPTY, |set, name| set.with(*name, true));
     let url = ApiUrl::parse(&simulated.url).map_err(|problem| Origin::Nowhere.error(problem))?;
     Ok(Config {
+        file: file.as_ref().map(File::path),
         api: Api {
             url,
             ..api(&sources)?

@@ -6,6 +6,8 @@ use std::fmt;
 use http::StatusCode;
 use serde::Deserialize;
 
+use tokio_rustls::rustls;
+
 use super::paging::PageError;
 use crate::model::{Endpoint, ErrorReason};
 use crate::redact;
@@ -185,7 +187,8 @@ impl fmt::Display for Error {
                 }
                 f.write_str(match self.reason() {
                     ErrorReason::Unauthorized => {
-                        ": the key is missing, wrong or expired; put a valid one into the key file"
+                        ": the key is missing, wrong or expired; replace it where it comes from (a \
+                         key file is read again, a variable needs a restart)"
                     }
                     ErrorReason::Forbidden => {
                         ": the key may not do this; use a key of the project or of the organisation"
@@ -257,10 +260,12 @@ pub(super) fn transport(error: reqwest::Error) -> Problem {
         ErrorReason::Transport
     };
     let mut text = String::new();
+    let mut of_tls = None;
     let mut cause: Option<&(dyn StdError + 'static)> = error.source();
     while let Some(at) = cause {
-        if is_tls(at) {
+        if let Some(error) = tls_error(at) {
             reason = ErrorReason::Tls;
+            of_tls = about_certificate(error);
         }
         let said = at.to_string();
         if said.contains("dns error") {
@@ -269,6 +274,9 @@ pub(super) fn transport(error: reqwest::Error) -> Problem {
         // Each layer repeats the words of the one below; the innermost say it all.
         text = said;
         cause = at.source();
+    }
+    if let Some(words) = of_tls {
+        words.clone_into(&mut text);
     }
     if text.is_empty() {
         text = error.to_string();
@@ -280,14 +288,33 @@ pub(super) fn transport(error: reqwest::Error) -> Problem {
     }
 }
 
-/// Whether the TLS stack said it, however often an `io::Error` is wrapped
-/// around its words.
-fn is_tls(error: &(dyn StdError + 'static)) -> bool {
-    use tokio_rustls::rustls;
-    let inner = error
-        .downcast_ref::<std::io::Error>()
-        .and_then(std::io::Error::get_ref);
-    error.is::<rustls::Error>() || inner.is_some_and(|inner| is_tls(inner))
+/// What the TLS stack said, however often an `io::Error` is wrapped around it.
+fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    error.downcast_ref().or_else(|| {
+        let wrapped = error.downcast_ref::<std::io::Error>()?.get_ref()?;
+        tls_error(wrapped)
+    })
+}
+
+/// What is wrong with the server's certificate, where the TLS stack's own words
+/// would help nobody.
+fn about_certificate(error: &rustls::Error) -> Option<&'static str> {
+    use rustls::CertificateError;
+    let rustls::Error::InvalidCertificate(error) = error else {
+        return None;
+    };
+    Some(match error {
+        CertificateError::UnknownIssuer => {
+            "the server's certificate is signed by nobody who is trusted here"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "the server's certificate has expired"
+        }
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "the server's certificate is that of an authority (CA:TRUE), which no server may use"
+        }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod narrowed;
 mod reload;
 mod settings;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
@@ -17,6 +18,7 @@ pub(crate) use self::reload::{Order, Reload};
 pub(crate) use self::settings::{Reloadable, StaticSettings};
 use super::discovery::{self, Targets};
 use super::{pages, probe};
+use crate::collect::{self, Collected};
 use crate::exposition::{
     self, Chunks, Encoding, Exposition, Format, Options, Own, ProbeResult, Text,
 };
@@ -38,6 +40,8 @@ pub(crate) struct Routes {
     reload: Reload,
     scrapes: RequestLimit,
     pages: Semaphore,
+    /// The first whole collection has been told.
+    has_collected: AtomicBool,
 }
 
 #[derive(Clone, Copy)]
@@ -69,6 +73,7 @@ impl Routes {
             reload,
             scrapes,
             pages: Semaphore::new(PAGES),
+            has_collected: AtomicBool::new(false),
         }
     }
 
@@ -173,6 +178,7 @@ impl Routes {
         let deadline = started + live.budget(request.headers());
         let collected = live.watcher.collect(narrowed.request(deadline)).await;
         self.telemetry.scrape(collected.outcome, started.elapsed());
+        self.tell_first(&collected, started);
         let own = Own {
             gathered: self.telemetry.gather(),
             config_load: Some(self.reload.state()),
@@ -182,6 +188,27 @@ impl Routes {
         };
         let options = live.options(narrowed.collectors, request.headers());
         exposed(collected.fleet, own, options, permit)
+    }
+
+    /// One collection that no scrape asks for; the pages show it.
+    pub(crate) async fn collect(&self) {
+        let (started, live) = (Instant::now(), self.reloadable());
+        let request = collect::Request::everything(live.timeout);
+        let collected = live.watcher.collect(request).await;
+        self.tell_first(&collected, started);
+    }
+
+    /// Tells the log of the first collection that came whole: it works.
+    fn tell_first(&self, collected: &Collected, started: Instant) {
+        if !collected.is_whole() || self.has_collected.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        tracing::info!(
+            connections = collected.fleet.connections().count(),
+            scopes = collected.fleet.scopes.len(),
+            seconds = started.elapsed().as_millis() as f64 / 1e3,
+            "first collection; the API answers"
+        );
     }
 
     async fn probe(&self, request: &Request<RequestBody>) -> Response<Body> {
@@ -297,6 +324,7 @@ impl Routes {
         let _turn = self.pages.acquire().await;
         let live = self.reloadable();
         let telemetry_path = self.settings.telemetry_path.clone();
+        let refresh = self.settings.refresh;
         // Judging and sorting a large fleet takes some milliseconds.
         let rendered = tokio::task::spawn_blocking(move || {
             make(&pages::View {
@@ -304,6 +332,7 @@ impl Routes {
                 untouched: live.watcher.is_untouched(),
                 now: now(),
                 telemetry_path: &telemetry_path,
+                refresh,
             })
         });
         rendered.await.unwrap_or_else(|_| {

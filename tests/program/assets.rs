@@ -92,6 +92,8 @@ fn options_reach_the_files() {
             "--runbook-base-url=https://runbooks.example.org/auth/",
             "--dashboard-base-url=https://grafana.example.org",
             "--job=monitoring/kernel",
+            "--target=exporter.example:9",
+            "--interval=10s",
             "--needs-auth-for=90s",
             "--keep-firing-for=15m",
             "--staleness-factor=7",
@@ -123,7 +125,14 @@ fn options_reach_the_files() {
     }
     let sample = dir.path().join("examples/prometheus-alerting.yml");
     let sample = fs::read_to_string(sample).unwrap();
-    assert!(sample.contains("job_name: monitoring/kernel"));
+    for wanted in [
+        "job_name: monitoring/kernel",
+        "targets: ['exporter.example:9']",
+        "scrape_interval: 10s",
+        "scrape_timeout: 10s",
+    ] {
+        assert!(sample.contains(wanted), "{sample}");
+    }
 }
 
 #[test]

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use kernel_api_simulator::Fault;
+use reqwest::Method;
 
 use super::metrics::labels;
-use super::support::{Api, KEY, Metrics, Program};
+use super::support::{Api, KEY, Metrics, PATIENCE, Program, request};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_kernel-auth-exporter");
 
 #[tokio::test]
 async fn once_prints_what_a_scrape_would() {
@@ -121,7 +124,9 @@ fn documented_collectors() -> Vec<Documented> {
 
 #[tokio::test]
 async fn the_demo_shows_every_family_and_every_state() {
-    let demo = Program::start(&["demo", "--web.listen-address=127.0.0.1:0"], &[]);
+    // At the pace of life, so that no state has passed before it is seen.
+    let flags = ["demo", "--speed=1", "--web.listen-address=127.0.0.1:0"];
+    let demo = Program::start(&flags, &[]);
     let scrape = demo.scrape().await;
     assert!(scrape.has("kernel_auth_up"));
     assert!(scrape.of("kernel_auth_up").all(|(_, up)| up == 1.0));
@@ -160,6 +165,79 @@ async fn the_demo_shows_every_family_and_every_state() {
     assert!(told.contains("Ctrl-C"), "{told}");
     demo.signal("INT");
     assert_eq!(demo.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn the_demo_lives_without_being_scraped() {
+    let flags = ["demo", "--speed=200", "--web.listen-address=127.0.0.1:0"];
+    let demo = Program::start(&flags, &[]);
+    let first = demo.logged("first collection").await.remove(0);
+    assert!(first.contains("connections=250 scopes=2"), "{first}");
+    // What the page says of the fleet, without the times.
+    let rows = async || {
+        let page = demo.get("/").await;
+        assert!(page.contains("refreshes every 5 s"), "{page}");
+        let ids = page.split("id=").skip(1);
+        let ids = ids.filter_map(|rest| rest.split(['&', '"']).next());
+        ids.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = rows().await;
+    assert!(before.len() > 50, "{before:?}");
+    let end = tokio::time::Instant::now() + PATIENCE;
+    while rows().await == before {
+        assert!(tokio::time::Instant::now() < end, "the fleet stands still");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_demo_says_to_try_works() {
+    let demo = Program::start(&["demo", "--web.listen-address=127.0.0.1:0"], &[]);
+    demo.address().await;
+    let told = demo.stdout();
+    for line in told.lines() {
+        assert!(
+            line.chars().count() <= 80 || line.contains(BINARY),
+            "{line}"
+        );
+    }
+    let directory = tempfile::tempdir().unwrap();
+    // Commands are indented; one that goes on ends with a backslash.
+    let commands = told.replace("\\\n", "");
+    let commands = commands.lines().filter_map(|line| line.strip_prefix("   "));
+    let (ours, others): (Vec<_>, Vec<_>) = commands.partition(|line| line.contains(BINARY));
+    let ran: Vec<_> = ours
+        .iter()
+        .map(|command| {
+            let mut shell = std::process::Command::new("sh");
+            let output = shell.args(["-c", command]).current_dir(&directory);
+            let output = output.output().unwrap();
+            assert!(output.status.success(), "{command}: {output:?}");
+            String::from_utf8(output.stdout).unwrap()
+        })
+        .collect();
+    let [table, assets] = &*ran else {
+        panic!("{told}");
+    };
+    assert!(table.lines().count() > 250, "{table}");
+    assert!(assets.contains("kernel-auth/examples/prometheus-alerting.yml"));
+    let url = |prefix: &str| {
+        let mut found = others.iter().filter_map(|line| line.strip_prefix(prefix));
+        found.next().unwrap_or_else(|| panic!("{prefix}: {told}"))
+    };
+    let on = request(Method::POST, url("curl -s -d status=503 ")).body("status=503");
+    assert!(on.send().await.unwrap().status().is_success());
+    demo.logged("reason=server_error").await;
+    let off = request(Method::DELETE, url("curl -s -X DELETE "));
+    assert!(off.send().await.unwrap().status().is_success());
+    demo.logged("the API answers again").await;
+    let sample = directory
+        .path()
+        .join("kernel-auth/examples/prometheus-alerting.yml");
+    let sample = fs::read_to_string(sample).unwrap();
+    let address = demo.address().await;
+    let port = address.rsplit(':').next().unwrap();
+    assert!(sample.contains(&format!("targets: ['localhost:{port}']")));
 }
 
 #[tokio::test]

@@ -22,3 +22,4 @@ mod silence;
 mod strangers;
 mod support;
 mod surroundings;
+mod told;

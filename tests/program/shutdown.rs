@@ -24,7 +24,9 @@ async fn a_scrape_under_way_is_answered_before_the_end() {
     })
     .await;
     exporter.signal("TERM");
-    exporter.logged("msg=\"stopping\" signal=SIGTERM").await;
+    let told = exporter.logged("signal=SIGTERM").await.remove(0);
+    assert!(told.contains("a second signal stops at once"), "{told}");
+    assert!(told.contains("drain_seconds=20"), "{told}");
     let response = scrape.await.unwrap().expect("the scrape is answered");
     assert_eq!(response.status(), 200);
     assert!(response.text().await.unwrap().contains("kernel_auth_up 1"));
@@ -103,7 +105,7 @@ async fn a_second_signal_does_not_wait() {
     })
     .await;
     exporter.signal("TERM");
-    exporter.logged("msg=\"stopping\" signal=SIGTERM").await;
+    exporter.logged("signal=SIGTERM").await;
     exporter.signal("TERM");
     let ended = exporter.ended().await;
     assert_eq!(ended.code(), Some(1), "{}", ended.stderr);

@@ -115,6 +115,31 @@ impl fmt::Display for JobName {
     }
 }
 
+/// Host and port of something to scrape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target(String);
+
+impl FromStr for Target {
+    type Err = InvalidOption;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || ".-_[]:".contains(c);
+        let port = text
+            .rsplit_once(':')
+            .map(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0));
+        if port != Some(true) || text.len() > 300 || !text.chars().all(plain) {
+            return invalid("a target is a host and a port, like localhost:10077");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A part of a whole, above 0 and at most 1.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub(crate) struct Share(f64);
@@ -190,6 +215,21 @@ mod tests {
         }
         for text in ["", "a b", "a\"b", "a'b", "a\\b", "a\nb", "$job", "@job@"] {
             assert!(text.parse::<JobName>().is_err(), "{text}");
+        }
+        for text in ["localhost:10077", "[::1]:1", "exporter.example:65535"] {
+            assert!(text.parse::<Target>().is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "localhost",
+            ":1",
+            "a:0",
+            "a:65536",
+            "a b:1",
+            "a'b:1",
+            "http://a:1",
+        ] {
+            assert!(text.parse::<Target>().is_err(), "{text}");
         }
         for text in ["0", "-0.1", "1.1", "NaN", "inf", "5%", ""] {
             assert!(text.parse::<Share>().is_err(), "{text}");

@@ -369,16 +369,38 @@ async fn an_api_that_cannot_be_reached_is_told_apart() {
 
 #[tokio::test]
 async fn a_certificate_nobody_vouches_for_is_a_tls_error() {
+    let mut certificate = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let (failure, shown) = met_by(certificate.clone(), "").await;
+    assert!(shown.is_empty(), "no key is shown to a stranger: {shown:?}");
+    let words = "signed by nobody who is trusted here; check the certificate, ca_file";
+    assert!(failure.contains(words), "{failure}");
+    // Trusted, but no server's.
+    certificate.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.yml");
+    let (failure, _) = met_by(certificate, &config.display().to_string()).await;
+    assert!(failure.contains("authority (CA:TRUE)"), "{failure}");
+}
+
+/// What is told of a server with this certificate, and what it is told. With a
+/// `config` file that is to be, the certificate is trusted.
+async fn met_by(certificate: rcgen::CertificateParams, config_file: &str) -> (String, Vec<u8>) {
     use tokio::io::AsyncReadExt;
-    let cert = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let cert = certificate.self_signed(&key).unwrap();
+    let mut flags = Vec::new();
+    if !config_file.is_empty() {
+        let roots = format!("{config_file}.pem");
+        std::fs::write(&roots, cert.pem()).unwrap();
+        std::fs::write(config_file, format!("api: {{ca_file: {roots}}}")).unwrap();
+        flags.push(format!("--config.file={config_file}"));
+    }
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let config = tokio_rustls::rustls::ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(
-            vec![cert.cert.der().clone()],
-            tokio_rustls::rustls::pki_types::PrivateKeyDer::try_from(
-                cert.signing_key.serialize_der(),
-            )
-            .unwrap(),
+            vec![cert.der().clone()],
+            tokio_rustls::rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
         )
         .unwrap();
     let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
@@ -396,13 +418,15 @@ async fn a_certificate_nobody_vouches_for_is_a_tls_error() {
             }
         }
     };
-    let exporter = Exporter::new(&url, &[], &[("KERNEL_API_KEY", "sk_x")]);
+    let exporter = Exporter::new(&url, &flags, &[("KERNEL_API_KEY", "sk_x")]);
     let scrape = tokio::select! {
         scrape = exporter.scrape(SCRAPE) => scrape,
         () = stranger => unreachable!("it serves for ever"),
     };
     assert!(scrape.errors("tls") >= 1.0);
-    assert!(shown.is_empty(), "no key is shown to a stranger: {shown:?}");
+    let last = exporter.watcher.last();
+    let failure = last.scopes[0].failure.as_ref().unwrap();
+    (failure.message.to_string(), shown)
 }
 
 #[tokio::test]

@@ -40,7 +40,10 @@ pub(crate) async fn exporter(api: &Api, flags: &[&str]) -> Front {
         }
     });
     let config = loader().unwrap();
-    let exporter = Exporter::start(&config).await.unwrap().reloading(loader);
+    let exporter = Exporter::start(&config, None)
+        .await
+        .unwrap()
+        .reloading(loader);
     let url = format!("http://{}", exporter.addresses()[0]);
     let end = CancellationToken::new();
     tokio::spawn(exporter.run(end.clone()));

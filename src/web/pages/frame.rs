@@ -20,9 +20,6 @@ const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'
     viewBox='0 0 32 32'%3E%3Crect width='32' height='32' rx='7' fill='%230b5cad'/%3E%3Cpath \
     d='M9 17l5 5 9-11' fill='none' stroke='white' stroke-width='4'/%3E%3C/svg%3E";
 
-/// Seconds between two looks at the same page.
-const REFRESH_SECONDS: &str = "30";
-
 /// The answer with a page. `link` leads to the same page, `paused` says that
 /// it does not refresh by itself.
 pub(super) fn response(
@@ -51,7 +48,7 @@ pub(super) fn response(
     headers.insert(header::REFERRER_POLICY, put("no-referrer"));
     headers.insert(header::CACHE_CONTROL, put("no-store"));
     if !paused {
-        headers.insert(header::REFRESH, put(REFRESH_SECONDS));
+        headers.insert(header::REFRESH, view.refresh.as_secs().into());
     }
     response
 }
@@ -78,7 +75,7 @@ fn document(view: &View<'_>, link: &str, paused: bool, title: &str, main: &Marku
                         @if paused {
                             ", paused. " a href=(query::with_refresh(link)) { "Refresh" }
                         } @else {
-                            ", refreshes every " (REFRESH_SECONDS) " s. "
+                            ", refreshes every " (view.refresh.as_secs()) " s. "
                             a href=(query::without_refresh(link)) { "Pause" }
                         }
                     }

@@ -1,5 +1,7 @@
 //! What several pages show.
 
+use std::time::Duration;
+
 use maud::{Markup, html};
 
 use crate::model::{Attention, Fleet, Scope, Timestamp, span_words, visible};
@@ -14,6 +16,8 @@ pub(in crate::web) struct View<'a> {
     pub(in crate::web) now: Timestamp,
     /// Path of the metrics.
     pub(in crate::web) telemetry_path: &'a str,
+    /// Between two looks at the same page.
+    pub(in crate::web) refresh: Duration,
 }
 
 impl View<'_> {
