@@ -12,6 +12,7 @@ mod http;
 mod key;
 mod observer;
 mod paging;
+mod proxy;
 mod rate;
 mod retry;
 mod wire;

@@ -9,6 +9,7 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 
 use super::observer::Observer;
+use super::proxy::{self, ProxyError};
 
 /// How long a connection may take to be made. Five seconds, as the official
 /// Python client has it.
@@ -55,10 +56,11 @@ pub(crate) enum HttpError {
         /// Its path.
         path: String,
     },
-    /// The TLS stack or the proxy settings of the environment.
-    #[error(
-        "the HTTP client cannot be set up: {0}; check the proxy variables of the environment and the system's certificates"
-    )]
+    /// The environment names no proxy where it should.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// The TLS stack.
+    #[error("the HTTP client cannot be set up: {0}; check the system's certificates")]
     Setup(String),
 }
 
@@ -80,8 +82,11 @@ impl Http {
             .http2_adaptive_window(true);
         // A proxy could not reach this machine's loopback, and plain HTTP is
         // granted to it because it does not leave the machine.
-        if settings.is_loopback {
-            builder = builder.no_proxy();
+        builder = builder.no_proxy();
+        if !settings.is_loopback
+            && let Some(proxy) = proxy::of_environment(&settings.base_url)?
+        {
+            builder = builder.proxy(proxy);
         }
         if let Some(path) = &settings.ca_file {
             let shown = || path.display().to_string();

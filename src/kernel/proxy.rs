@@ -1,0 +1,143 @@
+//! The proxy in front of the API, as the environment names it: the variables
+//! that Go's programs read. One that is set but empty counts as not set.
+
+use std::ffi::OsString;
+
+use reqwest::{NoProxy, Proxy, Url};
+use thiserror::Error;
+
+/// A variable that should name a proxy.
+#[derive(Debug, Error)]
+#[error(
+    "{0}: not the URL of an http or https proxy; write it as in http://proxy.example:3128, or \
+     unset the variable"
+)]
+pub(crate) struct ProxyError(&'static str);
+
+/// The way to `api`, unless it is direct.
+pub(super) fn of_environment(api: &str) -> Result<Option<Proxy>, ProxyError> {
+    of(api, |name| std::env::var_os(name))
+}
+
+fn of(api: &str, env: impl Fn(&str) -> Option<OsString>) -> Result<Option<Proxy>, ProxyError> {
+    let first = |names: &[&'static str]| {
+        let mut set = names.iter().filter_map(|name| Some((*name, env(name)?)));
+        set.find(|(_, value)| !value.is_empty())
+    };
+    let Ok(api) = Url::parse(api) else {
+        return Ok(None);
+    };
+    let named = match api.scheme() {
+        "https" => first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]),
+        _ => first(&["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]),
+    };
+    let Some((name, value)) = named else {
+        return Ok(None);
+    };
+    let proxy = value.to_str().and_then(url).map(Proxy::all);
+    let Some(Ok(proxy)) = proxy else {
+        return Err(ProxyError(name));
+    };
+    let direct = first(&["NO_PROXY", "no_proxy"]).map(|(_, list)| list);
+    let direct = direct.and_then(|list| {
+        let port = api.port_or_known_default();
+        let hosts: Vec<_> = list
+            .to_str()?
+            .split(',')
+            .filter_map(|entry| host(entry, port))
+            .collect();
+        NoProxy::from_string(&hosts.join(","))
+    });
+    Ok(Some(proxy.no_proxy(direct)))
+}
+
+fn url(text: &str) -> Option<Url> {
+    let has_scheme = text.contains("://");
+    let text = if has_scheme {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    };
+    let url = Url::parse(&text).ok()?;
+    (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
+}
+
+/// What an entry of `NO_PROXY` says of hosts: one with a port holds for that
+/// port alone, which the HTTP client does not know.
+fn host(entry: &str, port: Option<u16>) -> Option<&str> {
+    let entry = entry.trim();
+    let host = match entry.rsplit_once(':') {
+        // Not a colon within an IPv6 address.
+        Some((host, named)) if !host.contains(':') || host.ends_with(']') => {
+            if named.parse().ok() != port {
+                return None;
+            }
+            host
+        }
+        _ => entry,
+    };
+    Some(host.trim_matches(['[', ']']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(api: &str, variables: &[(&str, &str)]) -> Result<bool, String> {
+        let env = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| OsString::from(value))
+        };
+        let proxy = of(api, env).map_err(|error| error.to_string())?;
+        Ok(proxy.is_some())
+    }
+
+    #[test]
+    fn the_first_that_is_not_empty_counts_and_must_be_a_proxy() {
+        let api = "https://api.example";
+        assert_eq!(named(api, &[]), Ok(false));
+        assert_eq!(named(api, &[("HTTPS_PROXY", "")]), Ok(false));
+        assert_eq!(named(api, &[("HTTP_PROXY", "http://p")]), Ok(false));
+        for url in [
+            "http://p:3128",
+            "https://u:p@p",
+            "p.example:3128",
+            "10.0.0.1:1",
+        ] {
+            assert_eq!(
+                named(api, &[("HTTPS_PROXY", ""), ("https_proxy", url)]),
+                Ok(true)
+            );
+            assert_eq!(named(api, &[("ALL_PROXY", url)]), Ok(true), "{url}");
+        }
+        for url in [
+            "http://",
+            "socks5://p:1080",
+            "http://p:port",
+            "://",
+            "p p",
+            "http://u:s3cret@",
+        ] {
+            let error = named(api, &[("https_proxy", url)]).unwrap_err();
+            assert!(error.starts_with("https_proxy: "), "{error}");
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_entry_with_a_port_holds_for_it_alone() {
+        for (entry, expected) in [
+            ("a.example", Some("a.example")),
+            (" .a.example:443 ", Some(".a.example")),
+            ("a.example:8443", None),
+            ("10.0.0.0/8", Some("10.0.0.0/8")),
+            ("::1", Some("::1")),
+            ("[::1]", Some("::1")),
+            ("[::1]:443", Some("::1")),
+            ("[::1]:80", None),
+            ("*", Some("*")),
+        ] {
+            assert_eq!(host(entry, Some(443)), expected, "{entry}");
+        }
+    }
+}
