@@ -1,117 +1,195 @@
-"""Connection detail: one connection, now and before."""
+"""Connection detail: one connection, now and before. Reads what the exporter
+shows, so it works without the rules."""
 
 from panels import (
-    BLUE, FLOW_STATUS, FLOW_STEP, FLOW_TYPE, ORANGE, OUTCOMES, PURPLE, RED, SCOPE, STATUS, YES_NO, board, by_name, by_query,
-    eq, fixed, folded, laid_out, lines, mappings, metric, query, row, stat, state, table, text, thresholds, timeline,
-    variable)
-from remedies import all_as_markdown
+    AMBER, BLUE, GREY, ORANGE, OUTCOMES, PURPLE, RED, SKY, TEXT, WRAPPED, YELLOW, alerts, among, began, board, by_name, data_source, eq,
+    laid_out, lines, mapped, metric, numbers, query, rows_of, states, table, thresholds, variable)
+from remedies import lines_of_text
 
 THIS = eq("connection_id", "$connection_id")
+ID = "connection_id"
 
 
 def of(family, *matchers):
     return metric(f"kernel_auth_connection_{family}", THIS, *matchers)
 
 
-def code(family, states):
-    return folded(f"kernel_auth_connection_{family}", family, states, "connection_id", THIS)
+def one(family, *matchers, fold="max"):
+    return f"{fold} by ({ID}) ({of(family, *matchers)})"
 
 
-def now(fold, family, *matchers):
-    return f"{fold} by (connection_id) ({of(family, *matchers)})"
+def hot(family, label, value):
+    return f"max by ({ID}) ({of(family, eq(label, value))} == 1)"
 
 
-def named(family, label):
-    return f"max by ({label}) ({of(family)} == 1)"
+def code(family, label, codes):
+    """A one-hot family as a code; what stands first wins where replicas
+    disagree. Works with both settings of --metrics.states."""
+    return "(" + " or ".join(f"{hot(family, label, value)} * 0 + {number}" for value, number in codes) + ")"
 
 
-SETTINGS = {
-    "health_checks_enabled": "Health checks", "auto_reauth_enabled": "Automatic re-login",
-    "save_credentials": "Saves credentials", "record_session": "Records logins"}
+LIVE = f"max by ({ID}) ({of('flow_live')} == 1)"
+
+# Each text of this board has a number of its own, so that all may share a panel.
+STATUS = [("NEEDS_AUTH", 2), ("UNKNOWN", 3), ("AUTHENTICATED", 1)]
+FLOW = [("FAILED", 13), ("EXPIRED", 14), ("IN_PROGRESS", 11), ("CANCELED", 15), ("SUCCESS", 12), ("NONE", 10), ("UNKNOWN", 16)]
+STEP = [("AWAITING_INPUT", 22), ("AWAITING_EXTERNAL_ACTION", 23), ("DISCOVERING", 21), ("SUBMITTING", 24), ("COMPLETED", 25),
+        ("NONE", 20), ("UNKNOWN", 26)]
+KIND = [("REAUTH", 32), ("LOGIN", 31), ("UNKNOWN", 33), ("NONE", 30)]
+TEXTS = [
+    (1, "AUTHENTICATED", BLUE), (2, "NEEDS_AUTH", RED), (3, "UNKNOWN", GREY),
+    (10, "NONE", GREY), (11, "IN_PROGRESS", YELLOW), (12, "SUCCESS", BLUE), (13, "FAILED", RED), (14, "EXPIRED", ORANGE),
+    (15, "CANCELED", GREY), (16, "UNKNOWN", GREY),
+    (20, "NONE", GREY), (21, "DISCOVERING", SKY), (22, "AWAITING_INPUT", RED), (23, "AWAITING_EXTERNAL_ACTION", ORANGE),
+    (24, "SUBMITTING", YELLOW), (25, "COMPLETED", BLUE), (26, "UNKNOWN", GREY),
+    (30, "NONE", GREY), (31, "LOGIN", SKY), (32, "REAUTH", PURPLE), (33, "UNKNOWN", GREY),
+    (40, "BLIND", RED), (41, "visible", BLUE), (50, "no", ORANGE), (51, "yes", BLUE), (60, "firing", RED)]
+
+SCOPES = "job, instance, cluster, namespace, account, project"
+SEEN = f"max({metric('kernel_auth_up')} and on ({SCOPES}) {of('status')})"
+
+WHICH = table(
+    "Which connection is this?", "Whose login is it, and where does it belong? As last shown within the day.",
+    [rows_of(f"max by (profile_name, domain, account, project, cluster, namespace, connection_id) (last_over_time({of('status')}[1d]))")],
+    [("profile_name", "Profile", 190), ("domain", "Site", 240), ("connection_id", "Connection", 260), ("account", "Account", 130),
+     ("project", "Project", 240), ("cluster", "Cluster", 110), ("namespace", "Namespace", None)],
+    merge=False, empty="no exporter shows this connection")
 
 
-def settings():
-    queries = [query(f"max by (connection_id) ({of(family)})", instant=True, table=True) for family in SETTINGS]
-    queries += [
-        query(named("credential", "connection_id, kind"), instant=True, table=True),
-        query(named("health_check_unavailable", "connection_id, reason"), instant=True, table=True)]
-    flags = {f"Value #{ref}": title for ref, title in zip("ABCD", SETTINGS.values())}
-    return table(
-        "Settings", "How the connection is configured at Kernel. A column that is missing is not told by the API.",
-        queries,
-        transformations=[
-            {"id": "merge", "options": {}},
-            {"id": "organize", "options": {
-                "excludeByName": {"Time": True, "connection_id": True, "Value #E": True, "Value #F": True},
-                "indexByName": {},
-                "renameByName": {**flags, "kind": "Credential", "reason": "Checks prove nothing because"}}}],
-        overrides=[by_name(title, mappings=mappings(YES_NO)) for title in flags.values()])
+UNKNOWN_NOW = "nothing is known of it now"
+STATE = numbers(
+    "Is it logged in?", "And if not, since when?",
+    [("status", code("status", "status", STATUS),
+      dict(mappings=mapped((1, "AUTHENTICATED", TEXT), (2, "NEEDS_AUTH", RED), (3, "UNKNOWN", GREY)))),
+     ("logged out for",
+      f"time() - max by ({ID}) (max_over_time(timestamp({of('status', eq('status', 'AUTHENTICATED'))} == 1)[1d:1m])) "
+      f"and {hot('status', 'status', 'NEEDS_AUTH')} or {hot('status', 'status', 'NEEDS_AUTH')} * 0 + 86401 "
+      f"or {hot('status', 'status', 'AUTHENTICATED')} * 0 - 1",
+      dict(unit="s", decimals=0, mappings=mapped((-1, "–", TEXT), (86401, "over a day", TEXT))))],
+    size=20, empty=UNKNOWN_NOW)
+
+LOGIN = numbers(
+    "Is a login under way?", "Where is it, and how long is there? What is over is not shown as if it ran.",
+    [("login", f"{code('flow_step', 'flow_step', STEP)} and {LIVE} or {one('flow_live')} * 0",
+      dict(mappings=mapped((0, "none", TEXT), (21, "DISCOVERING", TEXT), (22, "waits for input", RED), (23, "waits for a push", RED),
+                           (24, "SUBMITTING", TEXT), (25, "COMPLETED", TEXT), (26, "UNKNOWN", GREY), (20, "yes", TEXT)))),
+     ("time left", f"{one('flow_expires_in_seconds')} and {LIVE} or {one('flow_live')} * 0 - 1",
+      dict(unit="s", decimals=0, mappings=mapped((-1, "–", TEXT)), thresholds=thresholds((None, RED), (300, AMBER))))],
+    size=20, empty=UNKNOWN_NOW)
+
+CHANCES = numbers(
+    "Can it help itself?", "How did the last login end, may Kernel log it in again without a person, and is the API visible?",
+    [("last login", code("flow_status", "flow_status", FLOW),
+      dict(mappings=mapped((10, "never", TEXT), (11, "runs", TEXT), (12, "SUCCESS", TEXT), (13, "FAILED", TEXT), (14, "EXPIRED", TEXT),
+                           (15, "CANCELED", TEXT), (16, "UNKNOWN", GREY)))),
+     ("alone", f"min by ({ID}) ({of('can_reauth')})", dict(mappings=mapped((0, "no", TEXT), (1, "yes", TEXT)))),
+     ("Kernel's API", SEEN, dict(mappings=mapped((1, "visible", TEXT), (0, "BLIND", RED))))],
+    size=20, empty=UNKNOWN_NOW)
+
+OUT = hot("status", "status", "NEEDS_AUTH")
+
+
+def why(family, label, condition, *matchers):
+    return (f'label_replace(max by ({ID}, {label}) ({of(family, *matchers)} == 1) and on ({ID}) {condition}, '
+            f'"why", "$1", "{label}", "(.+)")')
+
+
+# A login that waits, else the error of the last one, else why it cannot log in alone.
+REASON = (f"{why('flow_step', 'flow_step', LIVE, among('flow_step', 'AWAITING_INPUT', 'AWAITING_EXTERNAL_ACTION'))} "
+          f"or on ({ID}) {why('flow_error', 'error_code', OUT)} or on ({ID}) {why('can_reauth_reason', 'reason', OUT)}")
+
+
+SAID = [("why", "Why"), ("meaning", "It means"), ("remedy", "Do"), ("command", "Command")]
+
+
+def said():
+    """One line for each part, as a table that is narrow enough for a phone."""
+    parts = [f'label_replace(label_replace({REASON}, "line", "{number}", "", ""), "said", "{member} $1", "why", "(.+)")'
+             for number, (member, _) in enumerate(SAID)]
+    return " or ".join(parts)
+
+
+REMEDY = table(
+    "What is to be done?", "Why is it as it is, what does that mean, and which command helps? Only what applies now.",
+    [rows_of(said())], [("line", "Part", 95), ("said", "Said", None)],
+    overrides=[by_name("Part", mappings=mapped(*((number, name, TEXT) for number, (_, name) in enumerate(SAID)))),
+               by_name("Said", mappings=lines_of_text(), **WRAPPED)],
+    sort="Part", descending=False, header=False, merge=False, empty="nothing: it is logged in, and no login waits")
+
+FIRED = alerts('job=~"$job"', THIS)
+
+HISTORY = states(
+    "What happened?", "How did it come about, and was somebody called? Status and kind of a login stay after its end; its step is shown while it "
+    "runs, and each alert while it fired. A gap: nobody knew.",
+    [query(code("status", "status", STATUS), "status"),
+     query(code("flow_status", "flow_status", FLOW), "last login"),
+     query(code("flow_type", "flow_type", KIND), "its kind"),
+     query(f"{code('flow_step', 'flow_step', STEP)} and {LIVE}", "its step"),
+     query(f"min by ({ID}) ({of('can_reauth')}) + 50", "can log in again"),
+     query(f"{SEEN} + 40", "Kernel's API"),
+     query(f'60 * max by (alert) (label_replace({FIRED}, "alert", "$1", "alertname", "KernelAuth(.+)"))', "{{alert}}")],
+    TEXTS, names=True)
+
+CHECK_AGE = lines(
+    "Is it checked when it should be?", "A check is overdue after three of its intervals. In hours, minutes and seconds.",
+    [query(one("last_auth_check_age_seconds", fold="min"), "age of the last check"),
+     query(one("health_check_interval_seconds"), "interval"),
+     query(f"3 * {one('health_check_interval_seconds')}", "overdue")], "dthms",
+    colors=[("age", BLUE), ("interval", GREY), ("overdue", RED)])
+
+EVENTS = lines(
+    "How did its logins end?", "Do they succeed? A bar is the half hour before it. Needs the timeline collector.",
+    [query(f"round(max by (outcome) (sum by (job, instance, outcome) (increase({of('events_total', among('type', 'login', 'reauth'))}[30m])))) > 0", "{{outcome}}", step="30m")],
+    stacked=True, bars=True, soft_max=4, colors=OUTCOMES, empty="none ended, or the timeline collector is off")
+
+FLAGS = [("health_checks_enabled", "Health checks"), ("auto_reauth_enabled", "Logs in again"), ("save_credentials", "Saves secrets"),
+         ("record_session", "Records logins")]
+
+
+def labelled(family, label):
+    return rows_of(f"max by ({ID}, {label}) ({of(family)} == 1)")
+
+
+SETTINGS = table(
+    "How is it set up at Kernel?", "May it heal itself, and would anybody notice if it broke? A column that is empty is not told by the API.",
+    [rows_of(one(family)) for family, _ in FLAGS]
+    + [rows_of(one("health_check_interval_seconds")), rows_of(one("last_success_age_seconds", fold="min")),
+       rows_of(f"time() - {one('last_confirmed_timestamp_seconds')}"), rows_of(f"sum by ({ID}) (max by ({ID}, kind) ({of('flow_pending_inputs')}))"),
+       labelled("credential", "kind"), labelled("can_reauth_reason", "reason"),
+       rows_of(f'label_replace(max by ({ID}, reason) ({of("health_check_unavailable")} == 1), "unavailable", "$1", "reason", "(.+)") * 1')],
+    [(f"Value #{ref}", title, 125) for ref, (_, title) in zip("ABCD", FLAGS)]
+    + [("Value #E", "Checked every", 125), ("Value #F", "Last success", 115), ("Value #G", "Last confirmed", 130), ("Value #H", "Asked for", 90),
+       ("kind", "Credential", 105), ("reason", "Logs in again, because", 200), ("unavailable", "Checks prove nothing", None)],
+    overrides=[by_name(title, mappings=mapped((0, "no", TEXT), (1, "yes", TEXT))) for _, title in FLAGS]
+    + [by_name(name, unit="s", decimals=0) for name in ("Checked every", "Last success", "Last confirmed")],
+    empty="the settings are not collected")
 
 
 def make():
-    step = dict(thresholds=thresholds((None, BLUE)))
-    late = lambda title, description, expr, **more: stat(title, description, expr, "s", **step, **more)
-    rows = [
-        (1, [(24, row("Now"))]),
-        (4, [(4, state("Status", "As Kernel last knew it: an inconclusive check leaves it unchanged.",
-                       code("status", STATUS), STATUS)),
-             (4, state("Can re-login", "Eligible for a re-login without a person. No promise that one is tried.",
-                       now("max", "can_reauth"), YES_NO)),
-             (6, stat("Why", "Why it can re-login, or cannot.", named("can_reauth_reason", "reason"), "none",
-                      "{{reason}}", "name", color=fixed(PURPLE))),
-             (6, stat("Error code", "Of the most recent flow, only while that failed. What to do is told below.",
-                      named("flow_error", "error_code"), "none", "{{error_code}}", "name", color=fixed(RED))),
-             (4, state("Visible", "Whether the API answers. BLIND: everything here is old, or gone.",
-                       f"min(max by ({SCOPE}) ({metric('kernel_auth_up')} and on ({SCOPE}, instance) {of('status')}))",
-                       {"BLIND": (0, RED), "VISIBLE": (1, BLUE)}))]),
-        (4, [(4, state("Flow step", "Where the most recent flow is, or was when it ended.", code("flow_step", FLOW_STEP),
-                       FLOW_STEP)),
-             (4, stat("Time left", "Until the flow ends; below zero it has ended.", now("max", "flow_expires_in_seconds"),
-                      "s", thresholds=thresholds((None, ORANGE), (0, RED), (180, ORANGE), (360, BLUE)))),
-             (4, stat("Asked for", "Inputs that the live flow waits for.",
-                      f"sum by (connection_id) (max by (connection_id, kind) ({of('flow_pending_inputs')}))",
-                      thresholds=thresholds((None, BLUE), (1, ORANGE)))),
-             (4, late("Last auth age", "Since the latest check that Kernel names, whatever its outcome.",
-                      now("min", "last_auth_age_seconds"))),
-             (4, late("Last success age", "Since a login or re-login last succeeded. Needs the timeline collector.",
-                      now("min", "last_success_age_seconds"))),
-             (4, late("Last confirmed age", "Since a health check last saw it logged in. Needs the timeline collector.",
-                      f"time() - {now('max', 'last_confirmed_timestamp_seconds')}"))]),
-        (1, [(24, row("History"))]),
-        (4, [(24, timeline("Status over time", "A gap: nothing was known.", [query(code("status", STATUS), "status")], STATUS))]),
-        (6, [(24, timeline(
-            "Flow over time", "Status and kind of the most recent flow. They stay as they were when it ended.",
-            [query(code("flow_status", FLOW_STATUS), "status"), query(code("flow_type", FLOW_TYPE), "kind")], FLOW_STATUS,
-            overrides=[by_query("B", mappings=mappings(FLOW_TYPE))]))]),
-        (4, [(24, timeline("Flow step over time", "Where the flow was; live flows only move on for ten minutes.",
-                           [query(code("flow_step", FLOW_STEP), "step")], FLOW_STEP))]),
-        (6, [(24, timeline("Live and able", "Whether a flow was live, and whether a re-login was possible.",
-                           [query(now("max", "flow_live"), "flow live"), query(now("max", "can_reauth"), "can re-login")],
-                           YES_NO))]),
-        (8, [(12, lines(
-                "Check age against its interval", "A check is stale after three intervals.",
-                [query(now("min", "last_auth_check_age_seconds"), "age of the last check"),
-                 query(now("max", "health_check_interval_seconds"), "interval"),
-                 query("3 * " + now("max", "health_check_interval_seconds"), "three intervals")], "s")),
-             (12, lines("Flapping", "Changes of the status within six hours, at each moment.",
-                        [query(f"changes({code('status', STATUS)}[6h:1m])", "changes")], decimals=0))]),
-        (8, [(12, lines(
-                "What happened", "Events that ended, from the timeline collector.",
-                [query(f"max by (type, outcome) (increase({of('events_total')}[$__rate_interval]))",
-                       "{{type}} {{outcome}}")], stacked=True, bars=True, colors=OUTCOMES)),
-             (12, lines(
-                 "Since the last success", "Time since a login last succeeded. Needs the timeline collector.",
-                 [query(f"time() - {now('max', 'last_success_timestamp_seconds')}", "since the last success"),
-                  query(f"time() - {now('max', 'last_auth_check_timestamp_seconds')}", "since the last check")], "s"))]),
-        (1, [(24, row("Help"))]),
-        (3, [(24, settings())]),
-        (26, [(24, text("What to do", "Remedies by error code and by reason.", all_as_markdown()))]),
-    ]
+    shown = metric("kernel_auth_connection_status", 'domain=~".*${find:regex}.*"')
+    called = metric("kernel_auth_connection_status", 'profile_name=~".*${find:regex}.*"')
+    by = "connection_id, domain, profile_name"
+    # Logged out first, bounded: a picker of ten thousand helps nobody.
+    listed = lambda chosen: (f"max by ({by}) ({chosen[:-1]},status=\"NEEDS_AUTH\"}} + 1 or {chosen})")
+    picker = (f'query_result(label_join(topk(500, {listed(shown)} or {listed(called)}), '
+              f'"shown", " · ", "profile_name", "domain"))')
+    variables = [
+        {"name": "find", "label": "Find", "type": "textbox", "query": "", "hide": 0, "skipUrlSync": False,
+         "current": {"selected": False, "text": "", "value": ""}, "options": [{"selected": True, "text": "", "value": ""}]},
+        variable("connection_id", "Connection", picker, multi=False, regex='/connection_id="(?<value>[^"]+)".*\\bshown="(?<text>[^"]+)"/'),
+        variable("job", "Job", "query_result(count by (job) (kernel_auth_connection_status))", all_value=".+", regex='/job="([^"]+)"/'),
+        variable("instance", "Instance", 'label_values(kernel_auth_up{job=~"$job"}, instance)', all_value=".+", hide=2),
+        data_source()]
     return board(
-        "kernel-auth-connection", "Kernel auth / Connection detail",
-        "One managed auth connection: now, its history, and what to do.", laid_out(rows),
-        [variable("domain", "Domain", 'label_values(kernel_auth_connection_status{job=~"$job",instance=~"$instance"}, domain)',
-                  all_value=".*"),
-         variable("connection_id", "Connection", 'label_values(kernel_auth_connection_status{job=~"$job",'
-                  'instance=~"$instance",domain=~"$domain"}, connection_id)', multi=False)],
-        alerts=',connection_id="$connection_id"', time="now-24h")
+        "kernel-auth-connection", "Kernel auth / Connection",
+        "One managed auth connection: now, its history, and what to do.",
+        laid_out([
+            (4, [(24, WHICH)]),
+            (3, [(8, STATE), (8, LOGIN), (8, CHANCES)]),
+            (6, [(24, REMEDY)]),
+            (12, [(24, HISTORY)]),
+            (8, [(12, CHECK_AGE), (12, EVENTS)]),
+            (5, [(24, SETTINGS)]),
+        ]),
+        variables,
+        [began("Alerts", FIRED, "{{alertname}}", "{{domain}} {{profile_name}}")], time="now-24h")

@@ -5,42 +5,37 @@ board shows is in fleet.py, connection.py and exporter.py.
 """
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
-NO_DATA = "no data"
 
 # Okabe and Ito: told apart with any common colour vision. A colour never
-# stands alone, the text beside it says the same.
+# stands alone, the text beside it says the same. TEXT is the theme's own: what
+# asks for nothing.
 BLUE, ORANGE, RED, SKY, GREEN, YELLOW, PURPLE, GREY = (
     "#0072B2", "#E69F00", "#D55E00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#999999")
+TEXT = "text"
+# Orange for letters: the other is too pale on white.
+AMBER = "#B37400"
 
-KEY = "job, account, project, connection_id"
-NAMED = KEY + ", domain, profile_name"
-SCOPE = "job, account, project"
+CONNECTION = "cluster, namespace, job, account, project, connection_id, domain, profile_name"
+SCOPE = "cluster, namespace, job, account, project"
 
-# State to (code, colour). A code is what a state timeline can show; the text
-# comes back by a value mapping.
-STATUS = {"AUTHENTICATED": (1, BLUE), "NEEDS_AUTH": (2, RED), "UNKNOWN": (3, GREY)}
-FLOW_STATUS = {"NONE": (0, GREY), "IN_PROGRESS": (1, YELLOW), "SUCCESS": (2, BLUE), "FAILED": (3, RED),
-               "EXPIRED": (4, ORANGE), "CANCELED": (5, PURPLE), "UNKNOWN": (6, GREY)}
-FLOW_STEP = {"NONE": (0, GREY), "DISCOVERING": (1, SKY), "AWAITING_INPUT": (2, RED),
-             "AWAITING_EXTERNAL_ACTION": (3, ORANGE), "SUBMITTING": (4, YELLOW), "COMPLETED": (5, BLUE),
-             "UNKNOWN": (6, GREY)}
-FLOW_TYPE = {"NONE": (0, GREY), "LOGIN": (1, SKY), "REAUTH": (2, PURPLE), "UNKNOWN": (3, GREY)}
-YES_NO = {"no": (0, RED), "yes": (1, BLUE)}
-
-OUTCOMES = [("SUCCESS", BLUE), ("FAILED", RED), ("EXPIRED", ORANGE), ("CANCELED", PURPLE), ("AUTHENTICATED", GREEN),
-            ("NEEDS_AUTH", YELLOW)]
-TYPES = [("login", BLUE), ("reauth", ORANGE)]
-CODES = [(".", GREY), (" 2..$", BLUE), (" 3..$", SKY), (" 4..$", RED), (" 429$", ORANGE), (" 5..$", PURPLE)]
+CODES = [(".", GREY), ("^2..$", BLUE), ("^4..$", PURPLE), ("^429$", ORANGE), ("^5..$", RED), ("^error$", YELLOW)]
+ENDPOINTS = [(".", GREY), ("^connections$", BLUE), ("^connection$", SKY), ("^timeline$", ORANGE), ("^projects$", GREEN),
+             ("^org_limits$", PURPLE), ("^org_entitlements$", YELLOW), ("^auth_context$", RED)]
 REASONS = [(".", GREY), ("dns|connect|tls|timeout|transport", BLUE), ("unauthorized|forbidden|key", RED),
            ("rate_limited|retry_after|quota", ORANGE), ("server_error|backoff", PURPLE),
            ("concurrency|malformed_row|decode", SKY)]
+OUTCOMES = [("SUCCESS", BLUE), ("FAILED", RED), ("EXPIRED", ORANGE), ("CANCELED", GREY)]
 
 
 # --- PromQL --------------------------------------------------------------------
 
+def selector(name, *matchers):
+    return name + "{" + ",".join(matchers) + "}"
+
+
 def metric(name, *matchers):
-    """A selector; job and instance are in every one."""
-    return name + "{" + ",".join(('job=~"$job"', 'instance=~"$instance"') + matchers) + "}"
+    """What an exporter shows; job and instance are in every one."""
+    return selector(name, 'job=~"$job"', 'instance=~"$instance"', *matchers)
 
 
 def eq(label, value):
@@ -51,23 +46,18 @@ def among(label, *values):
     return f'{label}=~"{"|".join(values)}"'
 
 
-def folded(family, label, states, by, *matchers):
-    """A one-hot family as one code per connection: what is worst wins where
-    replicas disagree. Works with both settings of --metrics.states."""
-    worst_first = sorted(states.items(), key=lambda item: item[1][1] != RED)
-    codes = " or ".join(
-        f"max by ({by}) ({metric(family, *matchers, eq(label, state))} == 1)"
-        + (f" * {code}" if code != 1 else "")
-        for state, (code, _) in worst_first)
-    return f"({codes})"
-
-
 # --- fields ----------------------------------------------------------------------
 
-def mappings(states):
+def mapped(*texts):
+    """`texts` are (value, text, colour): a value becomes a text."""
     return [{"type": "value", "options": {
-        str(code): {"index": index, "text": text, "color": color}
-        for index, (text, (code, color)) in enumerate(states.items())}}]
+        str(value): {"index": index, "text": text, "color": color} for index, (value, text, color) in enumerate(texts)}}]
+
+
+def ranges(*texts):
+    """`texts` are (from, to, text, colour)."""
+    return [{"type": "range", "options": {"from": start, "to": end, "result": {"index": index, "text": text, "color": color}}}
+            for index, (start, end, text, color) in enumerate(texts)]
 
 
 def thresholds(*steps):
@@ -79,34 +69,59 @@ def fixed(color):
     return {"mode": "fixed", "fixedColor": color}
 
 
-def by_name(field, **properties):
-    return {"matcher": {"id": "byName", "options": field},
+BY_THRESHOLD = {"mode": "thresholds"}
+# For series without a meaning of their own, such as instances: each has another.
+BY_SERIES = {"mode": "palette-classic"}
+
+
+def override(matcher, at, properties):
+    return {"matcher": {"id": matcher, "options": at},
             "properties": [{"id": name.replace("__", "."), "value": value} for name, value in properties.items()]}
 
 
+def by_name(field, **properties):
+    return override("byName", field, properties)
+
+
 def by_query(ref, **properties):
-    return {**by_name(ref, **properties), "matcher": {"id": "byFrameRefID", "options": ref}}
+    return override("byFrameRefID", ref, properties)
 
 
 def by_pattern(pattern, **properties):
-    return {**by_name(pattern, **properties), "matcher": {"id": "byRegexp", "options": f"/{pattern}/"}}
+    return override("byRegexp", f"/{pattern}/", properties)
+
+
+# Below Grafana 9.5 a cell has `displayMode`, since then `cellOptions`.
+WRAPPED = {"custom__displayMode": "auto", "custom__cellOptions": {"type": "auto", "wrapText": True}, "custom__inspect": True}
+COLORED = {"custom__displayMode": "color-text", "custom__cellOptions": {"type": "color-text"}}
+BAR = {"custom__displayMode": "basic", "custom__cellOptions": {"type": "gauge", "mode": "basic"}}
 
 
 # --- panels ------------------------------------------------------------------------
 
-def query(expr, legend="", ref="A", instant=False, table=False):
-    return {"datasource": DATASOURCE, "expr": expr, "refId": ref, "legendFormat": legend or "__auto",
+def query(expr, legend="", instant=False, table=False, step="1m"):
+    """`step` keeps a rate's window above two scrapes where the data source
+    does not know how far these are apart."""
+    return {"datasource": DATASOURCE, "expr": expr, "refId": "A", "legendFormat": legend or "__auto", "interval": step,
             "instant": instant, "range": not instant, "format": "table" if table else "time_series"}
 
 
-def panel(kind, title, description, targets, unit="short", options=None, overrides=(), custom=None,
-          transformations=(), **defaults):
+def now(expr, legend=""):
+    return query(expr, legend, instant=True)
+
+
+def rows_of(expr):
+    return query(expr, instant=True, table=True)
+
+
+def panel(kind, title, question, targets, unit="short", options=None, overrides=(), custom=None,
+          transformations=(), empty="no data", **defaults):
     for index, target in enumerate(targets):
         target["refId"] = "ABCDEFGHIJKLM"[index]
     made = {
-        "type": kind, "title": title, "description": description, "datasource": DATASOURCE,
+        "type": kind, "title": title, "description": question, "datasource": DATASOURCE,
         "targets": list(targets), "options": options or {},
-        "fieldConfig": {"defaults": {"unit": unit, "noValue": NO_DATA, **defaults}, "overrides": list(overrides)},
+        "fieldConfig": {"defaults": {"unit": unit, "noValue": empty, **defaults}, "overrides": list(overrides)},
     }
     if custom is not None:
         made["fieldConfig"]["defaults"]["custom"] = custom
@@ -115,133 +130,165 @@ def panel(kind, title, description, targets, unit="short", options=None, overrid
     return made
 
 
-def reduced(calc="lastNotNull"):
-    return {"calcs": [calc], "fields": "", "values": False}
-
-
-def stat(title, description, expr, unit="short", legend="", text="value", graph="none", **defaults):
-    """One number, or with text="name" the label that `legend` picks."""
-    defaults.setdefault("color", {"mode": "thresholds"})
-    defaults.setdefault("thresholds", thresholds((None, BLUE)))
-    return panel("stat", title, description, [query(expr, legend, instant=True)], unit, {
-        "colorMode": "background", "graphMode": graph, "justifyMode": "auto", "orientation": "auto",
-        "textMode": text, "wideLayout": True, "showPercentChange": False, "percentChangeColorMode": "standard",
-        "reduceOptions": {**reduced("last"), "calcs": ["last"]}}, **defaults)
-
-
-def state(title, description, expr, states, **defaults):
-    """One folded code, shown as its text."""
-    return stat(title, description, expr, "none", mappings=mappings(states), color=fixed(GREY), **defaults)
+def numbers(title, question, cells, size=24, **more):
+    """Numbers side by side in one panel, few enough for the width of a phone.
+    Each cell is (name, expression, properties). The number has the colour, and
+    only where it asks for something."""
+    # Before Grafana 10 name and number touch where they stand side by side.
+    targets = [now(expr, name + "\u2002") for name, expr, _ in cells]
+    overrides = [by_query("ABCDEFGHIJKLM"[index], **{"thresholds": thresholds((None, TEXT)), **properties})
+                 for index, (_, _, properties) in enumerate(cells)]
+    return panel("stat", title, question, targets, "none", {
+        "colorMode": "value", "graphMode": "none", "justifyMode": "center", "orientation": "auto",
+        "textMode": "value_and_name", "wideLayout": False, "showPercentChange": False,
+        "percentChangeColorMode": "standard", "text": {"titleSize": 13, "valueSize": size},
+        "reduceOptions": {"calcs": ["last"], "fields": "", "values": False}},
+        overrides, color=BY_THRESHOLD, thresholds=thresholds((None, TEXT)), **more)
 
 
 LEGEND = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
 TOOLTIP = {"mode": "multi", "sort": "desc"}
 
 
-def lines(title, description, targets, unit="short", stacked=False, bars=False, colors=(), below_zero=False,
-          **defaults):
-    """`colors` are (pattern of a series' name, colour), the last that fits wins;
-    without them each query has its own."""
-    overrides = [by_pattern(pattern, color=fixed(color)) for pattern, color in colors] or [
-        by_query("ABCDEFGHIJKLM"[index], color=fixed(color))
-        for index, (_, color) in enumerate(zip(targets, (BLUE, ORANGE, RED, SKY, PURPLE)))]
-    defaults.setdefault("color", fixed(GREY))
+# More than a wide panel tells apart; each costs Prometheus a look back over a rate's window.
+MOST_POINTS = 240
+
+
+def lines(title, question, targets, unit="short", stacked=False, bars=False, colors=(), overrides=(), below_zero=False,
+          objective=None, **defaults):
+    """`colors` are (pattern of a series' name, colour), the last that fits
+    wins; without them each series has another."""
+    overrides = [by_pattern(pattern, color=fixed(color)) for pattern, color in colors] + list(overrides)
+    defaults.setdefault("color", fixed(GREY) if colors else BY_SERIES)
     if not below_zero:
         defaults.setdefault("min", 0)
-    return panel("timeseries", title, description, targets, unit,
-                 {"legend": {**LEGEND, "displayMode": "table", "placement": "right", "calcs": ["lastNotNull", "max"]},
-                  "tooltip": TOOLTIP},
-                 overrides,
-                 {"drawStyle": "bars" if bars else "line", "lineWidth": 1, "fillOpacity": 60 if stacked else 10,
-                  "showPoints": "never", "spanNulls": False, "axisPlacement": "auto",
-                  "stacking": {"mode": "normal" if stacked else "none", "group": "A"}}, **defaults)
+    custom = {"drawStyle": "bars" if bars else "line", "fillOpacity": 70 if bars else 60 if stacked else 0,
+              # The outline of a series that is absent would lie on the stack.
+              "lineWidth": 0 if stacked or bars else 2, "showPoints": "never", "spanNulls": False, "axisPlacement": "auto",
+              "barAlignment": -1 if bars else 0, "lineInterpolation": "stepAfter" if stacked and not bars else "linear",
+              "stacking": {"mode": "normal" if stacked else "none", "group": "A"}}
+    if objective is not None:
+        custom["thresholdsStyle"] = {"mode": "dashed"}
+        defaults["thresholds"] = thresholds((None, "transparent"), (objective, GREY))
+    if "soft_max" in defaults:
+        custom["axisSoftMax"] = defaults.pop("soft_max")
+    if "soft_min" in defaults:
+        custom["axisSoftMin"] = defaults.pop("soft_min")
+    made = panel("timeseries", title, question, targets, unit, {"legend": LEGEND, "tooltip": TOOLTIP}, overrides, custom, **defaults)
+    return {**made, "maxDataPoints": MOST_POINTS}
 
 
-def timeline(title, description, targets, states, **more):
-    """States over time; a gap is a gap, never joined."""
-    return panel("state-timeline", title, description, targets, "none",
-                 {"mergeValues": True, "showValue": "auto", "alignValue": "left", "rowHeight": 0.8,
-                  "legend": LEGEND, "tooltip": {"mode": "single", "sort": "none"}},
-                 custom={"fillOpacity": 85, "lineWidth": 0, "spanNulls": False},
-                 color=fixed(GREY), mappings=mappings(states), thresholds=thresholds((None, GREY)), **more)
+def states(title, question, targets, texts, names=False, height=0.8, **more):
+    """Codes over time, each with a text; a gap is a gap, never joined."""
+    return panel("state-timeline", title, question, targets, "none",
+                 {"mergeValues": True, "showValue": "auto" if names else "never", "alignValue": "left", "rowHeight": height,
+                  "legend": {**LEGEND, "showLegend": not names}, "tooltip": {"mode": "single", "sort": "none"}},
+                 [by_pattern(".*", noValue="not known")], custom={"fillOpacity": 85, "lineWidth": 0, "spanNulls": False},
+                 color=fixed(GREY), mappings=mapped(*texts), thresholds=thresholds((None, GREY)), **more)
 
 
-def bar_gauge(title, description, targets, unit="short", color=RED, **defaults):
-    return panel("bargauge", title, description, targets, unit, {
-        "displayMode": "basic", "valueMode": "color", "namePlacement": "auto", "showUnfilled": True,
-        "sizing": "auto", "minVizWidth": 8, "minVizHeight": 16, "maxVizHeight": 40, "orientation": "horizontal",
-        "legend": {**LEGEND, "showLegend": False}, "reduceOptions": {**reduced(), "calcs": ["last"]}},
-        color=fixed(color), thresholds=thresholds((None, color)), **{"min": 0, **defaults})
-
-
-def table(title, description, targets, unit="none", transformations=(), overrides=(), sort=None, **defaults):
-    options = {"showHeader": True, "cellHeight": "sm", "frameIndex": 0}
+def table(title, question, targets, columns, overrides=(), sort=None, descending=True, empty="none", merge=True, header=True,
+          **defaults):
+    """`columns` are (field, its title, width or None), in their order; every
+    other field is left out."""
+    options = {"showHeader": header, "cellHeight": "sm", "frameIndex": 0}
     if sort:
-        options["sortBy"] = [{"displayName": sort, "desc": False}]
-    return panel("table", title, description, targets, unit, options, overrides,
-                 {"align": "auto", "filterable": True, "inspect": False}, transformations,
-                 color=fixed("text"), thresholds=thresholds((None, GREY)), **defaults)
-
-
-def text(title, description, content):
-    return {"type": "text", "title": title, "description": description,
-            "options": {"mode": "markdown", "content": content,
-                        "code": {"language": "plaintext", "showLineNumbers": False, "showMiniMap": False}}}
+        options["sortBy"] = [{"displayName": sort, "desc": descending}]
+    named = [by_name(name, custom__width=width) for _, name, width in columns if width]
+    transformations = ([{"id": "merge", "options": {}}] if merge else []) + [
+        # What is not named is left out.
+        {"id": "filterFieldsByName", "options": {"include": {"names": [field for field, _, _ in columns]}}},
+        {"id": "organize", "options": {
+            "excludeByName": {}, "indexByName": {field: index for index, (field, _, _) in enumerate(columns)},
+            "renameByName": {field: name for field, name, _ in columns}}}]
+    # An empty cell says so in another way than an empty table.
+    return panel("table", title, question, targets, "none", options, [by_pattern(".*", noValue="–")] + named + list(overrides),
+                 {"align": "left", "filterable": False, "inspect": False}, transformations, empty=empty,
+                 color=fixed(TEXT), thresholds=thresholds((None, TEXT)), **defaults)
 
 
 # --- boards ------------------------------------------------------------------------
 
-def row(title):
-    return {"type": "row", "title": title, "collapsed": False, "panels": []}
+def row(title, height=None, cells=()):
+    """A headline; with cells it is closed, and these are in it."""
+    return {"type": "row", "title": title, "collapsed": bool(cells), "panels": [], "cells": [(height, list(cells))] if cells else []}
+
+
+def placed(cells, y, height, next_id):
+    x, made = 0, []
+    for width, one in cells:
+        made.append({"id": next_id + len(made), "gridPos": {"x": x, "y": y, "w": width, "h": height}, **one})
+        x += width
+    assert x == 24, [one["title"] for _, one in cells]
+    return made
 
 
 def laid_out(rows):
-    """`rows` are (height, [(width, panel), …]); widths of a row add up to 24."""
-    panels, y = [], 0
+    """`rows` are (height, [(width, panel), …]); widths of a row add up to 24.
+    Panels in a closed row lie below it, where they are when it is opened."""
+    panels, y, count = [], 0, 1
     for height, cells in rows:
-        x = 0
-        for width, made in cells:
-            made = {"id": len(panels) + 1, "gridPos": {"x": x, "y": y, "w": width, "h": height}, **made}
-            panels.append(made)
-            x += width
-        assert x == 24, [made["title"] for _, made in cells]
+        made = placed(cells, y, height, count)
+        count += len(made)
         y += height
+        for one in made:
+            below = y
+            for inner_height, inner in one.pop("cells", []):
+                one["panels"] += placed(inner, below, inner_height, count)
+                count += len(inner)
+                below += inner_height
+        panels += made
     return panels
 
 
-def variable(name, label, expr, multi=True, all_value=".+", **more):
+def variable(name, label, expr, multi=True, all_value=".*", **more):
+    """Asked for when a board is opened, not at every refresh."""
     return {"name": name, "label": label, "type": "query", "datasource": DATASOURCE, "query": expr,
-            "definition": expr, "refresh": 2, "sort": 1, "multi": multi, "includeAll": multi,
-            **({"allValue": all_value, "current": {"selected": True, "text": "All", "value": "$__all"}}
+            "definition": expr, "refresh": 1, "sort": 1, "multi": multi, "includeAll": multi,
+            **({"allValue": all_value} if multi and all_value else {}),
+            **({"current": {"selected": True, "text": "All", "value": "$__all"}}
                if multi else {"current": {"selected": False, "text": "", "value": ""}}),
             "hide": 0, "skipUrlSync": False, "options": [], "regex": "", **more}
 
 
-def variables(*more):
-    return [
-        {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "refresh": 1,
-         "hide": 0, "includeAll": False, "multi": False, "options": [], "regex": "", "skipUrlSync": False,
-         "current": {"selected": False, "text": "", "value": ""}},
-        variable("job", "Job", "label_values(kernel_auth_exporter_build_info, job)"),
-        variable("instance", "Instance", 'label_values(kernel_auth_exporter_build_info{job=~"$job"}, instance)'),
-        *more]
+def data_source():
+    return {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "refresh": 1,
+            "hide": 0, "includeAll": False, "multi": False, "options": [], "regex": "", "skipUrlSync": False,
+            # The default one, not the first by name.
+            "current": {"selected": True, "text": "default", "value": "default"}}
 
 
-def board(uid, title, description, panels, more_variables=(), alerts="", time="now-6h"):
+# What alerts are about, where they name it.
+OF_ALERTS = ('job=~"$job"', 'cluster=~"$cluster|"', 'namespace=~"$namespace|"')
+
+
+def alerts(*matchers, name="ALERTS"):
+    states = ('alertstate="firing"',) if name == "ALERTS" else ()
+    return selector(name, 'alertname=~"KernelAuth.*"', *states, *matchers)
+
+
+def named_alert(expr):
+    """An alert's name without what all of them begin with."""
+    return f'label_replace({expr}, "alert", "$1", "alertname", "KernelAuth(.+)")'
+
+
+def began(name, expr, title, text):
+    """A line where alerts began to fire."""
+    return {"name": name, "datasource": DATASOURCE, "enable": True, "hide": False, "iconColor": ORANGE,
+            "expr": f"{expr} unless {expr} offset 1m", "step": "60s", "titleFormat": title, "textFormat": text,
+            "tagKeys": "severity"}
+
+
+def board(uid, title, description, panels, variables, annotations, time="now-6h"):
     return {
         "uid": uid, "title": title, "description": description, "tags": ["kernel-auth"],
         "schemaVersion": 37, "version": 1, "editable": False, "graphTooltip": 1, "timezone": "browser",
         "refresh": "30s", "time": {"from": time, "to": "now"}, "fiscalYearStartMonth": 0, "liveNow": False,
         "timepicker": {"refresh_intervals": ["10s", "30s", "1m", "5m", "15m", "30m", "1h"]},
         "links": [{"title": "Kernel auth", "type": "dashboards", "icon": "external link", "tooltip": "", "url": "",
-                   "tags": ["kernel-auth"], "asDropdown": False, "targetBlank": False, "includeVars": True,
+                   "tags": ["kernel-auth"], "asDropdown": True, "targetBlank": False, "includeVars": True,
                    "keepTime": True}],
-        # ALERTS has no instance: alerts are about connections, not replicas.
-        "annotations": {"list": [{
-            "name": "Firing alerts", "datasource": DATASOURCE, "enable": True, "hide": False, "iconColor": RED,
-            "expr": f'ALERTS{{alertname=~"KernelAuth.*",alertstate="firing",job=~"$job"{alerts}}}',
-            "step": "60s", "titleFormat": "{{alertname}}", "textFormat": "{{domain}} {{profile_name}}",
-            "tagKeys": "severity"}]},
-        "templating": {"list": variables(*more_variables)},
+        "annotations": {"list": annotations},
+        "templating": {"list": variables},
         "panels": panels,
     }

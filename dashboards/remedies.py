@@ -1,18 +1,38 @@
-"""What to do about a code that Kernel gives: alerts/remedies.json as a table."""
+"""What to do about a code that Kernel gives: alerts/remedies.json as mappings."""
 
 import json
 import pathlib
 
+from panels import TEXT
+
 REMEDIES = json.loads((pathlib.Path(__file__).parents[1] / "alerts" / "remedies.json").read_text())
-TITLES = {"error_code": "Error code", "can_reauth_reason": "Why it can re-login, or cannot"}
+
+# A login that waits has no code yet.
+WAITING = {
+    "AWAITING_INPUT": {
+        "meaning": "A login waits for what only a person knows.",
+        "remedy": "Answer it on its login page; the command names that.",
+        "command": "kernel auth connections get <id>"},
+    "AWAITING_EXTERNAL_ACTION": {
+        "meaning": "A login waits for a push, a key or a link in a mail.",
+        "remedy": "Confirm it on the phone, or in the mail.",
+        "command": "kernel auth connections follow <id>"},
+}
+CODES = {**REMEDIES["can_reauth_reason"], **REMEDIES["error_code"], **WAITING}
 
 
-def as_markdown(kind):
-    lines = [f"| {TITLES[kind]} | What it means | What to do | Kernel's command |", "|---|---|---|---|"]
-    lines += [f"| `{code}` | {one['meaning']} | {one['remedy']} | `{one['command']}` |"
-              for code, one in REMEDIES[kind].items()]
-    return "\n".join(lines)
+def texts(member, short=False):
+    """Mappings of a code to what `member` says of it. Short is its first part."""
+    said = {code: one[member] for code, one in CODES.items()}
+    if short:
+        said = {code: text.split(";")[0].rstrip(".") for code, text in said.items()}
+    return [{"type": "value", "options": {
+        code: {"index": index, "text": text, "color": TEXT} for index, (code, text) in enumerate(said.items())}}]
 
 
-def all_as_markdown():
-    return "\n\n".join(as_markdown(kind) for kind in REMEDIES)
+def lines_of_text():
+    """Mappings of a member's name and a code to what is said of it."""
+    said = {f"why {code}": code for code in CODES}
+    said |= {f"{member} {code}": one[member] for code, one in CODES.items() for member in ("meaning", "remedy", "command")}
+    return [{"type": "value", "options": {
+        key: {"index": index, "text": text, "color": TEXT} for index, (key, text) in enumerate(said.items())}}]
