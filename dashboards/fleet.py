@@ -19,6 +19,7 @@ RANK = selector("connection:kernel_auth_attention:rank", *CHOSEN)
 SINCE = selector("connection:kernel_auth_needs_auth:since", *CHOSEN)
 KNOWN = selector("connection:kernel_auth_needs_auth:max", *CHOSEN)
 UNKNOWN = selector("connection:kernel_auth_status_unknown:max", *CHOSEN)
+NEVER_IN = selector("connection:kernel_auth_never_logged_in:max", *CHOSEN)
 NEVER = selector("domain:kernel_auth_never_logged_in:count", *CHOSEN)
 
 
@@ -177,8 +178,8 @@ SITES = table(
 
 LONGEST = states(
     "Who was logged out longest in this time?",
-    "Is it always the same ones, and did they come back? The twenty with most of the time since the board was opened. A gap: "
-    "nobody knew.",
+    "Is it always the same ones, and did they come back? The twenty that were out most of the time when the board was opened, without "
+    "those that never logged in. A gap: nobody knew.",
     [query(selector("connection:kernel_auth_needs_auth:max", *CHOSEN, 'connection_id=~"$worst"'), "{{profile_name}} · {{domain}}")],
     [(0, "logged in", BLUE), (1, "logged out", RED)], empty="nobody")
 
@@ -263,7 +264,7 @@ def make():
         variable("namespace", "Namespace", scopes("namespace", 2)),
         variable("job", "Job", "label_values(scope:kernel_auth_visible:max, job)", all_value=".+"),
         # Whom two panels are about, which would cost too much to find at each refresh.
-        variable("worst", "Longest logged out", f"query_result(topk(20, count_over_time({SINCE}[$__range:5m])))",
+        variable("worst", "Longest logged out", f"query_result(topk(20, count_over_time({SINCE}[$__range:5m]) unless {NEVER_IN}))",
                  regex='/connection_id="([^"]+)"/', hide=2, skipUrlSync=True, all_value=None),
         variable("worst_site", "Sites most logged out",
                  f"query_result(topk(8, max by (domain) (max_over_time({having('NEEDS_AUTH')}[$__range:5m])) > 0))",
