@@ -161,12 +161,15 @@ VERSIONS = table(
      rows_of(f"max by (instance) ({metric('process_open_fds')})"),
      rows_of(f"max by (instance) ({metric('process_max_fds')})"),
      rows_of(f"max by (instance) ({metric('process_threads')})"),
-     rows_of(f"max by (instance) ({metric('process_virtual_memory_bytes')})")],
+     rows_of(f"max by (instance) ({metric('process_virtual_memory_bytes')})"),
+     rows_of(f"max by (instance) (increase({metric('kernel_auth_exporter_log_dropped_lines_total')}[$__range]))")],
     [("instance", "Exporter", 190), ("version", "Version", 90), ("Value #B", "Running for", 110), ("Value #C", "Configured for", 120),
      ("Value #D", "Open files", 95), ("Value #E", "May open", 90), ("Value #F", "Threads", 80), ("Value #G", "Virtual memory", 130),
+     ("Value #H", "Log lines lost", 115),
      ("rustversion", "Rust", 80), ("revision", "Revision", None)],
     overrides=[by_name("Running for", unit="s", decimals=0), by_name("Configured for", unit="s", decimals=0),
-               by_name("Virtual memory", unit="bytes", decimals=0)], sort="Exporter", descending=False)
+               by_name("Virtual memory", unit="bytes", decimals=0),
+               by_name("Log lines lost", decimals=0)], sort="Exporter", descending=False)
 
 
 def used(title, question, name):
