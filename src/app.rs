@@ -300,15 +300,7 @@ pub(crate) fn watcher(
     previous: Option<&Watcher>,
 ) -> Result<Watcher, StartError> {
     let api = &config.api;
-    let http = upstream.http(
-        ClientSettings {
-            base_url: api.url.as_str().to_owned(),
-            is_loopback: api.url.is_loopback(),
-            concurrency: api.concurrency,
-            ca_file: api.ca_file.clone(),
-        },
-        telemetry,
-    )?;
+    let http = http(config, telemetry, upstream)?;
     let settings = Arc::new(collect::Settings {
         timeout: api.timeout,
         cache: api.cache,
@@ -328,6 +320,31 @@ pub(crate) fn watcher(
         accounts.push((account_settings(account), client));
     }
     Ok(Watcher::new(&settings, accounts, previous))
+}
+
+/// The API as `account` sees it, for questions beside collections.
+pub(crate) fn client(
+    config: &Config,
+    account: &Account,
+    telemetry: &Telemetry,
+) -> Result<Client, StartError> {
+    let http = http(config, telemetry, &mut Upstream::default())?;
+    Ok(Client::new(http, key(account)?, config.api.quota_share))
+}
+
+fn http(
+    config: &Config,
+    telemetry: &Telemetry,
+    upstream: &mut Upstream,
+) -> Result<Arc<Http>, StartError> {
+    let api = &config.api;
+    let settings = ClientSettings {
+        base_url: api.url.as_str().to_owned(),
+        is_loopback: api.url.is_loopback(),
+        concurrency: api.concurrency,
+        ca_file: api.ca_file.clone(),
+    };
+    Ok(upstream.http(settings, telemetry)?)
 }
 
 fn key(account: &Account) -> Result<Key, StartError> {

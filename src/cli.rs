@@ -11,13 +11,15 @@ mod usage;
 pub(crate) use assets::AssetsArgs;
 pub(crate) use generate::{GenerateArgs, generate};
 pub(crate) use simulate::SimulateArgs;
-pub(crate) use usage::{Stop, parse};
+pub(crate) use usage::{Stop, log_format, parse};
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Flags;
+use crate::duration;
 
 /// What was asked for.
 #[derive(Debug)]
@@ -64,8 +66,9 @@ pub(crate) enum Command {
     Once(OnceArgs),
     /// Write dashboards, rules, runbooks and sample configurations
     Assets(AssetsArgs),
-    /// Check flags, config file and web config, without network
-    CheckConfig,
+    /// Check flags, config file and web config; with --online the keys and the
+    /// cost as well
+    CheckConfig(CheckArgs),
     /// Write man pages and completions of shells, for packages
     #[command(hide = true)]
     Generate(GenerateArgs),
@@ -94,6 +97,33 @@ pub(crate) struct DemoArgs {
     /// Where the simulated API listens; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub listen_address: String,
+}
+
+/// `check-config`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Keys, certificates and the variables that hold keys need not be there:
+    /// for the checks of a repository
+    #[arg(long, conflicts_with = "online")]
+    pub syntax_only: bool,
+
+    /// Ask the API, too: what each key sees, what a scrape costs, what to set.
+    /// Exits with 1 when it does not answer fully
+    #[arg(long)]
+    pub online: bool,
+
+    /// How often Prometheus is to scrape, for --online
+    #[arg(long, value_name = "DURATION", default_value = "30s",
+          value_parser = interval, requires = "online")]
+    pub interval: Duration,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    match duration::parse(text) {
+        Ok(span) if (Duration::from_secs(1)..=Duration::from_hours(1)).contains(&span) => Ok(span),
+        Ok(_) => Err("must be between 1s and 1h".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// `once`.

@@ -26,5 +26,6 @@ mod walk;
 mod watcher;
 
 pub(crate) use self::probe::Probed;
+pub(crate) use self::projects::fetch as list_projects;
 pub(crate) use self::settings::{AccountSettings, Settings};
 pub(crate) use self::watcher::{Collected, Request, Watcher};

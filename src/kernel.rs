@@ -25,6 +25,6 @@ pub(crate) use http::{ClientSettings, Http, HttpError};
 pub(crate) use key::{Key, KeyError, Reread};
 pub(crate) use observer::Observer;
 pub(crate) use paging::{Page, PageHeaders, next_page};
-pub(crate) use wire::org::{Entitlements, KeyExpiry, OrgLimits, credential_in_use};
+pub(crate) use wire::org::{AuthContext, Entitlements, KeyExpiry, OrgLimits};
 pub(crate) use wire::timeline::{Event, EventState, Timeline};
 pub(crate) use wire::{DecodeError, Decoder, Listing, Project, Unknown};

@@ -19,6 +19,7 @@
 
 mod app;
 mod assets;
+mod check;
 mod cli;
 mod collect;
 mod config;

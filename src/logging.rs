@@ -81,13 +81,23 @@ pub(crate) fn flush() {
     }
 }
 
-/// A line for whoever started the program, in no format. Waits a moment for it
-/// to be written.
-pub(crate) fn complain(line: &str) {
+/// An error for whoever started the program: plain words, or an object where the
+/// log is to be read by programs. Waits a moment for it to be written.
+pub(crate) fn complain(format: LogFormat, error: &str) {
+    let line = match format {
+        LogFormat::Logfmt => format!("error: {error}\n"),
+        LogFormat::Json => {
+            let fields = Fields {
+                message: error.to_owned(),
+                ..Fields::default()
+            };
+            line::write(format, jiff::Timestamp::now(), Level::ERROR, &fields)
+        }
+    };
     match QUEUE.get() {
-        Some(queue) => queue.push(format!("{line}\n")),
+        Some(queue) => queue.push(line),
         // Nobody is there to be told that this failed.
-        None => drop(writeln!(io::stderr(), "{line}")),
+        None => drop(io::stderr().write_all(line.as_bytes())),
     }
     flush();
 }

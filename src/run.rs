@@ -6,60 +6,85 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::cli::{self, AssetsArgs, Command, Stop};
-use crate::config::{self, ConfigError, Log, process_env};
+use tokio::runtime::Runtime;
+
+use crate::cli::{self, AssetsArgs, CheckArgs, Cli, Command, OnceArgs, Stop};
+use crate::config::{self, ConfigError, Flags, Log, process_env};
 use crate::version::Build;
-use crate::{app, assets, demo, logging, once, output, redact};
+use crate::{app, assets, check, demo, logging, once, output, redact};
+
+/// Why the program did not do what it was asked to.
+struct Failed {
+    /// In one line.
+    error: String,
+    code: u8,
+}
+
+impl Failed {
+    fn new(error: impl Display) -> Self {
+        Self {
+            error: error.to_string(),
+            code: 1,
+        }
+    }
+
+    /// The command line is wrong.
+    fn usage(error: impl Display) -> Self {
+        Self {
+            code: 2,
+            ..Self::new(error)
+        }
+    }
+}
+
+impl From<ConfigError> for Failed {
+    fn from(error: ConfigError) -> Self {
+        Self {
+            code: error.exit_code(),
+            ..Self::new(error)
+        }
+    }
+}
 
 /// Runs the program with the words of a command line, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match cli::parse(arguments) {
-        Ok(cli) => cli,
-        Err(Stop::Answer(text)) => return answer(&text, ExitCode::SUCCESS),
-        Err(Stop::Mistake(line)) => return complain(&line, 2),
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // Errors keep to it that come before anything else is understood.
+    let format = cli::log_format(&arguments);
+    let code = match cli::parse(arguments) {
+        Ok(cli) => execute(cli),
+        Err(Stop::Answer(text)) => answer(&text, ExitCode::SUCCESS),
+        Err(Stop::Mistake(line)) => Err(Failed::usage(line)),
     };
+    let code = code.unwrap_or_else(|failed| {
+        // A mistake may hold words of the command line, and one of them the key.
+        logging::complain(format, &redact::guessed(&failed.error));
+        ExitCode::from(failed.code)
+    });
+    logging::flush();
+    code
+}
+
+fn execute(cli: Cli) -> Result<ExitCode, Failed> {
     let flags = cli.flags;
-    match Log::of_flags(&flags) {
-        Ok(log) => logging::init(&log),
-        Err(error) => return refuse(&error),
-    }
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
+    let log = Log::of_flags(&flags)?;
+    logging::init(&match cli.command {
+        // The report says it all, unless somebody wants to see more.
+        Some(Command::CheckConfig(ref args))
+            if args.online && flags.values("log.level").is_empty() =>
+        {
+            log.quiet()
+        }
+        _ => log,
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => return complain(&format!("error: no threads: {error}"), 1),
-    };
+        .map_err(|error| Failed::new(format_args!("no threads: {error}")))?;
     let code = match cli.command {
-        None => match config::load(&flags, &process_env) {
-            Ok(config) => {
-                let loader = Arc::new(move || config::load(&flags, &process_env));
-                finish(runtime.block_on(app::serve(&config, loader)))
-            }
-            Err(error) => refuse(&error),
-        },
-        Some(Command::CheckConfig) => match config::load(&flags, &process_env) {
-            Ok(config) => match app::check(&config) {
-                Ok(summary) => answer(&format!("{summary}\n"), ExitCode::SUCCESS),
-                Err(error) => complain(&format!("error: {error}"), 1),
-            },
-            Err(error) => refuse(&error),
-        },
-        Some(Command::Once(args)) => match config::load(&flags, &process_env) {
-            Ok(config) => {
-                match runtime.block_on(once::run(
-                    &config,
-                    args.format,
-                    args.wide,
-                    args.output.as_deref(),
-                )) {
-                    Ok(true) => ExitCode::SUCCESS,
-                    Ok(false) => ExitCode::FAILURE,
-                    Err(error) => complain(&format!("error: {error}"), 1),
-                }
-            }
-            Err(error) => refuse(&error),
-        },
+        None => serve(flags, &runtime),
+        Some(Command::CheckConfig(args)) => check_config(&args, &flags, &runtime),
+        Some(Command::Once(args)) => run_once(&args, &flags, &runtime),
         Some(Command::Demo(args)) => finish(runtime.block_on(demo::demo(&args, &flags))),
         Some(Command::Simulate(args)) => finish(runtime.block_on(demo::simulate(&args))),
         Some(Command::Assets(args)) => write_assets(&args),
@@ -68,39 +93,62 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     // A task that is stuck in a system call does not keep the program.
     runtime.shutdown_background();
-    logging::flush();
     code
 }
 
-fn write_assets(args: &AssetsArgs) -> ExitCode {
+fn serve(flags: Flags, runtime: &Runtime) -> Result<ExitCode, Failed> {
+    let config = config::load(&flags, &process_env)?;
+    let loader = Arc::new(move || config::load(&flags, &process_env));
+    finish(runtime.block_on(app::serve(&config, loader)))
+}
+
+fn check_config(args: &CheckArgs, flags: &Flags, runtime: &Runtime) -> Result<ExitCode, Failed> {
+    if args.syntax_only {
+        let config = config::load_without_keys(flags, &process_env)?;
+        let summary = check::syntax(&config).map_err(Failed::new)?;
+        return answer(&format!("{summary}\n"), ExitCode::SUCCESS);
+    }
+    let config = config::load(flags, &process_env)?;
+    let summary = app::check(&config).map_err(Failed::new)?;
+    if !args.online {
+        return answer(&format!("{summary}\n"), ExitCode::SUCCESS);
+    }
+    let report = runtime.block_on(check::online(&config, args.interval));
+    let report = report.map_err(Failed::new)?;
+    let code = if report.is_good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    };
+    answer(&report.text, code)
+}
+
+fn run_once(args: &OnceArgs, flags: &Flags, runtime: &Runtime) -> Result<ExitCode, Failed> {
+    let config = config::load(flags, &process_env)?;
+    let output = args.output.as_deref();
+    match runtime.block_on(once::run(&config, args.format, args.wide, output)) {
+        Ok(true) => Ok(ExitCode::SUCCESS),
+        Ok(false) => Ok(ExitCode::FAILURE),
+        Err(error) => Err(Failed::new(error)),
+    }
+}
+
+fn write_assets(args: &AssetsArgs) -> Result<ExitCode, Failed> {
     let (mut out, mut hints) = (io::stdout().lock(), io::stderr().lock());
     match assets::run(&args.dir, &args.options, &mut out, &mut hints) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error @ assets::Error::Options(_)) => complain(&format!("error: {error}"), 2),
-        Err(error) => complain(&format!("error: {error}"), 1),
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error @ assets::Error::Options(_)) => Err(Failed::usage(error)),
+        Err(error) => Err(Failed::new(error)),
     }
 }
 
-fn finish(result: Result<(), impl Display>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&format!("error: {error}"), 1),
-    }
+fn finish(result: Result<(), impl Display>) -> Result<ExitCode, Failed> {
+    result.map(|()| ExitCode::SUCCESS).map_err(Failed::new)
 }
 
-fn refuse(error: &ConfigError) -> ExitCode {
-    complain(&format!("error: {error}"), error.exit_code())
-}
-
-fn answer(text: &str, code: ExitCode) -> ExitCode {
+fn answer(text: &str, code: ExitCode) -> Result<ExitCode, Failed> {
     match output::print(text.as_bytes()) {
-        Ok(()) => code,
-        Err(error) => complain(&format!("error: stdout: {error}"), 1),
+        Ok(()) => Ok(code),
+        Err(error) => Err(Failed::new(format_args!("stdout: {error}"))),
     }
-}
-
-/// A mistake may hold words of the command line, and one of them the key.
-fn complain(line: &str, code: u8) -> ExitCode {
-    logging::complain(&redact::guessed(line));
-    ExitCode::from(code)
 }

@@ -7,6 +7,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use super::settings;
 use super::{Cli, Parsed};
+use crate::config::LogFormat;
 use crate::version::Build;
 
 /// Nothing to run: print this and exit.
@@ -29,13 +30,29 @@ where
         .try_get_matches_from(arguments)
         .map_err(|error| stop(&error))?;
     if let Some(problem) = settings::foreign(&matches) {
-        return Err(Stop::Mistake(format!("error: {problem}")));
+        return Err(Stop::Mistake(problem));
     }
     let parsed = Parsed::from_arg_matches(&matches).map_err(|error| stop(&error))?;
     Ok(Cli {
         flags: settings::given(&matches),
         command: parsed.command,
     })
+}
+
+/// The format of the log as it was typed, whatever else is wrong with the
+/// command line; the last one counts.
+pub(crate) fn log_format(arguments: &[OsString]) -> LogFormat {
+    const FLAG: &str = "--log.format";
+    let words: Vec<&str> = arguments.iter().filter_map(|word| word.to_str()).collect();
+    let is_json = |at: usize| match words[at].strip_prefix(FLAG) {
+        Some("") => Some(words.get(at + 1) == Some(&"json")),
+        Some(value) => Some(value.strip_prefix('=')? == "json"),
+        None => None,
+    };
+    match (0..words.len()).rev().find_map(is_json) {
+        Some(true) => LogFormat::Json,
+        _ => LogFormat::Logfmt,
+    }
 }
 
 fn stop(error: &clap::Error) -> Stop {
@@ -52,8 +69,8 @@ fn one_line(error: &clap::Error) -> String {
         && let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg)
         && is_key_flag(argument)
     {
-        return "error: no flag takes the key itself, because everyone on the machine could read \
-                it; set KERNEL_API_KEY or give a file with --kernel.api-key-file"
+        return "no flag takes the key itself, because everyone on the machine could read it; set \
+                KERNEL_API_KEY or give a file with --kernel.api-key-file"
             .to_owned();
     }
     let text = error.render().to_string();
@@ -69,7 +86,8 @@ fn one_line(error: &clap::Error) -> String {
         }
         line.push_str(part.strip_prefix("tip: ").unwrap_or(part));
     }
-    line + " (see --help)"
+    let line = line.strip_prefix("error: ").unwrap_or(&line);
+    format!("{line} (see --help)")
 }
 
 fn is_key_flag(argument: &str) -> bool {

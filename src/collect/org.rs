@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::flight::{Begun, Flight};
 use crate::kernel::{
-    Answer, Client, Deadline, DecodeError, Entitlements, Error, KeyExpiry, OrgLimits, Page,
-    PageHeaders, Query, RequestPolicy, credential_in_use, next_page,
+    Answer, AuthContext, Client, Deadline, DecodeError, Entitlements, Error, KeyExpiry, OrgLimits,
+    Page, PageHeaders, Query, RequestPolicy, next_page,
 };
 use crate::model::{Endpoint, ErrorReason, OrgView, Timestamp};
 
@@ -201,9 +201,9 @@ impl Asking<'_> {
     /// When the key in use expires; its id stays in here.
     async fn key_expiry(&self) -> Option<Option<Timestamp>> {
         let Some(id) = self
-            .part(2, Endpoint::AuthContext, "/auth/context", credential_in_use)
+            .part(2, Endpoint::AuthContext, "/auth/context", AuthContext::read)
             .await?
-            .flatten()
+            .and_then(|context| context.credential)
         else {
             return Some(None);
         };

@@ -13,7 +13,7 @@ const MAX_PAGES: usize = 200;
 const MAX_BODY: usize = 4 * 1024 * 1024;
 
 /// Reads the list to its end.
-pub(super) async fn fetch(client: &Client, attempt: Attempt) -> Result<Vec<Project>, Error> {
+pub(crate) async fn fetch(client: &Client, attempt: Attempt) -> Result<Vec<Project>, Error> {
     let deadline = attempt.deadline();
     let mut projects: Vec<Project> = Vec::new();
     let mut offset = 0;

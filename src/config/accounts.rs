@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use secrecy::SecretString;
+
 use super::Account;
 use super::error::{ConfigError, Origin};
 use super::file::{File, Place};
@@ -20,12 +22,34 @@ const NO_KEY: &str = "no API key; set KERNEL_API_KEY, or name a file that holds 
 const NO_KEY_HERE: &str = "no API key; give the account api_key_file or api_key_env, or give one for all accounts \
      without their own in KERNEL_API_KEY, KERNEL_API_KEY_FILE or --kernel.api-key-file";
 
+/// Whether keys are at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// Each account must have one.
+    AtHand,
+    /// None is read, and none is missed.
+    Elsewhere,
+}
+
+impl Keys {
+    /// What stands for a key that is elsewhere; `missing` where it should be
+    /// here.
+    fn or(self, missing: impl FnOnce() -> ConfigError) -> Result<KeySource, ConfigError> {
+        match self {
+            Self::AtHand => Err(missing()),
+            Self::Elsewhere => Ok(KeySource::Value(SecretString::default())),
+        }
+    }
+}
+
 /// The accounts of the file, else the one of flags and environment.
-pub(super) fn load(sources: &Sources<'_>) -> Result<Vec<Account>, ConfigError> {
+pub(super) fn load(sources: &Sources<'_>, keys: Keys) -> Result<Vec<Account>, ConfigError> {
     let Some(places) = sources.file.and_then(File::accounts) else {
         let given = Watch::read(sources)?;
-        let key = default_key(&given, sources.env)?;
-        let key = key.ok_or_else(|| Origin::Nowhere.error(NO_KEY))?;
+        let key = match default_key(&given, sources.env, keys)? {
+            Some(key) => key,
+            None => keys.or(|| Origin::Nowhere.error(NO_KEY))?,
+        };
         return Ok(vec![of_flags(sources, key)?]);
     };
     // Without the file: what flags and environment say.
@@ -41,7 +65,7 @@ pub(super) fn load(sources: &Sources<'_>) -> Result<Vec<Account>, ConfigError> {
             name.ok_or_else(|| place.error("the account has no name; give it a unique one"))?;
         let account = Account {
             name: Some(name.read(values::account_name)?),
-            ..account(place, &own, &given, sources.env, places.len() == 1)?
+            ..account(place, &own, &given, sources.env, (places.len() == 1, keys))?
         };
         if accounts.iter().any(|earlier| earlier.name == account.name) {
             return Err(name
@@ -72,7 +96,7 @@ fn account(
     own: &Watch,
     given: &Watch,
     env: &dyn Env,
-    alone: bool,
+    (alone, keys): (bool, Keys),
 ) -> Result<Account, ConfigError> {
     let selections = [
         (&given.projects, "projects"),
@@ -99,7 +123,7 @@ fn account(
     let wanted = if selects { given } else { own };
     Ok(Account {
         name: None,
-        key: key(place, own, given, env, alone)?,
+        key: key(place, own, given, env, (alone, keys))?,
         selection: selection(wanted, &projects)?,
         projects,
     })
@@ -112,7 +136,7 @@ fn key(
     own: &Watch,
     given: &Watch,
     env: &dyn Env,
-    alone: bool,
+    (alone, keys): (bool, Keys),
 ) -> Result<KeySource, ConfigError> {
     if let (Some(_), Some(text)) = (&own.api_key_file, &own.api_key_env) {
         return Err(text
@@ -121,19 +145,19 @@ fn key(
     }
     let has_own = own.api_key_file.is_some() || own.api_key_env.is_some();
     if (!has_own || alone)
-        && let Some(key) = default_key(given, env)?
+        && let Some(key) = default_key(given, env, keys)?
     {
         return Ok(key);
     }
     match (&own.api_key_file, &own.api_key_env) {
-        (Some(text), _) => key_in_file(text),
-        (None, Some(text)) => key_in_env(text, env),
-        (None, None) => Err(place.error(NO_KEY_HERE).about_usage()),
+        (Some(text), _) => key_in_file(text, keys),
+        (None, Some(text)) => key_in_env(text, env, keys),
+        (None, None) => keys.or(|| place.error(NO_KEY_HERE).about_usage()),
     }
 }
 
 /// The key of flags and environment.
-fn default_key(given: &Watch, env: &dyn Env) -> Result<Option<KeySource>, ConfigError> {
+fn default_key(given: &Watch, env: &dyn Env, keys: Keys) -> Result<Option<KeySource>, ConfigError> {
     const NAME: &str = "KERNEL_API_KEY";
     let value = variable(env, NAME);
     match (&given.api_key_file, value) {
@@ -147,7 +171,7 @@ fn default_key(given: &Watch, env: &dyn Env) -> Result<Option<KeySource>, Config
             Err(Origin::Env(NAME)
                 .error(format_args!("{file} is set as well; unset one of the two")))
         }
-        (Some(text), _) => key_in_file(text).map(Some),
+        (Some(text), _) => key_in_file(text, keys).map(Some),
         (None, Some(value)) => parse_key(value.as_encoded_bytes())
             .map(|key| Some(KeySource::Value(key)))
             .map_err(|problem| Origin::Env(NAME).error(problem)),
@@ -155,12 +179,15 @@ fn default_key(given: &Watch, env: &dyn Env) -> Result<Option<KeySource>, Config
     }
 }
 
-fn key_in_file(text: &Text) -> Result<KeySource, ConfigError> {
+fn key_in_file(text: &Text, keys: Keys) -> Result<KeySource, ConfigError> {
     let path = text.path();
     if path == Path::new("") {
         return Err(text
             .origin
             .error("empty; name the file that holds the API key"));
+    }
+    if keys == Keys::Elsewhere {
+        return Ok(KeySource::File(path));
     }
     match read_key(&path) {
         Ok(_) => Ok(KeySource::File(path)),
@@ -168,7 +195,7 @@ fn key_in_file(text: &Text) -> Result<KeySource, ConfigError> {
     }
 }
 
-fn key_in_env(text: &Text, env: &dyn Env) -> Result<KeySource, ConfigError> {
+fn key_in_env(text: &Text, env: &dyn Env, keys: Keys) -> Result<KeySource, ConfigError> {
     let name = text.str()?;
     let of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let is_a_name = !name.is_empty()
@@ -181,9 +208,11 @@ fn key_in_env(text: &Text, env: &dyn Env) -> Result<KeySource, ConfigError> {
         ));
     }
     let Some(value) = variable(env, name) else {
-        return Err(text.origin.error(format_args!(
-            "the environment variable {name} is not set, or is empty"
-        )));
+        return keys.or(|| {
+            text.origin.error(format_args!(
+                "the environment variable {name} is not set, or is empty"
+            ))
+        });
     };
     parse_key(value.as_encoded_bytes())
         .map(KeySource::Value)

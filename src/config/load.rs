@@ -4,10 +4,11 @@ use exporter_toolkit::listener::Listen;
 use secrecy::SecretString;
 
 use super::Config;
-use super::accounts;
+use super::accounts::{self, Keys};
 use super::error::{ConfigError, Origin};
 use super::file::File;
 use super::key::KeySource;
+use super::setting::readable;
 use super::sources::{Env, Flags, Source, Sources};
 use super::table::{self, Api, ConfigFile, Metrics, Web, collectors};
 use super::values::{ApiUrl, ExternalUrl, Prefix};
@@ -17,17 +18,27 @@ use crate::model::{Collector, CollectorSet, Projects, Selection};
 ///
 /// Files with keys are read once to see that they hold one. No network.
 pub(crate) fn load(flags: &Flags, env: &dyn Env) -> Result<Config, ConfigError> {
+    read(flags, env, Keys::AtHand)
+}
+
+/// The same where neither keys nor certificates are, as in the checks of a
+/// repository. What it returns is good for nothing but to be told.
+pub(crate) fn load_without_keys(flags: &Flags, env: &dyn Env) -> Result<Config, ConfigError> {
+    read(flags, env, Keys::Elsewhere)
+}
+
+fn read(flags: &Flags, env: &dyn Env, keys: Keys) -> Result<Config, ConfigError> {
     let file = config_file(flags, env)?;
     let file = file.as_ref();
     let sources = Sources { flags, env, file };
     Ok(Config {
         file: file.map(File::path),
-        api: api(&sources)?,
+        api: api(&sources, keys)?,
         metrics: Metrics::read(&sources)?,
         collectors: collectors(&sources, CollectorSet::default())?,
         web: web(&sources)?,
         // Last: without a key, what else is wrong is worth knowing first.
-        accounts: accounts::load(&sources)?,
+        accounts: accounts::load(&sources, keys)?,
     })
 }
 
@@ -74,7 +85,7 @@ pub(crate) fn load_demo(flags: &Flags, simulated: Simulated) -> Result<Config, C
         file: file.as_ref().map(File::path),
         api: Api {
             url,
-            ..api(&sources)?
+            ..api(&sources, Keys::AtHand)?
         },
         metrics: Metrics::read(&sources)?,
         collectors: collectors(&sources, every)?,
@@ -91,8 +102,14 @@ fn config_file(flags: &Flags, env: &dyn Env) -> Result<Option<File>, ConfigError
         .transpose()
 }
 
-fn api(sources: &Sources<'_>) -> Result<Api, ConfigError> {
+fn api(sources: &Sources<'_>, keys: Keys) -> Result<Api, ConfigError> {
     let api = Api::read(sources)?;
+    let roots = sources
+        .file
+        .map(|file| file.texts(table::row_of_key("api.ca_file")));
+    if let (Keys::AtHand, Some(roots)) = (keys, roots.transpose()?) {
+        roots.last().map_or(Ok(()), readable)?;
+    }
     if api.url.is_in_the_clear() && !api.allow_http {
         let given = sources.texts(table::row("kernel.api-url"))?;
         let origin = given

@@ -302,24 +302,29 @@ pub(super) fn path() -> Setting<Option<PathBuf>> {
     })
 }
 
-/// The path of a file that can be read now; empty is as good as left out.
-pub(super) fn readable_file() -> Setting<Option<PathBuf>> {
+/// A path; empty is as good as left out.
+pub(super) fn path_or_empty() -> Setting<Option<PathBuf>> {
     Setting::new(Some("FILE"), |texts: &[Text]| {
-        let Some(text) = texts.last().filter(|text| !text.text.is_empty()) else {
-            return Ok(None);
-        };
-        let path = text.path();
-        let error = |what: String| {
-            let shown = shown_path(&path);
-            text.origin.error(format!("file {shown}: {what}"))
-        };
-        let unreadable = |problem: std::io::Error| error(reason(problem.kind()));
-        if !std::fs::metadata(&path).map_err(unreadable)?.is_file() {
-            return Err(error("not a regular file".to_owned()));
-        }
-        std::fs::File::open(&path).map_err(unreadable)?;
-        Ok(Some(path))
+        let text = texts.last().filter(|text| !text.text.is_empty());
+        Ok(text.map(Text::path))
     })
+}
+
+/// Whether the file that `text` names, if any, can be read now.
+pub(super) fn readable(text: &Text) -> Result<(), ConfigError> {
+    if text.text.is_empty() {
+        return Ok(());
+    }
+    let path = text.path();
+    let error = |what: String| {
+        let shown = shown_path(&path);
+        text.origin.error(format!("file {shown}: {what}"))
+    };
+    let unreadable = |problem: std::io::Error| error(reason(problem.kind()));
+    if !std::fs::metadata(&path).map_err(unreadable)?.is_file() {
+        return Err(error("not a regular file".to_owned()));
+    }
+    std::fs::File::open(&path).map_err(unreadable).map(drop)
 }
 
 /// Reads each; a value that was there before is an error.

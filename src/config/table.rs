@@ -11,7 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::error::ConfigError;
 use super::setting::{
-    Row, Setting, Text, count, duration, list, one_of, optional, path, readable_file, switch, text,
+    Row, Setting, Text, count, duration, list, one_of, optional, path, path_or_empty, switch, text,
     texts, value,
 };
 use super::sources::{Source, Sources};
@@ -120,7 +120,7 @@ settings! {
             .flag("kernel.quota-share").key("api.quota_share").default("0.5")
             .help("Share of the organisation's published per-minute limit that the exporter may \
                    use; above 0, at most 1");
-        ca_file: Option<PathBuf> = readable_file().key("api.ca_file")
+        ca_file: Option<PathBuf> = path_or_empty().key("api.ca_file")
             .help("Roots to trust instead of the system's, in PEM");
         max_connections: usize = count(1..=10_000_000)
             .flag("kernel.max-connections").key("api.max_connections").default("250000")
@@ -258,7 +258,22 @@ pub(super) fn row(flag: &str) -> &'static Row {
         .expect("only flags of the table are asked for")
 }
 
+/// The row of a key.
+pub(super) fn row_of_key(key: &str) -> &'static Row {
+    let mut rows = rows().iter();
+    rows.find(|row| row.key == Some(key))
+        .expect("only keys of the table are asked for")
+}
+
 impl Log {
+    /// The same with errors alone.
+    pub(crate) fn quiet(self) -> Self {
+        Self {
+            level: LevelFilter::ERROR,
+            ..self
+        }
+    }
+
     /// Of the flags alone: the log starts before anything else is read.
     pub(crate) fn of_flags(flags: &super::Flags) -> Result<Self, ConfigError> {
         Self::read(&Sources {

@@ -8,6 +8,7 @@
 mod api;
 mod architecture;
 mod assets;
+mod check;
 mod command_line;
 mod commands;
 mod endpoints;

@@ -85,22 +85,59 @@ impl Entitlements {
     }
 }
 
-/// Reads `GET /auth/context`: the id of the credential in use, where it is one
-/// that has an id.
-pub(crate) fn credential_in_use(body: &[u8]) -> Result<Option<Box<str>>, serde_json::Error> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(borrow)]
-        authentication: Option<Authentication<'a>>,
+/// `GET /auth/context`: what the key in use is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AuthContext {
+    /// `authentication.credential_id`, where the credential has an id.
+    pub credential: Option<Box<str>>,
+    /// `organization.id`.
+    pub organization: Option<Box<str>>,
+    /// `authorization.credential_scope.project_id`: the key is of this project
+    /// alone. `None`: of the organisation.
+    pub project: Option<Box<str>>,
+}
+
+impl AuthContext {
+    /// Reads the body.
+    pub(crate) fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Wire<'a> {
+            #[serde(borrow)]
+            authentication: Option<Authentication<'a>>,
+            #[serde(borrow)]
+            organization: Option<Organization<'a>>,
+            #[serde(borrow)]
+            authorization: Option<Authorization<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct Authentication<'a> {
+            #[serde(borrow)]
+            credential_id: Option<Text<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct Organization<'a> {
+            #[serde(borrow)]
+            id: Option<Text<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct Authorization<'a> {
+            #[serde(borrow)]
+            credential_scope: Option<CredentialScope<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct CredentialScope<'a> {
+            #[serde(borrow)]
+            project_id: Option<Text<'a>>,
+        }
+        let wire: Wire<'_> = serde_json::from_slice(body)?;
+        let text = |text: Option<Text<'_>>| text.map(|text| text.0.as_ref().into());
+        let scope = wire.authorization.and_then(|wire| wire.credential_scope);
+        Ok(Self {
+            credential: text(wire.authentication.and_then(|wire| wire.credential_id)),
+            organization: text(wire.organization.and_then(|wire| wire.id)),
+            project: text(scope.and_then(|wire| wire.project_id)),
+        })
     }
-    #[derive(Deserialize)]
-    struct Authentication<'a> {
-        #[serde(borrow)]
-        credential_id: Option<Text<'a>>,
-    }
-    let wire: Wire<'_> = serde_json::from_slice(body)?;
-    let id = wire.authentication.and_then(|wire| wire.credential_id);
-    Ok(id.map(|id| id.0.as_ref().into()))
 }
 
 /// What a page of `GET /org/api_keys` says of one key.
@@ -187,9 +224,16 @@ mod tests {
 
     #[test]
     fn the_key_in_use_is_found_by_its_id() {
-        let body = br#"{"authentication":{"method":"api_key","credential_id":"key_1"}}"#;
-        assert_eq!(credential_in_use(body).unwrap().as_deref(), Some("key_1"));
-        assert_eq!(credential_in_use(b"{}").unwrap(), None);
+        let body = br#"{"authentication":{"method":"api_key","credential_id":"key_1"},
+            "organization":{"id":"org_1"},"authorization":{"credential_scope":{"project_id":null}}}"#;
+        let context = AuthContext::read(body).unwrap();
+        assert_eq!(context.credential.as_deref(), Some("key_1"));
+        assert_eq!(context.organization.as_deref(), Some("org_1"));
+        assert_eq!(context.project, None);
+        assert_eq!(AuthContext::read(b"{}").unwrap(), AuthContext::default());
+        let body = br#"{"authorization":{"credential_scope":{"project_id":"proj_1"}}}"#;
+        let project = AuthContext::read(body).unwrap().project;
+        assert_eq!(project.as_deref(), Some("proj_1"));
         let keys = br#"[{"id":"key_0","expires_at":null},
             {"id":"key_1","expires_at":"2026-12-01T00:00:00Z","masked_key":"sk_x"}]"#;
         assert_eq!(KeyExpiry::of("key_0", keys).unwrap(), KeyExpiry::Never);

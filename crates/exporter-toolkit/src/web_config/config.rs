@@ -70,6 +70,18 @@ impl WebConfig {
         Self::read(path, &mut Files::default())
     }
 
+    /// Checks the file without what it names: certificates and keys need not be
+    /// there. Blocks on the file system.
+    ///
+    /// # Errors
+    /// Says what is wrong with the file, and where.
+    pub fn check_syntax(path: &Path) -> Result<(), WebConfigError> {
+        let parsed = Self::parse(path, &mut Files::without_pem());
+        parsed
+            .map(drop)
+            .map_err(|problem| WebConfigError::new(path, problem))
+    }
+
     /// As [`Self::load`]; `files` then holds what was read, also after an error.
     pub(super) fn read(path: &Path, files: &mut Files) -> Result<Self, WebConfigError> {
         Self::parse(path, files).map_err(|problem| WebConfigError::new(path, problem))

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 #[derive(Debug, Default)]
 pub(super) struct Files {
     read: Vec<Source>,
+    without_pem: bool,
 }
 
 #[derive(Debug)]
@@ -22,6 +23,19 @@ struct Source {
 }
 
 impl Files {
+    /// Where only the file itself is to be read.
+    pub(super) fn without_pem() -> Self {
+        Self {
+            without_pem: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether certificates and keys are left out.
+    pub(super) fn is_without_pem(&self) -> bool {
+        self.without_pem
+    }
+
     /// Reads a file of at most `limit` bytes and remembers it.
     pub(super) fn read(&mut self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         let content = read(path, limit);

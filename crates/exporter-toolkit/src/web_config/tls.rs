@@ -14,7 +14,7 @@ use tokio_rustls::rustls::Error;
 use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio_rustls::rustls::server::{NoServerSessionStorage, ServerConfig};
 
-use self::pem::PemSource;
+use self::pem::{Pem, PemSource};
 use super::client_certs::{ClientAuth, Verifier};
 use super::files::Files;
 use super::schema::Tls;
@@ -52,17 +52,22 @@ pub(super) fn server_config(
     let key = pem.pick(("key", &section.key), ("key_file", &section.key_file))?;
     let certificate = certificate.ok_or_else(|| of_section("missing one of cert or cert_file"))?;
     let key = key.ok_or_else(|| of_section("missing one of key or key_file"))?;
+    let (versions, suites) = names::agree(versions, suites, http2)?;
+    let clients = Clients::read(section, &mut pem)?;
+    if pem.files.is_without_pem() {
+        return Ok(None);
+    }
     let chain = certificate.certificates()?;
     let private_key = key.private_key()?;
 
-    let (versions, suites) = names::agree(versions, suites, http2)?;
     let mut provider = aws_lc_rs::default_provider();
     provider.cipher_suites = suites;
     if let Some(groups) = groups {
         provider.kx_groups = groups;
     }
     let provider = Arc::new(provider);
-    let (policy, verifier) = client_verifier(section, &mut pem, &provider)?;
+    let policy = clients.policy;
+    let verifier = clients.verifier(&provider)?;
     let builder = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&versions)
         .map_err(of_section)?;
@@ -98,59 +103,79 @@ pub(super) fn server_config(
     Ok(Some((Arc::new(config), policy)))
 }
 
-fn client_verifier(
-    section: &Tls,
-    pem: &mut PemSource<'_>,
-    provider: &Arc<CryptoProvider>,
-) -> Result<(ClientAuth, Option<Verifier>), Problem> {
-    let policy = match section.client_auth_type.text() {
-        None => ClientAuth::None,
-        Some(name) => ClientAuth::from_name(name).ok_or_else(|| {
-            let what = format_args!("unknown policy; known are {}", ClientAuth::NAMES);
-            let key = "tls_server_config.client_auth_type";
-            section.client_auth_type.problem(key, what)
-        })?,
-    };
-    let authorities = pem.pick(
-        ("client_ca", &section.client_ca),
-        ("client_ca_file", &section.client_ca_file),
-    )?;
-    let names = section.client_allowed_sans.value();
-    if policy == ClientAuth::None {
-        if let Some(authorities) = authorities {
-            return Err(authorities.problem(
-                "a client CA is given without a client_auth_type that asks for certificates",
-            ));
+/// What is asked of clients.
+struct Clients<'a> {
+    policy: ClientAuth,
+    authorities: Option<Pem<'a>>,
+    names: Option<Vec<String>>,
+}
+
+impl<'a> Clients<'a> {
+    fn read(section: &'a Tls, pem: &mut PemSource<'_>) -> Result<Self, Problem> {
+        let policy = match section.client_auth_type.text() {
+            None => ClientAuth::None,
+            Some(name) => ClientAuth::from_name(name).ok_or_else(|| {
+                let what = format_args!("unknown policy; known are {}", ClientAuth::NAMES);
+                let key = "tls_server_config.client_auth_type";
+                section.client_auth_type.problem(key, what)
+            })?,
+        };
+        let authorities = pem.pick(
+            ("client_ca", &section.client_ca),
+            ("client_ca_file", &section.client_ca_file),
+        )?;
+        let names = section.client_allowed_sans.value();
+        if policy == ClientAuth::None {
+            if let Some(authorities) = authorities {
+                return Err(authorities.problem(
+                    "a client CA is given without a client_auth_type that asks for certificates",
+                ));
+            }
+            if names.is_some() {
+                return Err(section.client_allowed_sans.problem(
+                    "tls_server_config.client_allowed_sans",
+                    "names are given without a client_auth_type that asks for certificates",
+                ));
+            }
         }
-        if names.is_some() {
-            return Err(section.client_allowed_sans.problem(
-                "tls_server_config.client_allowed_sans",
-                "names are given without a client_auth_type that asks for certificates",
-            ));
-        }
-        return Ok((policy, None));
+        let names = names.map(|list| {
+            let names = list.iter().filter_map(|text| text.value().cloned());
+            names.collect()
+        });
+        Ok(Self {
+            policy,
+            authorities,
+            names,
+        })
     }
-    let names: Option<Vec<String>> = names.map(|list| {
-        let names = list.iter().filter_map(|text| text.value().cloned());
-        names.collect()
-    });
-    let certificates = match &authorities {
-        Some(authorities) => authorities.certificates()?,
-        // As Go does without a pool of its own.
-        None if policy.verifies() => rustls_native_certs::load_native_certs().certs,
-        None => Vec::new(),
-    };
-    let verifier =
-        Verifier::new(policy, certificates, names, provider).map_err(
-            |error| match &authorities {
+
+    /// `None` where no certificate is asked for.
+    fn verifier(self, provider: &Arc<CryptoProvider>) -> Result<Option<Verifier>, Problem> {
+        let Self {
+            policy,
+            authorities,
+            names,
+        } = self;
+        if policy == ClientAuth::None {
+            return Ok(None);
+        }
+        let certificates = match &authorities {
+            Some(authorities) => authorities.certificates()?,
+            // As Go does without a pool of its own.
+            None if policy.verifies() => rustls_native_certs::load_native_certs().certs,
+            None => Vec::new(),
+        };
+        let verifier = Verifier::new(policy, certificates, names, provider).map_err(|error| {
+            match &authorities {
                 Some(authorities) => {
                     authorities.problem(format_args!("the authorities cannot be used: {error}"))
                 }
                 None => of_section(
                     "client certificates are to be verified, but neither client_ca_file nor the \
-                 system names an authority",
+                     system names an authority",
                 ),
-            },
-        )?;
-    Ok((policy, Some(verifier)))
+            }
+        })?;
+        Ok(Some(verifier))
+    }
 }

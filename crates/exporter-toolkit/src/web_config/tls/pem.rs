@@ -51,6 +51,14 @@ impl PemSource<'_> {
             (None, Some(path)) => {
                 let path = self.directory.join(path);
                 let origin = format!(" ({})", path.display());
+                if self.files.is_without_pem() {
+                    return Ok(Some(Pem {
+                        content: Vec::new(),
+                        key: file_key,
+                        text: file,
+                        origin,
+                    }));
+                }
                 let content = self.files.read(&path, MAX_PEM).map_err(|error| {
                     let what = format_args!("cannot read the file: {error}{origin}");
                     problem(file_key, file, what)

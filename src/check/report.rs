@@ -1,0 +1,456 @@
+//! What was found, on one screen.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::cost::{self, Cost};
+use crate::collect::Collected;
+use crate::config::{Account, Config, KeySource, shown_path};
+use crate::duration;
+use crate::kernel::{AuthContext, Error, Project};
+use crate::model::{
+    AuthStatus, Collector, Endpoint, ErrorReason, Projects, ScopeView, Selection, Snapshot,
+};
+
+/// Cells of a line.
+const WIDTH: usize = 80;
+
+/// Where what is found begins in a line.
+const INDENT: usize = 13;
+
+/// Projects, or ids, that are named one by one.
+const NAMED: usize = 8;
+
+/// Half of what Prometheus gives a scrape where nobody says otherwise.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// What the API said to one key.
+pub(super) struct Findings {
+    /// What the key is.
+    pub(super) context: Result<AuthContext, Error>,
+    /// The organisation's projects, where it came to that.
+    pub(super) projects: Option<Result<Vec<Project>, Error>>,
+    /// Connections of the whole organisation, where the API tells.
+    pub(super) in_organization: Option<u64>,
+    /// One collection, as a scrape would make it.
+    pub(super) collected: Option<Collected>,
+    pub(super) took: Duration,
+    /// What it cost, by endpoint.
+    pub(super) requests: BTreeMap<String, u64>,
+    /// The published limit, requests a minute.
+    pub(super) limit: Option<u64>,
+}
+
+impl Findings {
+    pub(super) fn of(context: Result<AuthContext, Error>) -> Self {
+        Self {
+            context,
+            projects: None,
+            in_organization: None,
+            collected: None,
+            took: Duration::ZERO,
+            requests: BTreeMap::new(),
+            limit: None,
+        }
+    }
+
+    /// Whether it is of no use to ask for more: the key is refused, or nobody
+    /// answers.
+    pub(super) fn is_the_end(&self) -> bool {
+        let answered = |error: &Error| {
+            matches!(
+                error.reason(),
+                ErrorReason::Forbidden
+                    | ErrorReason::NotFound
+                    | ErrorReason::ClientError
+                    | ErrorReason::ServerError
+                    | ErrorReason::Decode
+            )
+        };
+        self.context.as_ref().is_err_and(|error| !answered(error))
+    }
+
+    fn count(&self, endpoint: Endpoint) -> u64 {
+        self.requests.get(endpoint.as_str()).copied().unwrap_or(0)
+    }
+
+    fn cost(&self, config: &Config) -> Cost {
+        Cost {
+            scrape: self.count(Endpoint::Connections) + self.count(Endpoint::Connection),
+            listing: self.count(Endpoint::Projects),
+            org: if config.collectors.has(Collector::Org) {
+                4
+            } else {
+                0
+            },
+        }
+    }
+}
+
+/// A text for people, and whether the API answered fully.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) text: String,
+    pub(crate) is_good: bool,
+    interval: Duration,
+    /// Requests a minute by organisation, with the accounts that are of it.
+    by_organization: BTreeMap<Box<str>, (u64, Vec<String>)>,
+}
+
+impl Report {
+    pub(super) fn new(config: &Config, interval: Duration) -> Self {
+        Self {
+            text: format!("{}\n", config.api.url),
+            is_good: true,
+            interval,
+            by_organization: BTreeMap::new(),
+        }
+    }
+
+    /// What one account is like; `config` has no other.
+    pub(super) fn add(&mut self, config: &Config, account: &Account, found: &Findings) {
+        let name = account.name.as_deref().unwrap_or("account");
+        let _ = writeln!(self.text, "\n{name}");
+        let key = match &found.context {
+            Ok(context) => {
+                let of = match (&context.project, &context.organization) {
+                    (Some(project), _) => format!("of project {project} alone"),
+                    (None, Some(organization)) => format!("of organisation {organization}"),
+                    (None, None) => "of an organisation that is not told".to_owned(),
+                };
+                format!("good, {of}; {}", source(&account.key))
+            }
+            Err(error) if found.is_the_end() => {
+                self.is_good = false;
+                let refused = error.reason() == ErrorReason::Unauthorized;
+                let word = if refused { "refused" } else { "not tried" };
+                format!("{word}, {}: {error}", source(&account.key))
+            }
+            Err(error) => format!(
+                "{}; it may not ask about itself: {error}",
+                source(&account.key)
+            ),
+        };
+        self.line("key", &key);
+        let Some(collected) = &found.collected else {
+            return;
+        };
+        self.is_good &= collected.is_whole();
+        self.projects(account, found);
+        let advice = self.connections(config, account, found, collected);
+        let advice = [advice, self.cost(config, name, found, collected)].concat();
+        if advice.is_empty() && collected.is_whole() {
+            self.line("to set", "nothing");
+        }
+        for (at, advice) in advice.iter().enumerate() {
+            self.line(if at == 0 { "to set" } else { "" }, advice);
+        }
+    }
+
+    /// What the accounts have in common, and the end.
+    pub(super) fn end(&mut self) {
+        let shared: Vec<_> = std::mem::take(&mut self.by_organization)
+            .into_values()
+            .filter(|(_, accounts)| accounts.len() > 1)
+            .collect();
+        for (requests, accounts) in shared {
+            let text = format!(
+                "{} are of one organisation and share its limit: {requests} requests a minute \
+                 together",
+                accounts.join(", ")
+            );
+            self.text.push('\n');
+            wrap(&mut self.text, "", 0, &text);
+        }
+        self.text.push_str(if self.is_good {
+            "\nThe API answered fully.\n"
+        } else {
+            "\nThe API did not answer fully.\n"
+        });
+    }
+
+    fn line(&mut self, label: &str, text: &str) {
+        wrap(&mut self.text, &format!("  {label:<11}"), INDENT, text);
+    }
+
+    fn projects(&mut self, account: &Account, found: &Findings) {
+        let listed = match &found.projects {
+            Some(Ok(projects)) => {
+                let active = projects.iter().filter(|project| project.active).count();
+                let archived = match projects.len() - active {
+                    0 => String::new(),
+                    count => format!(" and {count} archived"),
+                };
+                format!("{active} active{archived}")
+            }
+            Some(Err(error)) => format!("cannot be listed: {error}"),
+            None => return,
+        };
+        let watched = match &account.projects {
+            Projects::All => "all active ones are watched".to_owned(),
+            Projects::Listed(ids) => format!("{} watched by name", ids.len()),
+            Projects::Unscoped => "none is named: what the key sees by itself".to_owned(),
+        };
+        self.line("projects", &format!("{listed}; {watched}"));
+    }
+
+    /// Says what is seen; returns what should be set.
+    fn connections(
+        &mut self,
+        config: &Config,
+        account: &Account,
+        found: &Findings,
+        collected: &Collected,
+    ) -> Vec<String> {
+        let fleet = &collected.fleet;
+        let mut by_status: BTreeMap<&str, usize> = BTreeMap::new();
+        for (_, _, connection) in fleet.connections() {
+            *by_status.entry(connection.status.as_str()).or_default() += 1;
+        }
+        let total: usize = by_status.values().sum();
+        let mut text = counted(total as u64, "connection");
+        let known = AuthStatus::LABELS.iter();
+        let by_status = known.filter_map(|name| Some(format!("{} {name}", by_status.get(name)?)));
+        let by_status: Vec<_> = by_status.collect();
+        if !by_status.is_empty() {
+            let _ = write!(text, ": {}", by_status.join(", "));
+        }
+        self.line("sees", &text);
+        self.by_project(&fleet.scopes);
+        let missing: Vec<&str> = fleet
+            .scopes
+            .iter()
+            .filter_map(|view| view.snapshot.as_deref())
+            .flat_map(|snapshot: &Snapshot| &snapshot.found)
+            .filter(|entry| !entry.found)
+            .map(|entry| &*entry.id)
+            .collect();
+        if !missing.is_empty() {
+            let named = missing[..missing.len().min(NAMED)].join(", ");
+            let more = match missing.len() - missing.len().min(NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            self.line("not known", &format!("{named}{more}"));
+        }
+
+        let mut advice = Vec::new();
+        let context = found.context.as_ref().ok();
+        let of_project = context.and_then(|context| context.project.as_deref());
+        let active = match &found.projects {
+            Some(Ok(projects)) => projects.iter().filter(|project| project.active).count(),
+            _ => 0,
+        };
+        if let (Projects::All, Some(project)) = (&account.projects, of_project) {
+            advice.push(format!(
+                "leave {} out: this key is of {project} alone",
+                setting(config, "--kernel.project=all", "projects: all")
+            ));
+        }
+        if account.projects == Projects::Unscoped && of_project.is_none() && active > 1 {
+            let all = match found.in_organization {
+                Some(all) => format!(", {total} of {all} connections"),
+                None => String::new(),
+            };
+            advice.push(format!(
+                "{}, unless the default project alone is meant{all}",
+                setting(config, "--kernel.project=all", "projects: all")
+            ));
+        }
+        if total == 0 && collected.is_whole() {
+            let nothing = match &account.selection {
+                every if *every == Selection::default() => {
+                    "another key or project: there is no connection in this one"
+                }
+                Selection::Every { .. } => "another selection: no connection matches this one",
+                Selection::Ids(_) => "ids that Kernel knows, with their project",
+            };
+            advice.push(nothing.to_owned());
+        }
+        advice
+    }
+
+    /// How many there are in each project, and what failed.
+    fn by_project(&mut self, scopes: &[ScopeView]) {
+        let name = |view: &ScopeView| view.scope.project().unwrap_or("no project").to_owned();
+        for view in scopes.iter().filter(|view| !view.is_up()).take(NAMED) {
+            let message = view.failure.as_ref().map_or("", |failure| &failure.message);
+            let text = match view.scope.project() {
+                Some(project) => format!("{project}: {message}"),
+                None => message.to_owned(),
+            };
+            self.line("failed", &text);
+        }
+        let count = |view: &ScopeView| {
+            let snapshot = view.snapshot.as_deref();
+            snapshot.map_or(0, |snapshot| snapshot.connections.len())
+        };
+        let mut counts: Vec<_> = scopes
+            .iter()
+            .filter(|view| view.is_up() && view.scope.project().is_some())
+            .map(|view| (count(view), name(view)))
+            .collect();
+        counts.sort_by(|(one, a), (other, b)| other.cmp(one).then_with(|| a.cmp(b)));
+        let width = counts.iter().take(NAMED).map(|(_, name)| name.len());
+        let width = width.max().unwrap_or(0).min(WIDTH - INDENT - 12);
+        for (count, name) in counts.iter().take(NAMED) {
+            self.line("", &format!("{name:<width$} {count:>7}"));
+        }
+        if let Some(rest) = counts.get(NAMED..).filter(|rest| !rest.is_empty()) {
+            let sum: usize = rest.iter().map(|(count, _)| count).sum();
+            let name = format!("{} more", rest.len());
+            self.line("", &format!("{name:<width$} {sum:>7}"));
+        }
+    }
+
+    /// Says what it costs; returns what should be set.
+    fn cost(
+        &mut self,
+        config: &Config,
+        name: &str,
+        found: &Findings,
+        collected: &Collected,
+    ) -> Vec<String> {
+        let cost = found.cost(config);
+        let every = self.interval.max(config.api.cache);
+        let minute = cost.per_minute(every);
+        let took = match found.took.as_millis() {
+            millis @ ..1000 => format!("{millis} ms"),
+            _ => format!("{:.1} s", found.took.as_secs_f64()),
+        };
+        self.line(
+            "a scrape",
+            &format!(
+                "{} in {took}, {} at once at most",
+                counted(cost.scrape + cost.listing, "request"),
+                config.api.concurrency
+            ),
+        );
+        let cached = if config.api.cache > self.interval {
+            ", for all scrapers that share the cache"
+        } else {
+            " by one Prometheus"
+        };
+        let mut text = format!(
+            "{}, collected every {}{cached}",
+            counted(minute, "request"),
+            duration::format(every)
+        );
+        let allowed = found
+            .limit
+            .map(|limit| (limit, cost::allowed(limit, config.api.quota_share)));
+        match allowed {
+            Some((limit, allowed)) => {
+                let share = config.api.quota_share;
+                let _ = write!(
+                    text,
+                    "; {allowed} are allowed (of the {limit} that the API publishes, \
+                     {} is {share})",
+                    setting(config, "--kernel.quota-share", "quota_share")
+                );
+            }
+            None => text.push_str("; the API publishes no limit here"),
+        }
+        self.line("a minute", &text);
+        if config.collectors.has(Collector::Timeline) {
+            let most = config.api.timeline_requests * collected.fleet.scopes.len();
+            let text = format!("at most {most} requests after each, of what is left");
+            self.line("timelines", &text);
+        }
+        if let Ok(AuthContext {
+            organization: Some(organization),
+            ..
+        }) = &found.context
+        {
+            let (requests, accounts) = self
+                .by_organization
+                .entry(organization.clone())
+                .or_default();
+            *requests += minute;
+            accounts.push(name.to_owned());
+        }
+        let mut advice = Vec::new();
+        let too_many = allowed.filter(|(_, allowed)| minute > *allowed);
+        if let Some((_, allowed)) = too_many {
+            advice.push(match cost.fits_every(allowed) {
+                Some(span) => {
+                    let span = duration::format(span);
+                    let cache = setting(config, "--kernel.cache=", "cache: ");
+                    format!("{cache}{span}, or a scrape_interval of {span}: {minute} are too many")
+                }
+                None => "a narrower selection: the limit is too low for this fleet".to_owned(),
+            });
+        }
+        let timeout = cost::scrape_timeout(found.took);
+        // What waits for its quota is not slow.
+        if found.took > SLOW && too_many.is_none() {
+            let and = if timeout > self.interval {
+                " and a scrape_interval above it"
+            } else {
+                ""
+            };
+            let timeout = duration::format(timeout);
+            advice.push(format!("scrape_timeout: {timeout} in Prometheus{and}"));
+        }
+        let concurrency = config.api.concurrency;
+        if found.took > SLOW / 2 && cost.scrape >= 2 * concurrency as u64 && concurrency < 32 {
+            let flag = setting(config, "--kernel.concurrency=", "concurrency: ");
+            advice.push(format!("{flag}{}, if that is faster", 2 * concurrency));
+        }
+        let hold = config.api.hold;
+        if !hold.is_zero() && hold <= every {
+            advice.push(format!(
+                "{} above {}: {} holds nothing from one collection to the next",
+                setting(config, "--kernel.hold", "hold"),
+                duration::format(every),
+                duration::format(hold)
+            ));
+        }
+        advice
+    }
+}
+
+/// A setting as it is named where the configuration is.
+fn setting<'a>(config: &Config, flag: &'a str, key: &'a str) -> &'a str {
+    if config.file.is_some() { key } else { flag }
+}
+
+fn source(key: &KeySource) -> String {
+    match key {
+        KeySource::File(path) => format!("from {}", shown_path(path)),
+        KeySource::Value(_) => "from the environment".to_owned(),
+    }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+/// Writes `text` behind `head`, and what does not fit on lines of its own.
+fn wrap(out: &mut String, head: &str, indent: usize, text: &str) {
+    let mut line = head.to_owned();
+    let mut is_empty = true;
+    // Rows of a table keep their spaces.
+    let words: Vec<&str> = if text.chars().count() + indent <= WIDTH {
+        vec![text]
+    } else {
+        text.split_whitespace().collect()
+    };
+    for word in words {
+        if !is_empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            out.push_str(line.trim_end());
+            out.push('\n');
+            line = " ".repeat(indent);
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_empty = false;
+    }
+    out.push_str(line.trim_end());
+    out.push('\n');
+}
