@@ -5,6 +5,7 @@
 //! a template beside this file, and its committed form is what the defaults
 //! make of it.
 
+mod needs;
 mod options;
 mod terms;
 
@@ -88,9 +89,10 @@ pub(crate) struct Asset {
     pub contents: Cow<'static, str>,
 }
 
-/// Every file, as `options` want it.
-pub(crate) fn render(options: &Options) -> Vec<Asset> {
-    let rules = substitute(RULES, options);
+/// Every file, as `options` want it, without the alerts that need one of the
+/// collectors `off`.
+pub(crate) fn render(options: &Options, off: &[&str]) -> Vec<Asset> {
+    let rules = needs::without(&substitute(RULES, options), &needs::silent(off));
     let operator = prometheus_rule(&rules);
     let made = [
         ("alerts/kernel-auth-rules.yml", rules),
@@ -181,31 +183,38 @@ pub(crate) enum Error {
     /// A file could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// A file could not be compared.
+    #[error("{}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    /// `--check`: what is there is not what would be written.
+    #[error("{wrong} of {all} files differ; without --check they are written")]
+    Differs { wrong: usize, all: usize },
     /// The list of what was written could not be printed.
     #[error("standard output: {0}")]
     Print(#[from] io::Error),
 }
 
 /// The command: writes everything below `dir` and prints a line for each file
-/// to `out`; a hint about links that lead nowhere yet goes to `hints`.
+/// to `out`; hints about links that lead nowhere yet, and about collectors that
+/// are `off`, go to `hints`.
 pub(crate) fn run(
     dir: &Path,
     options: &Options,
+    off: &[&str],
     out: &mut dyn Write,
     hints: &mut dyn Write,
 ) -> Result<(), Error> {
     options.check()?;
     let mut printed = Ok(());
-    write(dir, &render(options), |change, path| {
+    write(dir, &render(options, off), |change, path| {
         if printed.is_ok() {
             printed = writeln!(out, "{change:<9} {}", path.display());
         }
     })?;
-    // A reader that went away (`| head`) is no failure.
-    printed.or_else(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(error),
-    })?;
+    unless_gone(printed)?;
+    for hint in needs::hints(off) {
+        writeln!(hints, "{hint}")?;
+    }
     let default = Options::default();
     for (flag, is_placeholder) in [
         (
@@ -225,6 +234,44 @@ pub(crate) fn run(
         }
     }
     Ok(())
+}
+
+/// The command with `--check`: writes nothing, prints a line to `out` for each
+/// file that is missing or another, and fails where there is one.
+pub(crate) fn check(
+    dir: &Path,
+    options: &Options,
+    off: &[&str],
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    options.check()?;
+    let assets = render(options, off);
+    let mut wrong = 0;
+    for asset in &assets {
+        let path = dir.join(asset.path);
+        let word = match fs::read(&path) {
+            Ok(there) if there == asset.contents.as_bytes() => continue,
+            Ok(_) => "different",
+            Err(error) if error.kind() == io::ErrorKind::NotFound => "missing",
+            Err(source) => return Err(Error::Read { path, source }),
+        };
+        wrong += 1;
+        unless_gone(writeln!(out, "{word:<9} {}", path.display()))?;
+    }
+    let all = assets.len();
+    if wrong > 0 {
+        return Err(Error::Differs { wrong, all });
+    }
+    let good = format!("{all} files in {} are what would be written", dir.display());
+    unless_gone(writeln!(out, "{good}"))
+}
+
+/// A reader that went away (`| head`) is no failure.
+fn unless_gone(printed: io::Result<()>) -> Result<(), Error> {
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Writes every file below `dir`, each of them whole or not at all, and tells
@@ -269,7 +316,7 @@ mod tests {
 
     #[test]
     fn no_placeholder_is_left() {
-        for asset in render(&Options::default()) {
+        for asset in render(&Options::default(), &[]) {
             let mut parts = asset.contents.split('@').skip(1);
             assert!(
                 !parts.any(

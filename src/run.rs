@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 
 use crate::cli::{self, AssetsArgs, CheckArgs, Cli, Command, OnceArgs, Stop};
 use crate::config::{self, ConfigError, Flags, Log, process_env};
+use crate::model::Collector;
 use crate::version::Build;
 use crate::{app, assets, check, demo, logging, once, output, redact};
 
@@ -87,7 +88,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Failed> {
         Some(Command::Once(args)) => run_once(&args, &flags, &runtime),
         Some(Command::Demo(args)) => finish(runtime.block_on(demo::demo(&args, &flags))),
         Some(Command::Simulate(args)) => finish(runtime.block_on(demo::simulate(&args))),
-        Some(Command::Assets(args)) => write_assets(&args),
+        Some(Command::Assets(args)) => write_assets(&args, &flags),
         Some(Command::Generate(args)) => finish(cli::generate(&args.dir)),
         Some(Command::Version) => answer(&Build::current().text(), ExitCode::SUCCESS),
     };
@@ -133,9 +134,21 @@ fn run_once(args: &OnceArgs, flags: &Flags, runtime: &Runtime) -> Result<ExitCod
     }
 }
 
-fn write_assets(args: &AssetsArgs) -> Result<ExitCode, Failed> {
+fn write_assets(args: &AssetsArgs, flags: &Flags) -> Result<ExitCode, Failed> {
+    let mut off = Vec::new();
+    if !flags.values("config.file").is_empty() {
+        // The environment of whoever writes alerts says nothing of the exporter.
+        let on = config::load_without_keys(flags, &|_: &str| None)?.collectors;
+        let all = Collector::ALL.iter().filter(|name| !on.has(**name));
+        off.extend(all.map(|name| name.as_str()));
+    }
     let (mut out, mut hints) = (io::stdout().lock(), io::stderr().lock());
-    match assets::run(&args.dir, &args.options, &mut out, &mut hints) {
+    let done = if args.check {
+        assets::check(&args.dir, &args.options, &off, &mut out)
+    } else {
+        assets::run(&args.dir, &args.options, &off, &mut out, &mut hints)
+    };
+    match done {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error @ assets::Error::Options(_)) => Err(Failed::usage(error)),
         Err(error) => Err(Failed::new(error)),

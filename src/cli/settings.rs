@@ -12,11 +12,12 @@ const LOGGING: &str = "Logging";
 /// Commands that know nothing of the exporter's configuration.
 const WITHOUT: [&str; 4] = ["simulate", "assets", "generate", "version"];
 
-fn taken_by(command: &str) -> impl Iterator<Item = &'static Row> {
+fn taken_by(command: &str) -> impl Iterator<Item = &'static Row> + use<'_> {
     let all = !WITHOUT.contains(&command);
+    let reads_config = move |row: &Row| row.flag == Some("config.file") && command == "assets";
     rows()
         .iter()
-        .filter(move |row| all || row.heading == LOGGING)
+        .filter(move |row| all || row.heading == LOGGING || reads_config(row))
 }
 
 /// Adds the flags to the command line, in front of the commands and behind

@@ -28,7 +28,7 @@ const ROOMS: &str = "
     once       | app cli collect config exposition logging model output remedies | reqwest
     check      | app collect config duration kernel model telemetry | clap reqwest
     demo       | app cli config | reqwest
-    run        | app assets check cli config demo logging once output redact version | reqwest
+    run        | app assets check cli config demo logging model once output redact version | reqwest
 ";
 
 /// The table, read: by room, its place, what it knows, what it does not touch.

@@ -193,3 +193,97 @@ fn a_directory_that_cannot_be_is_named() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains(&format!("{}/", file.display())));
 }
+
+#[test]
+fn alerts_whose_collectors_are_off_are_left_out() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = dir.path().join("exporter.yml");
+    fs::write(
+        &config,
+        "accounts: [{name: a, api_key_file: /nowhere}]\ncollectors: {reauth: false}\n",
+    )
+    .unwrap();
+    let flag = format!("--config.file={}", config.display());
+    let output = assets(dir.path(), &[&flag]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let hints = text(&output.stderr);
+    for hint in [
+        "left out, the collector org is off: KernelAuthAPIKeyExpiring, KernelAuthConnectionsNearLimit",
+        "left out, the collector reauth is off: KernelAuthConnectionHumanLoginRequired",
+        "tells more with the collector timeline: KernelAuthReauthFailingRepeatedly",
+    ] {
+        assert!(hints.contains(hint), "{hint}: {hints}");
+    }
+    let whole = include_str!("../../alerts/kernel-auth-rules.yml");
+    for name in ["kernel-auth-rules.yml", "kernel-auth-prometheusrule.yml"] {
+        let rules = fs::read_to_string(dir.path().join("alerts").join(name)).unwrap();
+        let alerts = |rules: &str| -> Vec<String> {
+            let lines = rules.lines().map(str::trim);
+            let alerts = lines.filter_map(|line| line.strip_prefix("- alert: "));
+            alerts.map(str::to_owned).collect()
+        };
+        let left: Vec<_> = alerts(whole)
+            .into_iter()
+            .filter(|alert| {
+                !matches!(
+                    &**alert,
+                    "KernelAuthAPIKeyExpiring"
+                        | "KernelAuthConnectionsNearLimit"
+                        | "KernelAuthConnectionHumanLoginRequired"
+                )
+            })
+            .collect();
+        assert_eq!(alerts(&rules), left, "{name}");
+        // They are comments on what is left out, and went with it.
+        assert!(!rules.contains("promql/series(kernel_auth_org"), "{name}");
+    }
+    // The same flags in front of the command, and a file with a mistake.
+    let run = |arguments: &[&str]| {
+        let mut command = Command::cargo_bin("kernel-auth-exporter").expect("it is built");
+        command.args(arguments).output().expect("it starts")
+    };
+    let dir = dir.path().to_str().unwrap();
+    assert!(run(&[&flag, "assets", dir, "--check"]).status.success());
+    fs::write(&config, "collectors: {org: maybe}\n").unwrap();
+    let output = run(&["assets", dir, &flag]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("collectors.org"));
+}
+
+#[test]
+fn a_check_says_whether_the_directory_is_what_would_be_written() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let output = assets(dir.path(), &["--check"]);
+    assert_eq!(output.status.code(), Some(1), "nothing is there");
+    assert!(files_below(dir.path()).is_empty(), "nothing is written");
+    assert!(
+        text(&output.stdout)
+            .lines()
+            .all(|line| line.starts_with("missing "))
+    );
+
+    assert!(assets(dir.path(), &["--job=mine"]).status.success());
+    let output = assets(dir.path(), &["--check", "--job=mine"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let count = files_below(dir.path()).len();
+    assert!(text(&output.stdout).starts_with(&format!("{count} files in ")));
+    // Other files beside them are nobody's business.
+    fs::write(dir.path().join("mine.yml"), "x").unwrap();
+    assert!(
+        assets(dir.path(), &["--check", "--job=mine"])
+            .status
+            .success()
+    );
+
+    let rules = dir.path().join("alerts/kernel-auth-rules.yml");
+    fs::write(&rules, "mine").unwrap();
+    let output = assets(dir.path(), &["--check", "--job=mine"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        text(&output.stdout),
+        format!("different {}\n", rules.display())
+    );
+    let told = format!("error: 1 of {count} files differ");
+    assert!(text(&output.stderr).starts_with(&told));
+    assert_eq!(fs::read_to_string(&rules).unwrap(), "mine");
+}
