@@ -289,6 +289,7 @@ pub(crate) fn reloadable(
         timeout: config.api.timeout,
         timeout_offset: config.web.timeout_offset,
         cache: config.api.cache,
+        hold: config.api.hold,
     })
 }
 

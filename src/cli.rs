@@ -146,6 +146,11 @@ pub(crate) struct OnceArgs {
     /// Write there instead of stdout, atomically; `-` is stdout
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+
+    /// Leave out the metrics about the exporter itself, which would be the same
+    /// series in each of several files of one textfile collector
+    #[arg(long)]
+    pub disable_exporter_metrics: bool,
 }
 
 /// How `once` prints.

@@ -12,7 +12,7 @@ use prometheus::proto::MetricFamily;
 use thiserror::Error;
 
 use crate::app::{self, StartError};
-use crate::cli::OnceFormat;
+use crate::cli::{OnceArgs, OnceFormat};
 use crate::collect::Request;
 use crate::config::Config;
 use crate::exposition::{self, Encoding, Format, Options, Own};
@@ -36,12 +36,8 @@ pub(crate) enum OnceError {
 }
 
 /// Collects and prints; whether the API answered fully.
-pub(crate) async fn run(
-    config: &Config,
-    format: OnceFormat,
-    wide: bool,
-    output: Option<&Path>,
-) -> Result<bool, OnceError> {
+pub(crate) async fn run(config: &Config, args: &OnceArgs) -> Result<bool, OnceError> {
+    let output = args.output.as_deref();
     let output = output.filter(|path| *path != Path::new("-"));
     let telemetry = app::telemetry(config);
     let live = app::reloadable(config, &telemetry, &mut app::Upstream::default(), None)?;
@@ -62,13 +58,13 @@ pub(crate) async fn run(
         }
     }
     let now = Timestamp::from(SystemTime::now());
-    let text = match format {
+    let text = match args.format {
         OnceFormat::Table => {
             let look = table::Look {
                 colour: output.is_none()
                     && io::stdout().is_terminal()
                     && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-                room: if wide || output.is_some() {
+                room: if args.wide || output.is_some() {
                     None
                 } else {
                     room()
@@ -94,6 +90,11 @@ pub(crate) async fn run(
                 timelines_pending: Some(live.watcher.timelines_pending()),
                 log_dropped: Some(logging::dropped_lines()),
                 probe: None,
+            };
+            let own = if args.disable_exporter_metrics {
+                Own::default()
+            } else {
+                own
             };
             exposition::render(&fleet, &own, now, options)
         }

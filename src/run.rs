@@ -126,8 +126,7 @@ fn check_config(args: &CheckArgs, flags: &Flags, runtime: &Runtime) -> Result<Ex
 
 fn run_once(args: &OnceArgs, flags: &Flags, runtime: &Runtime) -> Result<ExitCode, Failed> {
     let config = config::load(flags, &process_env)?;
-    let output = args.output.as_deref();
-    match runtime.block_on(once::run(&config, args.format, args.wide, output)) {
+    match runtime.block_on(once::run(&config, args)) {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => Ok(ExitCode::FAILURE),
         Err(error) => Err(Failed::new(error)),

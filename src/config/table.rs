@@ -115,7 +115,9 @@ settings! {
         hold: Duration = duration(Duration::ZERO..=WEEK)
             .flag("kernel.hold").key("api.hold").default("5m")
             .help("How long the last known state is still served while the API fails; 0s: not at \
-                   all");
+                   all")
+            .note("Several scrape intervals at least: a shorter one is over before the next scrape, \
+                   and the log says so.");
         quota_share: f64 = value("SHARE", values::share)
             .flag("kernel.quota-share").key("api.quota_share").default("0.5")
             .help("Share of the organisation's published per-minute limit that the exporter may \

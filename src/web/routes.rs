@@ -1,6 +1,7 @@
 //! What is answered at which path.
 
 mod narrowed;
+mod pace;
 mod reload;
 mod settings;
 
@@ -14,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use self::narrowed::Narrowed;
+use self::pace::Pace;
 pub(crate) use self::reload::{Order, Reload};
 pub(crate) use self::settings::{Reloadable, StaticSettings};
 use super::discovery::{self, Targets};
@@ -42,6 +44,7 @@ pub(crate) struct Routes {
     pages: Semaphore,
     /// The first whole collection has been told.
     has_collected: AtomicBool,
+    pace: Pace,
 }
 
 #[derive(Clone, Copy)]
@@ -74,6 +77,7 @@ impl Routes {
             scrapes,
             pages: Semaphore::new(PAGES),
             has_collected: AtomicBool::new(false),
+            pace: Pace::default(),
         }
     }
 
@@ -175,6 +179,14 @@ impl Routes {
             Ok(narrowed) => narrowed,
             Err(complaint) => return plain(StatusCode::BAD_REQUEST, &complaint),
         };
+        if let Some(passed) = self.pace.scraped(started, live.hold) {
+            tracing::warn!(
+                seconds_between_scrapes = passed.as_secs(),
+                hold_seconds = live.hold.as_secs(),
+                "--kernel.hold is not longer than the scrape interval, so nothing is left to \
+                 show as soon as one collection fails; set several intervals"
+            );
+        }
         let deadline = started + live.budget(request.headers());
         let collected = live.watcher.collect(narrowed.request(deadline)).await;
         self.telemetry.scrape(collected.outcome, started.elapsed());

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use kernel_api_simulator::Fault;
 
-use super::support::{Api, KEY, Metrics};
+use super::support::{Api, KEY, Metrics, Program};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kernel-auth-exporter");
 
@@ -162,4 +162,30 @@ async fn a_reader_that_went_away_is_no_failure() {
         assert!(!said.contains("pipe"), "{said}");
     }
     assert!(directory.path().join("alerts").exists(), "all is written");
+}
+
+#[tokio::test]
+async fn several_files_of_one_directory_have_no_series_in_common() {
+    let api = Api::small().await;
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("key"), KEY).unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    for account in ["one", "two"] {
+        let config = directory.path().join(format!("{account}.yml"));
+        fs::write(
+            &config,
+            format!("accounts: [{{name: {account}, api_key_file: key}}]"),
+        )
+        .unwrap();
+        let flag = format!("--config.file={}", config.display());
+        let env = [("KERNEL_BASE_URL", &*api.url)];
+        let arguments = ["once", &*flag, "--disable-exporter-metrics"];
+        let ended = Program::start(&arguments, &env).ended().await;
+        assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
+        let text = Metrics::new(ended.stdout);
+        assert!(text.has("kernel_auth_up") && text.has("kernel_auth_connection_status"));
+        for (series, _) in text.samples() {
+            assert!(seen.insert(series.to_owned()), "{series} is in both");
+        }
+    }
 }

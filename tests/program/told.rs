@@ -90,6 +90,19 @@ async fn a_command_that_prints_tells_no_start() {
     assert_eq!((checked.code(), &*checked.stderr), (Some(0), ""));
 }
 
+#[tokio::test]
+async fn a_hold_shorter_than_the_interval_is_told() {
+    let api = Api::small().await;
+    // Whoever scrapes by hand is slower than that.
+    let exporter = api.exporter(&["--kernel.hold=1ms"]);
+    for _ in 0..6 {
+        exporter.scrape().await;
+    }
+    let told = exporter.logged("--kernel.hold is not longer").await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("level=warn"), "{}", told[0]);
+}
+
 /// What the README has one make in a clone must not be committed by mistake.
 #[test]
 fn the_key_of_the_readme_is_ignored() {

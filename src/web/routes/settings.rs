@@ -29,6 +29,9 @@ pub(crate) struct Reloadable {
     pub timeout_offset: Duration,
     /// `--kernel.cache`: scrapes within this age share one collection.
     pub cache: Duration,
+    /// `--kernel.hold`: how long the last known state is shown while the API
+    /// fails.
+    pub hold: Duration,
 }
 
 /// What stays as it was started.
