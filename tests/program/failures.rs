@@ -2,6 +2,8 @@
 
 use kernel_api_simulator::{Fault, FaultKind, Route};
 use reqwest::Method;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
 
 use super::support::{Api, KEY, Metrics, PATIENCE, Program, request};
 
@@ -127,4 +129,24 @@ async fn an_api_that_comes_back_is_seen_at_the_next_scrape() {
     let after = exporter.scrape().await;
     assert_eq!(after.value("kernel_auth_up"), Some(1.0));
     assert!(after.has("kernel_auth_connection_status"));
+}
+
+/// `103 Early Hints` and never an answer.
+#[tokio::test]
+async fn hints_without_end_cost_no_more_than_silence() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".repeat(100);
+    let api = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        while stream.write_all(hints.as_bytes()).await.is_ok() {}
+    });
+    let exporter = Program::exporter(&url, KEY, &["--kernel.timeout=1s"]);
+    let scrape = exporter.scrape().await;
+    assert_eq!(scrape.value("kernel_auth_up"), Some(0.0));
+    exporter.logged("reason=timeout").await;
+    // It hangs up, so nothing goes on behind the scrape.
+    let hung_up = tokio::time::timeout(PATIENCE, api).await;
+    hung_up.expect("an end").unwrap();
+    exporter.get("/-/healthy").await;
 }
