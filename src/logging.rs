@@ -2,8 +2,8 @@
 //! both: `ts`, `level`, `msg`, then the event's own fields.
 //!
 //! Strangers have a hand in it, so nothing waits for its reader (`queue`), its
-//! texts pass [`redact`](crate::redact) (`line`), and what libraries say is said
-//! once a minute (`seldom`).
+//! texts pass [`redact`](crate::redact) (`line`), and what can be said again and
+//! again is said once a minute (`seldom`).
 
 mod capture;
 mod line;
@@ -12,6 +12,7 @@ mod seldom;
 
 pub(crate) use capture::capture;
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Write as _};
 use std::panic;
 use std::sync::{Arc, OnceLock};
@@ -55,7 +56,8 @@ pub(crate) fn init(log: &Log) {
     let lines = Lines {
         format,
         queue: Arc::clone(queue),
-        libraries: Seldom::default(),
+        seldom: Seldom::default(),
+        kinds: RandomState::new(),
     };
     // A test harness may have started logging already.
     let _ = tracing_subscriber::registry()
@@ -106,22 +108,35 @@ pub(crate) fn complain(format: LogFormat, error: &str) {
 struct Lines {
     format: LogFormat,
     queue: Arc<Queue>,
-    libraries: Seldom,
+    seldom: Seldom,
+    kinds: RandomState,
 }
 
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let metadata = event.metadata();
         let crate_name = metadata.target().split("::").next().unwrap_or_default();
-        let mut fields = Fields::default();
-        if !OURS.contains(&crate_name) {
-            match self.libraries.may(metadata.callsite(), Instant::now()) {
-                None => return,
-                Some(0) => {}
-                Some(more) => fields.others.push(("left_out", Value::from(more))),
-            }
+        let is_ours = OURS.contains(&crate_name);
+        let mut left_out = 0;
+        let mut may = |text: Option<&Fields>| {
+            let kind = self.kinds.hash_one((metadata.callsite(), text));
+            let may = self.seldom.may(kind, Instant::now());
+            left_out = may.unwrap_or_default();
+            may.is_some()
+        };
+        // Of libraries one line of each place in their code, before it costs
+        // anything; of ours the same warning.
+        if !is_ours && !may(None) {
+            return;
         }
+        let mut fields = Fields::default();
         event.record(&mut fields);
+        if is_ours && *metadata.level() == Level::WARN && !may(Some(&fields)) {
+            return;
+        }
+        if left_out > 0 {
+            fields.others.push(("left_out", Value::from(left_out)));
+        }
         let now = jiff::Timestamp::now();
         let line = line::write(self.format, now, *metadata.level(), &fields);
         self.queue.push(line);

@@ -9,7 +9,7 @@ use tracing::field::{Field, Visit};
 use crate::config::LogFormat;
 use crate::redact;
 
-#[derive(Default)]
+#[derive(Default, Hash)]
 pub(super) struct Fields {
     pub(super) message: String,
     /// In the order in which the code names them.

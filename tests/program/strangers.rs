@@ -145,3 +145,14 @@ async fn a_page_of_another_site_reloads_nothing() {
     let reloads = reloads.lines().filter(|line| line.contains("reloaded"));
     assert_eq!(reloads.count(), 4);
 }
+
+#[tokio::test]
+async fn a_loop_of_scrapes_fills_no_log() {
+    let api = Api::small().await;
+    let exporter = Program::exporter(&api.url, "sk_wrong_u3Tz0", &[]);
+    for _ in 0..50 {
+        assert_eq!(exporter.scrape().await.value("kernel_auth_up"), Some(0.0));
+    }
+    let warnings = exporter.logged("level=warn").await;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+}
