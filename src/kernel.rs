@@ -28,3 +28,26 @@ pub(crate) use paging::{Page, PageHeaders, next_page};
 pub(crate) use wire::org::{AuthContext, Entitlements, KeyExpiry, OrgLimits};
 pub(crate) use wire::timeline::{Event, EventState, Timeline};
 pub(crate) use wire::{DecodeError, Decoder, Listing, Project, Unknown};
+
+/// What must hold of any headers; see `src/fuzz.rs`.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn fuzz(headers: &::http::HeaderMap) {
+    let page = PageHeaders::read(headers);
+    for asked in [0, 1, 100, u64::MAX] {
+        if let Ok(Page::Next(next)) = next_page(asked, page) {
+            assert!(next > asked);
+        }
+    }
+    let now = tokio::time::Instant::now();
+    let budget = rate::Budget::new(0.5);
+    budget.saw(headers, now);
+    for cost in [1, 100, u64::MAX] {
+        if let Some(wait) = budget.wait_for(now, cost) {
+            assert!(wait.until > now);
+        }
+        budget.pace(cost);
+        let _ = budget.take(now);
+    }
+    let after = retry::retry_after(headers, std::time::SystemTime::UNIX_EPOCH);
+    assert!(after.is_none_or(|after| after <= retry::MAX_RETRY_AFTER));
+}

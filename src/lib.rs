@@ -26,6 +26,8 @@ mod config;
 mod demo;
 mod duration;
 mod exposition;
+#[cfg(any(test, feature = "testing"))]
+mod fuzz;
 mod kernel;
 mod logging;
 mod model;

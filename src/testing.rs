@@ -165,6 +165,16 @@ pub fn decode(page: &[u8]) -> usize {
     decoder.list(page).map_or(0, |listing| listing.rows)
 }
 
+/// Tries a target of `fuzz/` on these bytes; panics where something does not
+/// hold that must.
+pub fn fuzz(target: &str, input: &[u8]) {
+    let mut targets = crate::fuzz::TARGETS.iter();
+    let (_, run) = targets
+        .find(|(name, _)| *name == target)
+        .expect("a name of src/fuzz.rs");
+    run(input);
+}
+
 /// A collector of every connection.
 pub struct Collecting(Watcher);
 

@@ -5,3 +5,14 @@ mod discovery;
 mod pages;
 mod probe;
 pub(crate) mod routes;
+
+/// What must hold of any query string; see `src/fuzz.rs`.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn fuzz(query: &str) {
+    pages::fuzz(query);
+    pages::asked_id(query);
+    if let Ok(target) = probe::target(query) {
+        assert!(!target.is_empty());
+    }
+    probe::is_to_explain(query);
+}

@@ -56,3 +56,11 @@ pub(super) fn connection(view: &View<'_>, id: &str, paused: bool) -> Response<Bo
     }
     response
 }
+
+/// What must hold of any query string of a page: its links lead to it.
+#[cfg(any(test, feature = "testing"))]
+pub(super) fn fuzz(query: &str) {
+    let read = Query::read(query);
+    let link = read.link();
+    assert_eq!(Query::read(link.trim_start_matches('?')), read);
+}

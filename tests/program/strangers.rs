@@ -141,9 +141,11 @@ async fn a_page_of_another_site_reloads_nothing() {
         let answer = sent.header(name, value).send().await.unwrap();
         assert_eq!(answer.status(), status, "{name}: {value}");
     }
-    let reloads = exporter.stderr();
-    let reloads = reloads.lines().filter(|line| line.contains("reloaded"));
-    assert_eq!(reloads.count(), 4);
+    // Written by a thread of its own.
+    exporter.signal("TERM");
+    let log = exporter.ended().await.stderr;
+    let reloads = log.lines().filter(|line| line.contains("reloaded"));
+    assert_eq!(reloads.count(), 4, "{log}");
 }
 
 #[tokio::test]

@@ -99,7 +99,8 @@ impl Query {
             match &*name {
                 "q" => {
                     let text = value.trim();
-                    text[..text.floor_char_boundary(MAX_TEXT)].clone_into(&mut read.text);
+                    let text = &text[..text.floor_char_boundary(MAX_TEXT)];
+                    text.trim_end().clone_into(&mut read.text);
                 }
                 "status" => {
                     let mut levels = Attention::ALL.iter().copied();
