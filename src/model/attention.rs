@@ -6,7 +6,7 @@ use super::{AuthStatus, Connection, FlowStep, Timestamp};
 /// How much a connection needs somebody, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Attention {
-    /// A live flow waits for somebody: it lives ten minutes.
+    /// A live flow waits for somebody, and its time runs out.
     Waiting,
     /// Logged out, and nothing will log it in again by itself.
     NeedsPerson,
