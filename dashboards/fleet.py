@@ -83,7 +83,7 @@ WORKLIST = table(
                  f"0 * ({TOP} >= 4) + on ({CONNECTION}) group_left () (time() - ({SINCE} > 0))")],
     [("domain", "Site", 195), ("Value #A", "Needs", 92), ("Value #B", "Time left", 82), ("Value #C", "Logged out for", 120),
      ("profile_name", "Profile", 150), ("why", "Why", 230), ("remedy", "What to do", 405), ("account", "Account", 100),
-     ("project", "Project", 130), ("cluster", "Cluster", 80), ("namespace", "Namespace", 100),
+     ("project", "Project", 225), ("cluster", "Cluster", 80), ("namespace", "Namespace", 100),
      ("connection_id", "Connection", 220)],
     overrides=[
         by_name("Site", links=LINK),
@@ -174,7 +174,7 @@ SITES = table(
     [("domain", "Site", 220), ("Value #A", "Logged out", 95), ("Value #B", "Of", 70), ("Value #C", "Share", None)],
     overrides=[by_name("Share", unit="percentunit", decimals=0, min=0, max=1, thresholds=thresholds((None, SKY), (0.5, RED)),
                        color={"mode": "thresholds"}, **BAR)],
-    sort="Logged out", empty="none is logged out")
+    sort="Logged out", empty="none, as far as the API is visible")
 
 LONGEST = states(
     "Who was logged out longest in this time?",

@@ -165,7 +165,7 @@ def lines(title, question, targets, unit="short", stacked=False, bars=False, col
     custom = {"drawStyle": "bars" if bars else "line", "fillOpacity": 70 if bars else 60 if stacked else 0,
               # The outline of a series that is absent would lie on the stack.
               "lineWidth": 0 if stacked or bars else 2, "showPoints": "never", "spanNulls": False, "axisPlacement": "auto",
-              "barAlignment": -1 if bars else 0, "lineInterpolation": "stepAfter" if stacked and not bars else "linear",
+              "barAlignment": -1 if bars else 0, "lineInterpolation": "stepBefore" if stacked and not bars else "linear",
               "stacking": {"mode": "normal" if stacked else "none", "group": "A"}}
     if objective is not None:
         custom["thresholdsStyle"] = {"mode": "dashed"}

@@ -254,7 +254,7 @@ def test_every_link_resolves():
 def test_flags_that_pages_name_exist():
     """Of `assets`; the exporter's own begin with a word and a dot."""
     source = (ROOT / "src" / "assets" / "options.rs").read_text()
-    flags = {name.replace("_", "-") for name in re.findall(r"pub (\w+):", source)} | {"help"}
+    flags = {name.replace("_", "-") for name in re.findall(r"pub (\w+):", source)} | {"help", "check"}
     for name, text in {**RUNBOOKS, **PAGES}.items():
         text = re.sub(r"```sh\n.*?```|`kernel [^`]*`", "", text, flags=re.S)
         for flag in re.findall(r"`?--([a-z][a-z-]+)(?![\w.-])", text):
