@@ -93,7 +93,7 @@ WORKLIST = table(
                 **COLORED),
         by_name("Logged out for", unit="s", decimals=0),
         by_name("What to do", mappings=texts("remedy", short=True))],
-    sort="Needs", empty="nobody, as far as the API is visible")
+    sort="Needs", empty="nobody, as far as the API is visible and the rules are loaded")
 
 NAMED_ENVIRONMENT = ('label_replace(label_join({}, "row", " ", "cluster", "account"), "row", "everything", "row", "^ ?$")')
 

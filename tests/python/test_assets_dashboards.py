@@ -423,6 +423,16 @@ def present(back, path, value):
     return isinstance(value, (dict, list)) or at == value
 
 
+# --- pictures -----------------------------------------------------------------------------
+
+def test_pictures_of_boards_are_shown_and_small():
+    pages = (ROOT / "README.md").read_text() + (ROOT / "docs" / "dashboards.md").read_text()
+    shown = set(re.findall(r"images/(board-[\w-]+\.png)", pages))
+    there = {path.name: path.stat().st_size for path in (ROOT / "docs" / "images").glob("board-*.png")}
+    assert shown == set(there) and len(shown) == 7
+    assert max(there.values()) < 200_000
+
+
 def test_the_expression_reader_reads():
     """What the tests above rest on."""
     selectors, labels = parse('sum by (le) (rate(a_total{x="1",y=~"$y"}[$__rate_interval])) / on (b) group_left count(c) unless d')
