@@ -6,7 +6,7 @@ mod service_manager;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -19,7 +19,7 @@ use crate::collect::{self, AccountSettings, Watcher};
 use crate::config::{Account, Config, KeySource, shown_path};
 use crate::kernel::{Client, ClientSettings, Http, HttpError, Key, KeyError, Reread};
 use crate::logging;
-use crate::model::{Collector, Endpoint, Projects};
+use crate::model::{Collector, Endpoint, Projects, Timestamp};
 use crate::telemetry::Telemetry;
 use crate::version::Build;
 use crate::web::routes::{Order, Reload, Reloadable, Routes, StaticSettings};
@@ -252,8 +252,21 @@ fn endpoints(config: &Config) -> Vec<Endpoint> {
 
 /// The way to the API: kept over a reload that does not change it, so that
 /// open connections and the bound on requests in flight last.
-#[derive(Clone, Default)]
-pub(crate) struct Upstream(Option<(ClientSettings, Arc<Http>)>);
+#[derive(Clone)]
+pub(crate) struct Upstream {
+    made: Option<(ClientSettings, Arc<Http>)>,
+    /// When the first was made: when this program started.
+    started: Timestamp,
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Self {
+            made: None,
+            started: Timestamp::from(SystemTime::now()),
+        }
+    }
+}
 
 impl Upstream {
     fn http(
@@ -262,7 +275,7 @@ impl Upstream {
         telemetry: &Telemetry,
     ) -> Result<Arc<Http>, HttpError> {
         // What `ca_file` holds may have changed though its path has not.
-        if let Some((before, http)) = &self.0
+        if let Some((before, http)) = &self.made
             && *before == settings
             && settings.ca_file.is_none()
         {
@@ -270,7 +283,7 @@ impl Upstream {
         }
         let observer = Arc::new(telemetry.clone());
         let http = Arc::new(Http::new(&settings, observer)?);
-        self.0 = Some((settings, Arc::clone(&http)));
+        self.made = Some((settings, Arc::clone(&http)));
         Ok(http)
     }
 }
@@ -313,6 +326,7 @@ pub(crate) fn watcher(
             .collectors
             .has(Collector::Timeline)
             .then_some(api.timeline_requests),
+        started: upstream.started,
         org: config.collectors.has(Collector::Org),
     });
     let mut accounts = Vec::with_capacity(config.accounts.len());

@@ -37,6 +37,7 @@ fn list(body: &[u8]) {
         scope: &scope,
         profile_names: ProfileNameMode::Keep,
         selection: &selection,
+        marks: true,
     };
     for listing in [decoder.list(body), decoder.one(body)]
         .into_iter()
@@ -45,6 +46,7 @@ fn list(body: &[u8]) {
         assert!(listing.connections.len() + listing.malformed.len() <= listing.rows.max(1));
         let snapshot = Snapshot {
             fetched_at: Timestamp::from_micros(0),
+            took: std::time::Duration::ZERO,
             clock: ClockOffset::default(),
             connections: listing.connections,
             found: Vec::new(),
@@ -53,6 +55,7 @@ fn list(body: &[u8]) {
             accounts: vec![AccountView::default()],
             scopes: vec![ScopeView {
                 scope: Arc::default(),
+                project_name: None,
                 failure: None,
                 snapshot: Some(Arc::new(snapshot)),
             }],

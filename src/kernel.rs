@@ -5,6 +5,7 @@
 //! [`Observer`]. Nothing but `GET` can be sent from here.
 
 mod client;
+mod clock;
 mod deadline;
 mod error;
 mod exchange;
@@ -15,6 +16,7 @@ mod paging;
 mod proxy;
 mod rate;
 mod retry;
+mod verdict;
 mod wire;
 
 pub(crate) use client::{Client, RequestPolicy};
@@ -26,8 +28,9 @@ pub(crate) use key::{Key, KeyError, Reread};
 pub(crate) use observer::Observer;
 pub(crate) use paging::{Page, PageHeaders, next_page};
 pub(crate) use wire::org::{AuthContext, Entitlements, KeyExpiry, OrgLimits};
+pub(crate) use wire::project::Project;
 pub(crate) use wire::timeline::{Event, EventState, Timeline};
-pub(crate) use wire::{DecodeError, Decoder, Listing, Project, Unknown};
+pub(crate) use wire::{DecodeError, Decoder, Listing, Unknown};
 
 /// What must hold of any headers; see `src/fuzz.rs`.
 #[cfg(any(test, feature = "testing"))]
@@ -45,7 +48,7 @@ pub(crate) fn fuzz(headers: &::http::HeaderMap) {
         if let Some(wait) = budget.wait_for(now, cost) {
             assert!(wait.until > now);
         }
-        budget.pace(cost);
+        budget.pace(now, cost);
         let _ = budget.take(now);
     }
     let after = retry::retry_after(headers, std::time::SystemTime::UNIX_EPOCH);

@@ -30,7 +30,7 @@ pub(crate) use snapshot::{AccountView, Failure, Fleet, Found, Scope, ScopeView, 
 pub(crate) use time::{ClockOffset, Timestamp};
 pub(crate) use values::{
     AuthStatus, CredentialKind, ErrorCode, EventOutcome, EventType, FlowStatus, FlowStep, FlowType,
-    HealthCheckUnavailable, ReauthReason,
+    HealthCheckUnavailable, ReauthReason, SsoProvider,
 };
 pub(crate) use words::{
     failure_words, flow_words, plain_words, relogin_words, span_words, visible,

@@ -57,6 +57,8 @@ pub(crate) async fn run(config: &Config, args: &OnceArgs) -> Result<bool, OnceEr
             fleet = Arc::new(live.watcher.last());
         }
     }
+    // The log has said why.
+    let whole = whole && !live.watcher.timelines_fail();
     let now = Timestamp::from(SystemTime::now());
     let text = match args.format {
         OnceFormat::Table => {

@@ -116,6 +116,7 @@ fn connection(index: usize, scope: &Scope, scratch: &mut String) -> Connection {
             kind: pick(FlowType::ALL, index / 11),
             expires_at: ago(index % 86_400),
             error_code: None,
+            website_error: None,
             pending: PendingInputs::default(),
         },
         can_reauth: Some(index.is_multiple_of(3)),
@@ -128,6 +129,8 @@ fn connection(index: usize, scope: &Scope, scratch: &mut String) -> Connection {
             record_session: Some(false),
             health_check_unavailable: None,
             credential: Some(pick(CredentialKind::ALL, index)),
+            allowed_domains: None,
+            sso_provider: None,
         },
         history: None,
     }
@@ -143,9 +146,11 @@ fn fleet(connections: usize) -> Arc<Fleet> {
         accounts: vec![AccountView::default()],
         scopes: vec![ScopeView {
             scope: Arc::new(scope),
+            project_name: None,
             failure: None,
             snapshot: Some(Arc::new(Snapshot {
                 fetched_at: NOW,
+                took: std::time::Duration::from_secs(2),
                 clock: ClockOffset::default(),
                 connections,
                 found: Vec::new(),
@@ -161,6 +166,7 @@ pub fn decode(page: &[u8]) -> usize {
         scope: &scope,
         profile_names: ProfileNameMode::Keep,
         selection: &selection,
+        marks: false,
     };
     decoder.list(page).map_or(0, |listing| listing.rows)
 }
@@ -196,6 +202,7 @@ impl Collecting {
         };
         let settings = collect::Settings {
             timeline_requests: None,
+            started: Timestamp::from_micros(0),
             org: false,
             timeout: Duration::from_mins(1),
             cache: Duration::ZERO,

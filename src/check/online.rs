@@ -51,7 +51,11 @@ async fn findings(config: &Config, account: &Account) -> Result<Findings, StartE
     if found.is_the_end() {
         return Ok(found);
     }
-    found.projects = Some(list_projects(&client, attempt).await);
+    found.projects = Some(
+        list_projects(&client, attempt)
+            .await
+            .map(|projects| projects.into_values().collect()),
+    );
     let path = "/org/limits";
     let limits = ask(&client, attempt, Endpoint::OrgLimits, path, OrgLimits::read).await;
     found.in_organization = limits.ok().and_then(|limits| limits.connections_used);

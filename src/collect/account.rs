@@ -2,49 +2,35 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
-use super::flight::{Flight, Running};
+use super::flight::Running;
+use super::flows::CountedFlows;
 use super::org::Org;
 use super::probes::Probes;
-use super::projects;
+use super::projects::ProjectList;
 use super::scope::ScopeWatcher;
 use super::settings::{AccountSettings, Settings};
 use super::shared::Shared;
 use super::showing::Part;
 use crate::kernel::{Attempt, Client};
-use crate::model::{
-    AccountView, Failure, Projects, Scope, ScopeView, ScrapeOutcome, Selection, Timestamp,
-};
-
-/// How long a list of projects is good for. A project that answers that it is
-/// gone has it read again at once.
-const PROJECTS_AGE: Duration = Duration::from_mins(1);
+use crate::model::{AccountView, Projects, Scope, ScopeView, ScrapeOutcome, Selection, Timestamp};
 
 /// Watches one account.
 pub(super) struct Account {
     settings: AccountSettings,
     shared: Arc<Shared>,
-    state: Mutex<State>,
-    /// The reading of the list of projects.
-    listing: Flight,
+    scopes: Mutex<Scopes>,
+    projects: ProjectList,
     probes: Probes,
     org: Org,
-    /// Until the first list of projects is there.
-    starting: Arc<Failure>,
 }
 
-#[derive(Default)]
-struct State {
-    scopes: BTreeMap<Option<Box<str>>, Arc<ScopeWatcher>>,
-    /// When the list of projects was last read whole.
-    listed_at: Option<Instant>,
-    /// What made the last try fail.
-    listing_failure: Option<Arc<Failure>>,
-}
+/// By project.
+type Scopes = BTreeMap<Option<Box<str>>, Arc<ScopeWatcher>>;
 
 /// What one scrape goes by.
 struct Scrape {
@@ -69,41 +55,32 @@ impl Account {
         settings: AccountSettings,
         client: Client,
         shared: Arc<Settings>,
+        flows: Arc<CountedFlows>,
         previous: Option<&Self>,
     ) -> Self {
-        let shared = Shared::new(client, shared, previous.map(|previous| &*previous.shared));
+        let previous_shared = previous.map(|previous| &*previous.shared);
+        let shared = Shared::new(client, shared, flows, previous_shared);
+        let org = Org::new(previous.map(|previous| &previous.org));
+        let previous = previous.filter(|previous| {
+            settings.selection == previous.settings.selection
+                && shared.settings.profile_names == previous.shared.settings.profile_names
+        });
+        let list = previous.filter(|previous| previous.lists_projects());
         let account = Self {
             settings,
             shared: Arc::new(shared),
-            state: Mutex::default(),
-            listing: Flight::default(),
+            scopes: Mutex::default(),
+            projects: ProjectList::new(list.map(|previous| &previous.projects)),
             probes: Probes::default(),
-            org: Org::new(previous.map(|previous| &previous.org)),
-            starting: Arc::new(Failure::starting(SystemTime::now().into())),
+            org,
         };
-        let previous = previous.filter(|previous| {
-            account.settings.selection == previous.settings.selection
-                && account.shared.settings.profile_names == previous.shared.settings.profile_names
-        });
         let projects = match &account.settings.projects {
             Projects::Unscoped => vec![None],
             Projects::Listed(ids) => ids.iter().cloned().map(Some).collect(),
-            Projects::All => previous
-                .filter(|previous| previous.lists_projects())
-                .map(|previous| account.go_on_listing(previous))
-                .unwrap_or_default(),
+            Projects::All => account.projects.ids().into_iter().map(Some).collect(),
         };
         account.follow(projects, previous);
         account
-    }
-
-    /// Takes over the list of projects.
-    fn go_on_listing(&self, previous: &Self) -> Vec<Option<Box<str>>> {
-        let previous = previous.state();
-        let mut state = self.state();
-        state.listed_at = previous.listed_at;
-        state.listing_failure.clone_from(&previous.listing_failure);
-        previous.scopes.keys().cloned().collect()
     }
 
     pub(super) fn name(&self) -> Option<&str> {
@@ -120,16 +97,19 @@ impl Account {
 
     /// Whether no collection has ended yet.
     pub(super) fn is_untouched(&self) -> bool {
-        let state = self.state();
-        let mut scopes = state.scopes.values();
-        scopes.all(|scope| scope.is_untouched())
-            && state.listed_at.is_none()
-            && state.listing_failure.is_none()
+        let scopes = self.scopes();
+        scopes.iter().all(|scope| scope.is_untouched()) && self.projects.is_untouched()
     }
 
     /// Its scopes, as far as they are known.
     pub(super) fn scopes(&self) -> Vec<Arc<ScopeWatcher>> {
-        self.state().scopes.values().cloned().collect()
+        self.followed().values().cloned().collect()
+    }
+
+    /// Whether `project` is one of those; `None` before they are known.
+    pub(super) fn has_project(&self, project: &str) -> Option<bool> {
+        let followed = self.followed().contains_key(&Some(project.into()));
+        (followed || !self.lists_projects() || self.projects.is_known()).then_some(followed)
     }
 
     /// Whether its projects are those that the API names.
@@ -194,8 +174,10 @@ impl Account {
         if let Some(attempt) = scrape.attempt {
             self.ask_of_org(attempt);
         }
-        if project.is_none() && self.projects_are_unknown() {
-            scopes.push((self.unknown_projects(), ScrapeOutcome::Empty));
+        if project.is_none()
+            && let Some(unknown) = self.unknown_projects()
+        {
+            scopes.push((unknown, ScrapeOutcome::Empty));
         }
         Contribution {
             account: Arc::clone(self),
@@ -230,7 +212,7 @@ impl Account {
     fn exported(&self) -> Option<u64> {
         let all = self.settings.projects == Projects::All
             && self.settings.selection == Selection::default();
-        if !all || self.projects_are_unknown() {
+        if !all || self.projects.failure().is_some() {
             return None;
         }
         let count = |view: ScopeView| {
@@ -238,6 +220,11 @@ impl Account {
             Some(snapshot.connections.len() as u64)
         };
         self.last().into_iter().map(count).sum()
+    }
+
+    /// Whether timelines could not be read the last time.
+    pub(super) fn timelines_fail(&self) -> bool {
+        self.scopes().iter().any(|scope| scope.timelines_fail())
     }
 
     /// Connections whose timeline is still to be read.
@@ -287,23 +274,27 @@ impl Account {
                 false if scope.is_out_of_quota() => ScrapeOutcome::Budgeted,
                 false => ScrapeOutcome::Held,
             };
-            scope.view(outcome, scrape.arrived)
+            let (view, outcome) = scope.view(outcome, scrape.arrived);
+            (self.named(view), outcome)
         });
         join_all(under_way).await
     }
 
+    /// With what people call its project.
+    fn named(&self, view: ScopeView) -> ScopeView {
+        let project = view.scope.project();
+        let project_name = project.and_then(|project| self.projects.name_of(project));
+        ScopeView {
+            project_name,
+            ..view
+        }
+    }
+
     /// The last snapshots, however old.
     pub(super) fn last(&self) -> Vec<ScopeView> {
-        let mut views: Vec<_> = self
-            .state()
-            .scopes
-            .values()
-            .map(|scope| scope.last())
-            .collect();
-        if self.projects_are_unknown() {
-            views.push(self.unknown_projects());
-        }
-        views
+        let scopes = self.scopes().into_iter();
+        let views = scopes.map(|scope| self.named(scope.last()));
+        views.chain(self.unknown_projects()).collect()
     }
 
     pub(super) fn rate_view(&self, now: Timestamp) -> AccountView {
@@ -320,19 +311,16 @@ impl Account {
 
     /// With `projects: all`, a list that could not be read means that there may
     /// be projects nobody looks at: shown as an account that is not up.
-    fn projects_are_unknown(&self) -> bool {
-        let state = self.state();
-        self.settings.projects == Projects::All
-            && (state.listing_failure.is_some() || state.listed_at.is_none())
-    }
-
-    fn unknown_projects(&self) -> ScopeView {
-        let known = self.state().listing_failure.clone();
-        ScopeView {
-            scope: Arc::new(Scope::new(self.name(), None)),
-            failure: Some(known.unwrap_or_else(|| Arc::clone(&self.starting))),
-            snapshot: None,
+    fn unknown_projects(&self) -> Option<ScopeView> {
+        if !self.lists_projects() {
+            return None;
         }
+        Some(ScopeView {
+            scope: Arc::new(Scope::new(self.name(), None)),
+            project_name: None,
+            failure: Some(self.projects.failure()?),
+            snapshot: None,
+        })
     }
 
     /// The reading of the list of projects that is under way, or is started
@@ -344,19 +332,20 @@ impl Account {
         attempt: &mut Option<Attempt>,
         deadline: Instant,
     ) -> Option<Running> {
-        if !self.lists_projects() || self.projects_are_fresh() {
+        let gone = || self.scopes().iter().any(|scope| scope.is_gone());
+        if !self.lists_projects() || (self.projects.is_fresh() && !gone()) {
             return None;
         }
-        if let Some(running) = self.listing.running() {
+        if let Some(running) = self.projects.reading.running() {
             return Some(running);
         }
         // What is known does for as long as there is nothing to ask with.
-        if self.state().listed_at.is_some() && self.shared.client.would_wait(1).is_some() {
+        if self.projects.is_known() && self.shared.client.would_wait(1).is_some() {
             return None;
         }
         let begun = timeout_at(deadline, self.shared.client.begin(span)).await;
         let begun = *attempt.insert(begun.ok()?);
-        let listing = match self.listing.begin() {
+        let listing = match self.projects.reading.begin() {
             Ok(listing) => listing,
             Err(running) => return Some(running),
         };
@@ -370,57 +359,30 @@ impl Account {
     }
 
     async fn list_projects(&self, attempt: Attempt) {
-        match projects::fetch(&self.shared.client, attempt).await {
-            Ok(projects) => {
-                let active = projects.into_iter().filter(|project| project.active);
-                self.follow(active.map(|project| Some(project.id)).collect(), None);
-                let mut state = self.state();
-                state.listed_at = Some(Instant::now());
-                state.listing_failure = None;
+        match self.projects.read(&self.shared.client, attempt).await {
+            Ok(()) => {
+                let ids = self.projects.ids().into_iter();
+                self.follow(ids.map(Some).collect(), None);
             }
             Err(error) if error.was_held_back() => {}
-            Err(error) => {
-                let mut state = self.state();
-                let failure = Failure {
-                    reason: error.reason(),
-                    since: Timestamp::from(SystemTime::now()),
-                    message: format!("the projects cannot be listed: {error}").into(),
-                };
-                let before = state.listing_failure.take();
-                state.listing_failure = Some(Arc::new(failure.following(before.as_deref())));
-                drop(state);
-                tracing::warn!(
-                    account = self.name(),
-                    endpoint = %error.endpoint(),
-                    reason = %error.reason(),
-                    %error,
-                    "the projects cannot be listed"
-                );
-            }
+            Err(error) => tracing::warn!(
+                account = self.name(),
+                endpoint = %error.endpoint(),
+                reason = %error.reason(),
+                %error,
+                "the projects cannot be listed"
+            ),
         }
-    }
-
-    fn projects_are_fresh(&self) -> bool {
-        let state = self.state();
-        let gone = state.scopes.values().any(|scope| scope.is_gone());
-        !gone
-            && state
-                .listed_at
-                .is_some_and(|at| at.elapsed() < PROJECTS_AGE)
     }
 
     /// Has a watcher for each of these projects and for no other; new ones go
     /// on with what `previous` knows of their project.
     fn follow(&self, projects: Vec<Option<Box<str>>>, previous: Option<&Self>) {
-        let previous = previous.map(|previous| previous.state().scopes.clone());
-        let mut state = self.state();
-        let mut scopes = BTreeMap::new();
+        let previous = previous.map(|previous| previous.followed().clone());
+        let mut followed = self.followed();
+        let mut scopes = Scopes::new();
         for project in projects {
-            // A list that shifts while it is read names one twice.
-            if scopes.contains_key(&project) {
-                continue;
-            }
-            let scope = state.scopes.remove(&project).unwrap_or_else(|| {
+            let scope = followed.remove(&project).unwrap_or_else(|| {
                 let previous = previous.as_ref().and_then(|scopes| scopes.get(&project));
                 Arc::new(ScopeWatcher::new(
                     Scope::new(self.name(), project.as_deref()),
@@ -431,10 +393,10 @@ impl Account {
             });
             scopes.insert(project, scope);
         }
-        state.scopes = scopes;
+        *followed = scopes;
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn followed(&self) -> MutexGuard<'_, Scopes> {
+        self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

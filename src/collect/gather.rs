@@ -9,8 +9,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::plan::{Knowledge, ListQuery, Plan, choose, narrowed};
 use super::settings::Settings;
 use super::walk::{Broken, Walk, Walked};
-use crate::kernel::{Client, Deadline, Decoder, Error, Listing, Problem, Query, Unknown};
-use crate::model::{Connection, Endpoint, Scope, Selection};
+use crate::kernel::{Answer, Client, Deadline, Decoder, Error, Listing, Problem, Query, Unknown};
+use crate::model::{Connection, Endpoint, Scope, Selection, Timestamp};
 
 /// The largest single connection that is accepted.
 const MAX_BODY: usize = 1024 * 1024;
@@ -22,6 +22,13 @@ const FAILURES: usize = 3;
 /// So many ids are tried before the first answer, where what is wrong may be
 /// theirs alone.
 const DOUBTS: usize = 2;
+
+/// How often a list is walked, at most, that has nothing from before to be
+/// compared with, where rows move between its pages.
+const FIRST_WALKS: usize = 3;
+
+/// So many rows that cannot be read are named.
+const NAMED: usize = 5;
 
 /// Everything in a path segment but RFC 3986's unreserved characters. The dot
 /// too: `..` would be taken for the parent.
@@ -36,8 +43,10 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 pub(super) struct Gathered {
     /// In the order of arrival: where an id comes twice, the later one is newer.
     pub(super) connections: Vec<Connection>,
-    /// Rows that cannot be read, with their id where at least that can be.
-    pub(super) malformed: Vec<Option<Box<str>>>,
+    /// Where in the list rows are whose id cannot be read.
+    pub(super) malformed: Vec<u64>,
+    /// Ids that were asked for one by one, and whose answer cannot be read.
+    pub(super) garbled: Vec<Box<str>>,
     /// Values that this build does not know.
     pub(super) unknown: Vec<Unknown>,
     /// Ids that were asked for one by one, and the API does not know.
@@ -50,13 +59,38 @@ pub(super) struct Gathered {
     pub(super) listed: bool,
     /// The pages were not where they should be.
     pub(super) fell_back: bool,
+    /// When the oldest of it was asked for.
+    pub(super) asked_at: Option<Timestamp>,
 }
 
 impl Gathered {
-    fn add(&mut self, listing: Listing) {
-        self.connections.extend(listing.connections);
-        self.malformed.extend(listing.malformed);
-        self.unknown.extend(listing.unknown);
+    fn add(&mut self, walked: Walked) {
+        self.connections.extend(walked.connections);
+        self.malformed.extend(walked.malformed);
+        self.unknown.extend(walked.unknown);
+        self.fell_back |= walked.fell_back;
+        let asked_at = self.asked_at.into_iter().chain(walked.asked_at);
+        self.asked_at = asked_at.min();
+    }
+
+    /// Rows that cannot be read.
+    pub(super) fn unreadable(&self) -> usize {
+        self.malformed.len() + self.garbled.len()
+    }
+
+    /// Which those are, a few of them: by id, else by place in the list.
+    pub(super) fn unreadable_rows(&self) -> String {
+        let ids = self.garbled.iter().map(ToString::to_string);
+        let places = self.malformed.iter();
+        let all = ids.chain(places.map(|at| format!("the one at offset {at}")));
+        let named: Vec<_> = all.take(NAMED).collect();
+        let others = self.unreadable() - named.len();
+        let more = if others > 0 {
+            format!(" and {others} more")
+        } else {
+            String::new()
+        };
+        named.join(", ") + &more
     }
 
     fn fail(&mut self, id: &str, error: Error) {
@@ -73,12 +107,17 @@ pub(super) struct Gathering<'a> {
     pub(super) selection: &'a Selection,
     pub(super) deadline: &'a Deadline,
     pub(super) one_by_one: bool,
+    /// There is nothing from before that this is compared with.
+    pub(super) is_first: bool,
 }
 
 impl Gathering<'_> {
     /// Fetches what the selection wants, with the fewest requests that are
     /// known to do, and learns from it.
     pub(super) async fn run(&self, known: &mut Knowledge) -> Result<Gathered, Error> {
+        if let Selection::Ids(ids) = self.selection {
+            self.bound(ids.len())?;
+        }
         let choice = choose(self.selection, known);
         tracing::debug!(
             account = self.scope.account(),
@@ -141,19 +180,17 @@ impl Gathering<'_> {
     ) -> Result<bool, Error> {
         let rows = known.total.unwrap_or(known.at_least);
         let everything = ListQuery::default();
-        let walk = self.walk(&everything, Some((rows, known.stride)), give_up_after);
-        match walk.run().await {
+        let expected = Some((rows, known.stride));
+        match self.walk(&everything, expected, give_up_after).await {
             Ok(walked) => {
                 known.stride = walked.stride;
-                let rows = walked.listing.rows as u64;
                 (known.total, known.at_least) = if walked.gave_up {
-                    (None, rows)
+                    (None, walked.rows)
                 } else {
-                    (Some(rows), 0)
+                    (Some(walked.rows), 0)
                 };
-                gathered.fell_back |= walked.fell_back;
                 gathered.listed = !walked.gave_up;
-                gathered.add(walked.listing);
+                gathered.add(walked);
                 Ok(gathered.listed)
             }
             Err(Broken {
@@ -183,20 +220,14 @@ impl Gathering<'_> {
         let before = known.narrowed.clone();
         let walk = async |at: usize| {
             let expected = before[at].map(|rows| (rows, stride));
-            let walked = self.walk(&queries[at], expected, None).run().await;
+            let walked = self.walk(&queries[at], expected, None).await;
             (at, walked)
         };
         let mut take = |(at, walked): (usize, Result<Walked, Broken>)| -> Result<(), Error> {
             let walked = walked.map_err(|broken| broken.error)?;
-            known.narrowed[at] = Some(walked.listing.rows as u64);
-            gathered.fell_back |= walked.fell_back;
-            gathered.add(walked.listing);
-            let limit = self.settings.max_connections;
-            if gathered.connections.len() <= limit {
-                return Ok(());
-            }
-            let problem = Problem::TooManyConnections { limit };
-            Err(self.client.fail(Endpoint::Connections, problem))
+            known.narrowed[at] = Some(walked.rows);
+            gathered.add(walked);
+            self.bound(gathered.connections.len())
         };
         // The first one alone: whatever is wrong with the key or the API then
         // costs one request.
@@ -220,24 +251,56 @@ impl Gathering<'_> {
         Ok(())
     }
 
-    fn walk<'b>(
-        &'b self,
-        query: &'b ListQuery,
+    /// Walks a list; where rows moved meanwhile and nothing from before tells
+    /// which are missing, once more from the start.
+    async fn walk(
+        &self,
+        query: &ListQuery,
         expected: Option<(u64, u64)>,
         give_up_after: Option<u64>,
-    ) -> Walk<'b> {
-        Walk {
+    ) -> Result<Walked, Broken> {
+        let walk = Walk {
             client: self.client,
-            decoder: self.decoder(),
+            decoder: Decoder {
+                marks: self.is_first,
+                ..self.decoder()
+            },
             project: self.scope.project(),
             query,
             deadline: self.deadline,
             concurrency: self.settings.concurrency,
             expected,
             one_by_one: self.one_by_one,
+            overlap: self.is_first,
             max_connections: self.settings.max_connections,
             give_up_after,
+        };
+        let mut walked = walk.run().await?;
+        for _ in 1..FIRST_WALKS {
+            if !walked.shifted {
+                break;
+            }
+            walked = walk.run().await?;
         }
+        if !walked.shifted {
+            return Ok(walked);
+        }
+        let problem = Problem::Shifting { walks: FIRST_WALKS };
+        Err(Broken {
+            error: self.client.fail(Endpoint::Connections, problem),
+            at_least: walked.rows,
+            stride: walked.stride,
+        })
+    }
+
+    /// Fails where there are more than `--kernel.max-connections`.
+    fn bound(&self, count: usize) -> Result<(), Error> {
+        let limit = self.settings.max_connections;
+        if count <= limit {
+            return Ok(());
+        }
+        let problem = Problem::TooManyConnections { limit };
+        Err(self.client.fail(Endpoint::Connections, problem))
     }
 
     /// Asks for each of `ids` by itself. A refused key fails the collection; a
@@ -291,7 +354,7 @@ impl Gathering<'_> {
         Ok(())
     }
 
-    async fn fetch<'b>(&self, id: &'b str) -> (&'b str, Result<Listing, Error>) {
+    async fn fetch<'b>(&self, id: &'b str) -> (&'b str, Result<Answer<Listing>, Error>) {
         let path = format!("/auth/connections/{}", segment(id));
         let query = Query {
             endpoint: Endpoint::Connection,
@@ -303,7 +366,7 @@ impl Gathering<'_> {
             .client
             .get(query, self.deadline, |body| self.decoder().one(body))
             .await;
-        (id, answer.map(|answer| answer.value))
+        (id, answer)
     }
 
     fn decoder(&self) -> Decoder<'_> {
@@ -311,6 +374,7 @@ impl Gathering<'_> {
             scope: self.scope,
             profile_names: self.settings.profile_names,
             selection: self.selection,
+            marks: false,
         }
     }
 }
@@ -321,20 +385,27 @@ impl Gathering<'_> {
 /// have left it out.
 fn take(
     id: &str,
-    answer: Result<Listing, Error>,
+    answer: Result<Answer<Listing>, Error>,
     by_name: bool,
     gathered: &mut Gathered,
 ) -> Result<(), Error> {
     match answer {
-        Ok(listing) => {
+        Ok(Answer {
+            value: listing,
+            asked_at,
+            ..
+        }) => {
             // An answer about another connection, or one that cannot be read,
             // says nothing of this one.
             let other = |row: &Connection| row.labels.id() != id;
             let unreadable = !listing.malformed.is_empty() || listing.connections.iter().any(other);
             if unreadable || (by_name && listing.connections.is_empty()) {
-                gathered.malformed.push(Some(id.into()));
+                gathered.garbled.push(id.into());
             } else {
-                gathered.add(listing);
+                gathered.connections.extend(listing.connections);
+                gathered.unknown.extend(listing.unknown);
+                let before = gathered.asked_at.into_iter();
+                gathered.asked_at = before.chain([asked_at]).min();
             }
         }
         Err(error) if error.is_not_found() => gathered.gone.push(id.into()),

@@ -43,7 +43,8 @@ struct Entry {
     listed: u64,
     /// The same when a look last began that came to its end.
     looked: Option<u64>,
-    /// The last collection that listed it.
+    /// The first collection that listed it, and the last one.
+    first_seen: u64,
     seen: u64,
     /// The last collection after which it was asked for.
     asked: u64,
@@ -55,6 +56,20 @@ struct Entry {
     floor: Option<Timestamp>,
     unfinished: Vec<Mark>,
     look: Option<Box<Look>>,
+    /// Something changed and its timeline did not tell of it yet.
+    look_again: bool,
+    /// What the first look found that is to be counted.
+    uncounted: Option<Box<Uncounted>>,
+}
+
+/// Events that ended after this program had started and before it first read
+/// the timeline. A counter that begins with them would show no increase, so it
+/// is shown at 0 once.
+#[derive(Debug)]
+struct Uncounted {
+    /// The collection after which it was read.
+    turn: u64,
+    slots: Vec<EventSlot>,
 }
 
 /// An event, to be known again.
@@ -80,6 +95,8 @@ struct Look {
     met_known: bool,
     /// Unfinished events that were met.
     still_unfinished: Vec<u64>,
+    /// Something was met that was not known.
+    met_new: bool,
 }
 
 /// A request to be sent.
@@ -107,7 +124,11 @@ impl Timelines {
             let listed = fingerprint(row);
             let id = row.labels.id();
             if !self.entries.contains_key(&*id) {
-                self.entries.insert(id.as_ref().into(), Entry::default());
+                let entry = Entry {
+                    first_seen: turn,
+                    ..Entry::default()
+                };
+                self.entries.insert(id.as_ref().into(), entry);
             }
             let Some(entry) = self.entries.get_mut(&*id) else {
                 continue;
@@ -118,6 +139,7 @@ impl Timelines {
             if !waited {
                 entry.since = turn;
             }
+            entry.count_late(turn);
             row.history.clone_from(&entry.history);
         }
         self.entries.retain(|_, entry| entry.seen == turn);
@@ -183,17 +205,20 @@ impl Timelines {
             entry.asked = turn;
             entry.looked = Some(entry.listed);
             entry.look = None;
+            entry.look_again = false;
             entry.unfinished.clear();
         }
     }
 
     /// Takes in the page that `wanted` asked for; `next` is where the one after
-    /// it starts. Returns what to ask for at once, where the look is not over.
+    /// it starts. What ended before `started` is not counted. Returns what to
+    /// ask for at once, where the look is not over.
     pub(super) fn read(
         &mut self,
         wanted: &Wanted,
         events: &[Event],
         next: Option<u64>,
+        started: Timestamp,
         mut ended: impl FnMut(Ended<'_>),
     ) -> Option<Wanted> {
         let turn = self.turn;
@@ -201,7 +226,7 @@ impl Timelines {
         let over = if entry.history.is_some() {
             entry.look_further(events, next, &mut ended)
         } else {
-            entry.look_first(events);
+            entry.look_first(events, started, turn, &mut ended);
             true
         };
         if over {
@@ -216,7 +241,10 @@ impl Timelines {
 impl Entry {
     /// Whether there is something to ask for.
     fn waits(&self) -> bool {
-        self.looked != Some(self.listed) || self.look.is_some() || !self.unfinished.is_empty()
+        self.looked != Some(self.listed)
+            || self.look_again
+            || self.look.is_some()
+            || !self.unfinished.is_empty()
     }
 
     /// Whether it waits, and was not asked for since the last collection.
@@ -224,19 +252,40 @@ impl Entry {
         self.waits() && self.asked < turn
     }
 
-    /// The first page of a connection's timeline sets the stage. Nothing is
-    /// counted: it happened before this program looked.
-    fn look_first(&mut self, events: &[Event]) {
+    /// The first page of a connection's timeline sets the stage. What ended
+    /// before `started` is history; what ended since is counted a little later.
+    fn look_first(
+        &mut self,
+        events: &[Event],
+        started: Timestamp,
+        turn: u64,
+        ended: &mut impl FnMut(Ended<'_>),
+    ) {
         let mut history = History::default();
+        let mut slots = Vec::new();
         for event in events {
             note_times(&mut history, event);
             if event.state == EventState::Unfinished {
                 self.follow(Mark::of(event));
             }
+            if event.completed_at.unwrap_or(event.at) >= started {
+                slots.extend(slot_of(event, ended));
+            }
         }
         self.remember(events.iter().map(Mark::of).take(RECENT + 1).collect());
+        self.look_again = slots.is_empty() && self.first_seen > 1;
+        self.uncounted = (!slots.is_empty()).then(|| Box::new(Uncounted { turn, slots }));
         self.history = Some(Arc::new(history));
         self.looked = Some(self.listed);
+    }
+
+    /// Counts what the first look found, once it was shown as not counted.
+    fn count_late(&mut self, turn: u64) {
+        let Some(late) = self.uncounted.take_if(|late| late.turn + 1 < turn) else {
+            return;
+        };
+        let history = Arc::make_mut(self.history.get_or_insert_default());
+        late.slots.iter().for_each(|slot| history.add(*slot));
     }
 
     /// Goes one page further down. Returns whether the look is over.
@@ -279,7 +328,10 @@ impl Entry {
                         self.unfinished.remove(place);
                     }
                     if followed.is_some() || !known {
-                        count(&mut after, event, ended);
+                        look.met_new = true;
+                        if let Some(slot) = slot_of(event, ended) {
+                            after.add(slot);
+                        }
                     }
                 }
             }
@@ -299,6 +351,9 @@ impl Entry {
         }
         self.unfinished
             .retain(|mark| look.still_unfinished.contains(&mark.id));
+        // An event may appear a little after the object has changed.
+        let changed = self.looked != Some(look.listed);
+        self.look_again = changed && !look.met_new && look.still_unfinished.is_empty();
         self.looked = Some(look.listed);
         self.remember(look.top);
         true
@@ -376,14 +431,12 @@ fn note_times(history: &mut History, event: &Event) {
     }
 }
 
-fn count(history: &mut History, event: &Event, ended: &mut impl FnMut(Ended<'_>)) {
+/// What `event` counts as, once it has ended; logins are told to `ended`.
+fn slot_of(event: &Event, ended: &mut impl FnMut(Ended<'_>)) -> Option<EventSlot> {
     let (Some(kind), EventState::Ended(outcome)) = (event.kind, event.state) else {
-        return;
+        return None;
     };
-    let Some(slot) = EventSlot::of(kind, outcome) else {
-        return;
-    };
-    history.add(slot);
+    let slot = EventSlot::of(kind, outcome)?;
     if kind != EventType::HealthCheck {
         ended(Ended {
             kind,
@@ -391,6 +444,7 @@ fn count(history: &mut History, event: &Event, ended: &mut impl FnMut(Ended<'_>)
             event,
         });
     }
+    Some(slot)
 }
 
 /// Changes when something happens to a connection that its timeline may tell.

@@ -3,8 +3,9 @@
 
 use std::collections::HashSet;
 
-use super::assemble::{self, Before};
+use super::assemble::Before;
 use super::gather::Gathered;
+use super::rows;
 use crate::model::Selection;
 
 /// Connections asked for by id, per collection and scope, because a whole list
@@ -15,8 +16,10 @@ pub(super) const PER_COLLECTION: usize = 25;
 pub(super) struct Missing {
     /// To be asked for now.
     pub(super) now: Vec<Box<str>>,
-    /// Not before the next collection.
+    /// Not before the next collection: they stay as they are until then.
     pub(super) later: HashSet<Box<str>>,
+    /// Absent from two whole lists in a row, and too many to be asked for: gone.
+    pub(super) gone: HashSet<Box<str>>,
     /// Where to go on the next time.
     pub(super) cursor: usize,
 }
@@ -25,11 +28,12 @@ impl Missing {
     /// What `gathered`, sorted, lacks of what was there `before`, or of what
     /// the configuration names. It goes around from `cursor` on, so that those
     /// that the list forgets again and again do not keep the others from their
-    /// turn.
+    /// turn. `absent`: what the whole list before lacked and nobody asked for.
     pub(super) fn from(
         selection: &Selection,
         gathered: &Gathered,
         before: Option<&Before<'_>>,
+        absent: &HashSet<Box<str>>,
         cursor: usize,
     ) -> Self {
         let mut all = if gathered.listed {
@@ -39,30 +43,28 @@ impl Missing {
         };
         let start = cursor.checked_rem(all.len()).unwrap_or(0);
         all.rotate_left(start);
-        let later = all.split_off(all.len().min(PER_COLLECTION));
+        let rest = all.split_off(all.len().min(PER_COLLECTION));
+        let (gone, later) = rest.into_iter().partition(|id| absent.contains(id));
         Self {
             cursor: start + all.len(),
             now: all,
-            later: later.into_iter().collect(),
+            later,
+            gone,
         }
+    }
+
+    /// What this list did not have and nobody has asked for.
+    pub(super) fn absent(&self) -> HashSet<Box<str>> {
+        self.later.union(&self.gone).cloned().collect()
     }
 }
 
 fn names(selection: &Selection, gathered: &Gathered, before: Option<&Before<'_>>) -> Vec<Box<str>> {
-    let unread: HashSet<&str> = gathered
-        .malformed
-        .iter()
-        .flatten()
-        .map(|id| &**id)
-        .collect();
     match selection {
         Selection::Every { .. } => before
             .iter()
-            .flat_map(|before| {
-                assemble::missing(&before.snapshot.connections, &gathered.connections)
-            })
+            .flat_map(|before| rows::missing(&before.snapshot.connections, &gathered.connections))
             .map(|row| row.labels.id())
-            .filter(|id| !unread.contains(&**id))
             .map(Box::from)
             .collect(),
         Selection::Ids(ids) => {
@@ -78,7 +80,7 @@ fn names(selection: &Selection, gathered: &Gathered, before: Option<&Before<'_>>
                 .map(|entry| &entry.id)
                 .collect();
             ids.iter()
-                .filter(|id| !here.contains(&***id) && !unread.contains(&***id))
+                .filter(|id| !here.contains(&***id))
                 .filter(|id| !gone.contains(id))
                 .cloned()
                 .collect()
@@ -104,7 +106,7 @@ mod tests {
         let mut cursor = 0;
         let mut asked = HashSet::new();
         for _ in 0..3 {
-            let missing = Missing::from(&selection, &gathered, None, cursor);
+            let missing = Missing::from(&selection, &gathered, None, &HashSet::new(), cursor);
             assert_eq!(missing.now.len() + missing.later.len(), 60);
             assert_eq!(missing.now.len(), PER_COLLECTION);
             asked.extend(missing.now);
@@ -114,8 +116,24 @@ mod tests {
     }
 
     #[test]
+    fn who_is_absent_twice_and_has_no_turn_is_gone() {
+        let gathered = Gathered {
+            listed: true,
+            ..Gathered::default()
+        };
+        let first = Missing::from(&ids(60), &gathered, None, &HashSet::new(), 0);
+        assert!(first.gone.is_empty());
+        let absent = first.absent();
+        let second = Missing::from(&ids(60), &gathered, None, &absent, first.cursor);
+        // Twenty-five have been asked for, the next have their turn now.
+        assert_eq!((second.now.len(), second.gone.len()), (25, 10));
+        assert_eq!(second.later.len(), 25, "known of a moment ago");
+        assert!(second.gone.is_subset(&absent));
+    }
+
+    #[test]
     fn without_a_whole_list_nothing_is_missing() {
-        let missing = Missing::from(&ids(3), &Gathered::default(), None, 7);
+        let missing = Missing::from(&ids(3), &Gathered::default(), None, &HashSet::new(), 7);
         assert!(missing.now.is_empty() && missing.later.is_empty());
     }
 }

@@ -72,11 +72,10 @@ impl Watcher {
             places = self::places(&accounts, request.project);
         }
         let Some((account, scope)) = choose(id, &places)? else {
-            let listed = accounts.iter().any(|account| account.lists_projects());
-            return if listed {
-                Ok(Probed::nothing(&"the projects could not be listed"))
-            } else {
-                Err(ProbeError::UnknownProject)
+            // Without a list of projects nobody can tell.
+            return match request.project {
+                None => Ok(Probed::nothing(&"the projects could not be listed")),
+                Some(_) => Err(ProbeError::UnknownProject),
             };
         };
         if let Selection::Ids(ids) = scope.selection()
@@ -154,6 +153,7 @@ fn probed(scope: &ScopeWatcher, account: &Account, id: &str, outcome: Option<Out
     });
     let snapshot = Snapshot {
         fetched_at: Timestamp::from(SystemTime::now()),
+        took: std::time::Duration::from_secs(2),
         clock: account.shared().client.clock().unwrap_or_default(),
         connections,
         found: found.into_iter().collect(),
@@ -163,6 +163,7 @@ fn probed(scope: &ScopeWatcher, account: &Account, id: &str, outcome: Option<Out
             accounts: vec![AccountView::default()],
             scopes: vec![ScopeView {
                 scope: Arc::clone(scope.scope()),
+                project_name: None,
                 failure: None,
                 snapshot: Some(Arc::new(snapshot)),
             }],
@@ -180,16 +181,13 @@ async fn fetch(account: &Account, scope: &ScopeWatcher, id: &str, span: Duration
         .lasting(span)
         .deadline();
     let mut gathered = Gathered::default();
-    let result = scope
-        .gathering(&deadline, true)
-        .by_id(&[id], &mut gathered)
-        .await;
+    let result = scope.gathering(&deadline).by_id(&[id], &mut gathered).await;
     if let Err(error) = result {
         probes.failed(scope.scope(), &error);
         return Err(Arc::new(error));
     }
     let shared = account.shared();
-    shared.client.count_malformed(gathered.malformed.len());
+    shared.client.count_malformed(gathered.unreadable());
     shared.tell_unknown(&gathered.unknown);
     Ok(Arc::new(gathered))
 }

@@ -1,22 +1,164 @@
 //! The list of an organisation's projects.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use super::flight::Flight;
 use crate::kernel::{
-    Attempt, Client, Error, Page, PageHeaders, Problem, Project, Query, next_page,
+    Attempt, Client, Deadline, Error, Page, PageHeaders, Problem, Project, Query, next_page,
 };
-use crate::model::Endpoint;
+use crate::model::{Endpoint, ErrorReason, Failure, Timestamp};
+
+/// How long a list of projects is good for. A project that answers that it is
+/// gone has it read again at once.
+const GOOD_FOR: Duration = Duration::from_mins(1);
 
 /// Projects that are followed, and pages of their list.
 const MAX_PROJECTS: usize = 10_000;
 const MAX_PAGES: usize = 200;
 
+/// How often the list is walked, at most, where projects move between its pages.
+const WALKS: usize = 3;
+
 /// The largest page of projects that is accepted.
 const MAX_BODY: usize = 4 * 1024 * 1024;
 
-/// Reads the list to its end.
-pub(crate) async fn fetch(client: &Client, attempt: Attempt) -> Result<Vec<Project>, Error> {
+/// By id: what people call it.
+type Names = BTreeMap<Box<str>, Option<Arc<str>>>;
+
+/// What is known of an account's projects, where the API is asked for them.
+pub(super) struct ProjectList {
+    state: Mutex<State>,
+    pub(super) reading: Flight,
+    /// Until the first list is there.
+    starting: Arc<Failure>,
+}
+
+#[derive(Clone, Default)]
+struct State {
+    /// When the list was last read whole.
+    read_at: Option<Instant>,
+    /// What made the last try fail.
+    failure: Option<Arc<Failure>>,
+    names: Names,
+}
+
+impl ProjectList {
+    /// Goes on with what `previous` knows.
+    pub(super) fn new(previous: Option<&Self>) -> Self {
+        let state = previous.map(|previous| previous.state().clone());
+        Self {
+            state: Mutex::new(state.unwrap_or_default()),
+            reading: Flight::default(),
+            starting: Arc::new(Failure::starting(SystemTime::now().into())),
+        }
+    }
+
+    /// Whether nobody has tried to read it yet.
+    pub(super) fn is_untouched(&self) -> bool {
+        let state = self.state();
+        state.read_at.is_none() && state.failure.is_none()
+    }
+
+    /// Whether it was read once.
+    pub(super) fn is_known(&self) -> bool {
+        self.state().read_at.is_some()
+    }
+
+    /// Whether it need not be read again yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        let read_at = self.state().read_at;
+        read_at.is_some_and(|at| at.elapsed() < GOOD_FOR)
+    }
+
+    /// Why there may be projects that nobody looks at.
+    pub(super) fn failure(&self) -> Option<Arc<Failure>> {
+        let state = self.state();
+        match (&state.failure, state.read_at) {
+            (None, None) => Some(Arc::clone(&self.starting)),
+            (failure, _) => failure.clone(),
+        }
+    }
+
+    /// What people call this project.
+    pub(super) fn name_of(&self, project: &str) -> Option<Arc<str>> {
+        self.state().names.get(project)?.clone()
+    }
+
+    /// The ids of the active ones.
+    pub(super) fn ids(&self) -> Vec<Box<str>> {
+        self.state().names.keys().cloned().collect()
+    }
+
+    /// Reads it anew. Returns whether it is known now, however it looks.
+    pub(super) async fn read(&self, client: &Client, attempt: Attempt) -> Result<(), Error> {
+        let projects = fetch(client, attempt).await.inspect_err(|error| {
+            if !error.was_held_back() {
+                let message = format!("the projects cannot be listed: {error}");
+                self.state().fail(error.reason(), message.into());
+            }
+        })?;
+        let active = projects.into_values().filter(|project| project.active);
+        let name = |project: Project| (project.id, project.name.map(Arc::from));
+        let mut state = self.state();
+        state.names = active.map(name).collect();
+        state.read_at = Some(Instant::now());
+        if state.names.is_empty() {
+            // Every organisation has one, so this key is not meant to see any.
+            let message = "the API lists no active project for this key; use a key of the \
+                           organisation, or name the projects";
+            state.fail(ErrorReason::ProjectNotFound, message.into());
+        } else {
+            state.failure = None;
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn fail(&mut self, reason: ErrorReason, message: Box<str>) {
+        let failure = Failure {
+            reason,
+            since: Timestamp::from(SystemTime::now()),
+            message,
+        };
+        let before = self.failure.take();
+        self.failure = Some(Arc::new(failure.following(before.as_deref())));
+    }
+}
+
+/// Reads the list to its end, by id; from the start again where projects moved
+/// from page to page meanwhile.
+pub(crate) async fn fetch(
+    client: &Client,
+    attempt: Attempt,
+) -> Result<BTreeMap<Box<str>, Project>, Error> {
     let deadline = attempt.deadline();
-    let mut projects: Vec<Project> = Vec::new();
+    for _ in 0..WALKS {
+        if let Some(projects) = walk(client, &deadline).await? {
+            return Ok(projects);
+        }
+    }
+    Err(client.fail(Endpoint::Projects, Problem::Shifting { walks: WALKS }))
+}
+
+/// Reads the list once. Each page without gaps has its last project once more
+/// on the next one; `None` where it is not there.
+async fn walk(
+    client: &Client,
+    deadline: &Deadline,
+) -> Result<Option<BTreeMap<Box<str>, Project>>, Error> {
+    let too_many = |limit| client.fail(Endpoint::Projects, Problem::TooManyPages { limit });
+    let mut projects = BTreeMap::new();
     let mut offset = 0;
+    let mut last: Option<Box<str>> = None;
     for _ in 0..MAX_PAGES {
         let path = format!("/org/projects?limit=100&offset={offset}");
         let query = Query {
@@ -25,17 +167,24 @@ pub(crate) async fn fetch(client: &Client, attempt: Attempt) -> Result<Vec<Proje
             project: None,
             max_body: MAX_BODY,
         };
-        let answer = client.get(query, &deadline, Project::list).await?;
-        projects.extend(answer.value);
+        let answer = client.get(query, deadline, Project::list).await?;
+        let rows = answer.value;
+        if last.is_some_and(|last| rows.iter().all(|row| row.id != last)) {
+            return Ok(None);
+        }
+        let count = rows.len() as u64;
+        last = rows.last().map(|row| row.id.clone());
+        let usable = rows.into_iter().filter(|row| !row.id.is_empty());
+        projects.extend(usable.map(|row| (row.id.clone(), row)));
+        if projects.len() > MAX_PROJECTS {
+            return Err(too_many(MAX_PROJECTS / 100));
+        }
         match next_page(offset, PageHeaders::read(&answer.headers)) {
-            Ok(Page::Last) => return Ok(projects),
-            Ok(Page::Next(next)) if projects.len() < MAX_PROJECTS => offset = next,
-            Ok(Page::Next(_)) => break,
+            Ok(Page::Last) => return Ok(Some(projects)),
+            Ok(Page::Next(next)) if next == offset + count && count > 1 => offset = next - 1,
+            Ok(Page::Next(next)) => (offset, last) = (next, None),
             Err(error) => return Err(client.fail(Endpoint::Projects, Problem::Paging(error))),
         }
     }
-    Err(client.fail(
-        Endpoint::Projects,
-        Problem::TooManyPages { limit: MAX_PAGES },
-    ))
+    Err(too_many(MAX_PAGES))
 }

@@ -1,26 +1,24 @@
 //! One scope: its collections, one at a time, and what they left.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::assemble::{self, Assembled, Before, Kept};
+use super::assemble::{self, Assembled, Before};
 use super::flight::{Flight, Running};
 use super::gather::{Gathered, Gathering};
+use super::memory::{Memory, now};
 use super::missing::Missing;
 use super::plan::{Knowledge, choose};
+use super::rows;
 use super::shared::Shared;
-use super::showing::{Held, Part, Showing};
+use super::showing::{Part, Showing};
 use super::timeline::{Pass, TimelineReader};
 use crate::kernel::{Attempt, Deadline, Error};
 use crate::model::{
-    ErrorReason, Failure, Scope, ScopeView, ScrapeOutcome, Selection, Snapshot, Timestamp,
+    ErrorReason, Failure, Scope, ScopeView, ScrapeOutcome, Selection, Snapshot, WaitReason,
 };
-
-/// How many collections go on one page after the other once the pages were not
-/// where they should be.
-const DISTRUST: u64 = 20;
 
 /// How long beyond `--kernel.hold` a snapshot is served that is old only
 /// because the quota had nothing left: the quota is per minute.
@@ -31,55 +29,10 @@ pub(super) struct ScopeWatcher {
     scope: Arc<Scope>,
     selection: Selection,
     shared: Arc<Shared>,
-    state: Mutex<State>,
+    memory: Mutex<Memory>,
     flight: Flight,
     /// Shared with the watcher that takes this one's place.
     timelines: Arc<TimelineReader>,
-}
-
-#[derive(Clone)]
-struct State {
-    held: Option<Held>,
-    /// What made the last collection fail; before the first one has ended,
-    /// that there was none.
-    failure: Option<Arc<Failure>>,
-    knowledge: Knowledge,
-    /// Walk one page after the other until this turn.
-    distrust_until: u64,
-    kept: Kept,
-    /// Where to go on asking for connections that went missing.
-    missing_cursor: usize,
-    /// The last collection failed because there is no such active project.
-    gone: bool,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            held: None,
-            failure: Some(Arc::new(Failure::starting(now()))),
-            knowledge: Knowledge::default(),
-            distrust_until: 0,
-            kept: Kept::default(),
-            missing_cursor: 0,
-            gone: false,
-        }
-    }
-}
-
-impl State {
-    fn fail(&mut self, reason: ErrorReason, message: Box<str>) {
-        let failure = Failure {
-            reason,
-            since: now(),
-            message,
-        };
-        self.failure = Some(Arc::new(failure.following(self.failure.as_deref())));
-    }
-}
-
-fn now() -> Timestamp {
-    Timestamp::from(SystemTime::now())
 }
 
 impl ScopeWatcher {
@@ -90,13 +43,13 @@ impl ScopeWatcher {
         shared: Arc<Shared>,
         previous: Option<&Self>,
     ) -> Self {
-        let state = previous.map(|previous| previous.state().clone());
+        let memory = previous.map(|previous| previous.memory().clone());
         let timelines = previous.map(|previous| Arc::clone(&previous.timelines));
         Self {
             scope: Arc::new(scope),
             selection,
             shared,
-            state: Mutex::new(state.unwrap_or_default()),
+            memory: Mutex::new(memory.unwrap_or_default()),
             flight: Flight::default(),
             timelines: timelines.unwrap_or_default(),
         }
@@ -112,38 +65,36 @@ impl ScopeWatcher {
 
     /// Whether the last snapshot has this connection.
     pub(super) fn knows(&self, id: &str) -> bool {
-        let held = self.state().held.clone();
+        let held = self.memory().held.clone();
         held.is_some_and(|held| held.snapshot.find(id).is_some())
     }
 
     /// Whether no collection has ended yet.
     pub(super) fn is_untouched(&self) -> bool {
-        let state = self.state();
-        let reason = state.failure.as_ref().map(|failure| failure.reason);
+        let memory = self.memory();
+        let reason = memory.failure.as_ref().map(|failure| failure.reason);
         reason == Some(ErrorReason::Starting)
     }
 
     /// What fetches of this scope, by `deadline`.
-    pub(super) fn gathering<'a>(
-        &'a self,
-        deadline: &'a Deadline,
-        one_by_one: bool,
-    ) -> Gathering<'a> {
+    pub(super) fn gathering<'a>(&'a self, deadline: &'a Deadline) -> Gathering<'a> {
         Gathering {
             client: &self.shared.client,
             settings: &self.shared.settings,
             scope: &self.scope,
             selection: &self.selection,
             deadline,
-            one_by_one,
+            one_by_one: false,
+            is_first: false,
         }
     }
 
-    fn showing<'a>(&'a self, state: &'a State) -> Showing<'a> {
-        let cost = choose(&self.selection, &state.knowledge).cost;
+    fn showing<'a>(&'a self, memory: &'a Memory) -> Showing<'a> {
+        let cost = choose(&self.selection, &memory.knowledge).cost;
         Showing {
-            held: state.held.as_ref(),
-            up: state.failure.is_none(),
+            held: memory.held.as_ref(),
+            up: memory.failure.is_none(),
+            collected: memory.collected,
             now: Instant::now(),
             settings: &self.shared.settings,
             patience: self.shared.client.pace(cost) + QUOTA_PATIENCE,
@@ -153,13 +104,18 @@ impl ScopeWatcher {
     /// Decides what a scrape does here, without waiting.
     pub(super) fn part(&self) -> Part {
         let running = self.flight.running().is_some();
-        let state = self.state();
-        let cost = choose(&self.selection, &state.knowledge).cost;
+        let memory = self.memory();
+        let cost = choose(&self.selection, &memory.knowledge).cost;
         let client = &self.shared.client;
-        self.showing(&state).part(
+        let spent = client.rate().limit.is_none() && memory.is_spent();
+        self.showing(&memory).part(
             running,
             self.shared.is_out_of_quota(),
-            client.would_wait(cost),
+            if spent {
+                Some(WaitReason::Quota)
+            } else {
+                client.would_wait(cost)
+            },
         )
     }
 
@@ -176,6 +132,7 @@ impl ScopeWatcher {
             Err(running) => return running,
         };
         let running = begun.running();
+        self.memory().begin();
         let this = Arc::clone(self);
         tokio::spawn(async move {
             let start = Instant::now();
@@ -185,7 +142,7 @@ impl ScopeWatcher {
                 // The panic itself is on stderr. What was seen before is all
                 // that there is, and it must not look as if it were fresh.
                 let broke_off = "a collection broke off; this is a defect, please report it";
-                this.state().fail(ErrorReason::Decode, broke_off.into());
+                this.memory().broke_off(broke_off);
                 tracing::error!("{broke_off}");
             }
             // Before the scrape goes on, so that what follows can be waited for.
@@ -206,18 +163,19 @@ impl ScopeWatcher {
         outcome: ScrapeOutcome,
         since: Instant,
     ) -> (ScopeView, ScrapeOutcome) {
-        let mut state = self.state();
-        let showing = self.showing(&state);
+        let mut memory = self.memory();
+        let showing = self.showing(&memory);
         let (snapshot, outcome) = showing.shown(outcome, since);
         if showing.is_spent(since) {
-            state.held = None;
+            memory.held = None;
         }
-        let mut failure = state.failure.clone();
+        let mut failure = memory.failure.clone();
         if snapshot.is_none() && failure.is_none() {
             failure = Some(Arc::new(self.nothing_in_time()));
         }
         let view = ScopeView {
             scope: Arc::clone(&self.scope),
+            project_name: None,
             failure,
             snapshot,
         };
@@ -247,40 +205,45 @@ impl ScopeWatcher {
 
     /// Whether the API has said that the project is not there, or not active.
     pub(super) fn is_gone(&self) -> bool {
-        self.state().gone
+        self.memory().gone
     }
 
     /// The last snapshot, as long as there is one.
     pub(super) fn last(&self) -> ScopeView {
-        let state = self.state();
+        let memory = self.memory();
         ScopeView {
             scope: Arc::clone(&self.scope),
-            failure: state.failure.clone(),
-            snapshot: state.held.as_ref().map(|held| Arc::clone(&held.snapshot)),
+            project_name: None,
+            failure: memory.failure.clone(),
+            snapshot: memory.held.as_ref().map(|held| Arc::clone(&held.snapshot)),
         }
     }
 
     async fn run(&self, attempt: Attempt) {
         let deadline = attempt.stretching();
-        let state = self.state().clone();
-        let mut known = state.knowledge.clone();
-        let gathering = self.gathering(&deadline, known.turn < state.distrust_until);
+        let memory = self.memory().clone();
+        let before = self.showing(&memory).predecessor().cloned();
+        let mut known = memory.knowledge.clone();
+        let mut gathering = self.gathering(&deadline);
+        gathering.one_by_one = memory.distrusts_pages();
+        // Ids that a list lacks are asked for by name.
+        gathering.is_first = before.is_none() && self.selection.is_open();
         let mut gathered = match gathering.run(&mut known).await {
             Ok(gathered) => gathered,
             Err(error) => return self.failed(known, &error),
         };
-        assemble::sort_and_deduplicate(&mut gathered.connections);
-        let before = self.showing(&state).predecessor().cloned();
+        rows::sort_and_deduplicate(&mut gathered.connections);
         let before = before.as_ref().map(|held| Before {
             snapshot: &held.snapshot,
             at: held.at,
-            kept: &state.kept,
+            kept: &memory.kept,
         });
         let missing = Missing::from(
             &self.selection,
             &gathered,
             before.as_ref(),
-            state.missing_cursor,
+            &memory.absent,
+            memory.missing_cursor,
         );
         self.ask_for(&missing, &gathering, &mut gathered).await;
         let hold = self.shared.settings.hold;
@@ -291,7 +254,7 @@ impl ScopeWatcher {
             before.as_ref(),
             |at| at.elapsed() <= hold,
         );
-        self.finished(known, &gathered, assembled, &missing, gathering.one_by_one);
+        self.finished(known, &gathered, assembled, &missing);
     }
 
     /// Asks for connections that went missing from a whole list.
@@ -302,6 +265,7 @@ impl ScopeWatcher {
         tracing::debug!(
             asked = missing.now.len(),
             later = missing.later.len(),
+            gone = missing.gone.len(),
             "asking for missing connections"
         );
         let ids: Vec<&str> = missing.now.iter().map(|id| &**id).collect();
@@ -310,16 +274,11 @@ impl ScopeWatcher {
             gathered.failed.extend(missing.now.iter().cloned());
             gathered.failure.get_or_insert(error);
         }
-        assemble::sort_and_deduplicate(&mut gathered.connections);
+        rows::sort_and_deduplicate(&mut gathered.connections);
     }
 
     fn failed(&self, known: Knowledge, error: &Error) {
-        {
-            let mut state = self.state();
-            state.knowledge = known;
-            state.fail(error.reason(), error.to_string().into());
-            state.gone = error.reason() == ErrorReason::ProjectNotFound;
-        }
+        self.memory().failed(known, error);
         tracing::warn!(
             account = self.scope.account(),
             project = self.scope.project(),
@@ -336,73 +295,45 @@ impl ScopeWatcher {
         gathered: &Gathered,
         assembled: Assembled,
         missing: &Missing,
-        one_by_one: bool,
     ) {
-        self.shared.client.count_malformed(gathered.malformed.len());
+        let client = &self.shared.client;
+        client.count_malformed(gathered.unreadable());
         self.shared.tell_unknown(&gathered.unknown);
-        let whole = gathered.malformed.is_empty() && gathered.failed.is_empty();
         let mut connections = assembled.connections;
         if self.shared.settings.timeline_requests.is_some() {
             self.timelines.listed(&mut connections);
         }
+        let fetched_at = gathered.asked_at.unwrap_or_else(now);
         let snapshot = Snapshot {
-            fetched_at: now(),
-            clock: self.shared.client.clock().unwrap_or_default(),
+            fetched_at,
+            took: now().span_since(fetched_at),
+            clock: client.clock().unwrap_or_default(),
             connections,
             found: assembled.found,
         };
+        let (account, project) = (self.scope.account(), self.scope.project());
         tracing::debug!(
-            account = self.scope.account(),
-            project = self.scope.project(),
+            account,
+            project,
             connections = snapshot.connections.len(),
-            whole,
             waiting = missing.later.len(),
             "collected"
         );
-        let recovered = {
-            let mut state = self.state();
-            if gathered.fell_back && !one_by_one {
-                state.distrust_until = known.turn + DISTRUST;
-            }
-            state.knowledge = known;
-            state.kept = assembled.kept;
-            state.missing_cursor = missing.cursor;
-            state.gone = false;
-            state.held = Some(Held {
-                snapshot: Arc::new(snapshot),
-                at: Instant::now(),
-            });
-            let recovered = whole
-                && state
-                    .failure
-                    .as_ref()
-                    .is_some_and(|failure| failure.reason != ErrorReason::Starting);
-            match unwhole(gathered) {
-                Some((reason, message)) => state.fail(reason, message),
-                None => state.failure = None,
-            }
-            recovered
-        };
-        if !whole {
-            self.log_unwhole(gathered);
-        } else if recovered {
-            tracing::info!(
-                account = self.scope.account(),
-                project = self.scope.project(),
-                "the API answers again"
+        let mut memory = self.memory();
+        let recovered = memory.finished(known, gathered, assembled.kept, missing, snapshot);
+        let failure = memory.failure.clone();
+        drop(memory);
+        if let Some(failure) = failure {
+            tracing::warn!(
+                account,
+                project,
+                reason = %failure.reason,
+                error = %failure.message,
+                "some connections could not be read; their last known state is kept"
             );
+        } else if recovered {
+            tracing::info!(account, project, "the API answers again");
         }
-    }
-
-    fn log_unwhole(&self, gathered: &Gathered) {
-        tracing::warn!(
-            account = self.scope.account(),
-            project = self.scope.project(),
-            unreadable = gathered.malformed.len(),
-            failed = gathered.failed.len(),
-            error = gathered.failure.as_ref().map(tracing::field::display),
-            "some connections could not be read; their last known state is kept"
-        );
     }
 
     /// Reads timelines that wait, and shows what they told.
@@ -416,14 +347,14 @@ impl ScopeWatcher {
             shared,
             scope: &self.scope,
             deadline: &attempt.deadline(),
-            reserve: choose(&self.selection, &self.state().knowledge).cost,
+            reserve: choose(&self.selection, &self.memory().knowledge).cost,
         };
         let changed = pass.run(requests).await;
         if changed.is_empty() {
             return;
         }
-        let mut state = self.state();
-        let Some(held) = &mut state.held else { return };
+        let mut memory = self.memory();
+        let Some(held) = &mut memory.held else { return };
         // Copies the snapshot only while a scrape still shows it.
         let snapshot = Arc::make_mut(&mut held.snapshot);
         for (id, history) in changed {
@@ -438,27 +369,17 @@ impl ScopeWatcher {
         self.timelines.settled().await;
     }
 
+    /// Whether timelines could not be read the last time.
+    pub(super) fn timelines_fail(&self) -> bool {
+        self.timelines.is_failing()
+    }
+
     /// Connections whose timeline is still to be read.
     pub(super) fn timelines_pending(&self) -> usize {
         self.timelines.pending()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Why a collection whose list came whole does not count as whole.
-fn unwhole(gathered: &Gathered) -> Option<(ErrorReason, Box<str>)> {
-    let rows = |count: usize| if count == 1 { "row" } else { "rows" };
-    if let Some(error) = &gathered.failure {
-        let failed = gathered.failed.len();
-        let message = format!("{failed} {} could not be asked for: {error}", rows(failed));
-        return Some((error.reason(), message.into()));
-    }
-    let unreadable = gathered.malformed.len();
-    (unreadable > 0).then(|| {
-        let message = format!("{unreadable} {} cannot be read", rows(unreadable));
-        (ErrorReason::MalformedRow, message.into())
-    })
 }

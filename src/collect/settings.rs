@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{ProfileNameMode, Projects, Selection};
+use crate::model::{ProfileNameMode, Projects, Selection, Timestamp};
 
 /// How collections are made, the same for every account.
 #[derive(Clone, Debug)]
@@ -24,6 +24,9 @@ pub(crate) struct Settings {
     /// `--kernel.timeline-requests`, where `--collector.timeline` is on:
     /// requests for timelines after one collection of a scope.
     pub timeline_requests: Option<usize>,
+    /// When this program started, on this machine's clock: what happened before
+    /// is not counted.
+    pub started: Timestamp,
     /// `--collector.org`: whether to ask about the organisation as well.
     pub org: bool,
 }

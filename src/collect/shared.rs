@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::flows::CountedFlows;
 use super::settings::Settings;
 use crate::kernel::{Client, Unknown};
 use crate::model::WaitReason;
@@ -15,16 +16,24 @@ const MAX_LOGGED: usize = 256;
 pub(super) struct Shared {
     pub(super) client: Client,
     pub(super) settings: Arc<Settings>,
+    /// Shared with the other accounts.
+    pub(super) flows: Arc<CountedFlows>,
     logged: Mutex<HashSet<Unknown>>,
 }
 
 impl Shared {
     /// Goes on with what `previous` has logged.
-    pub(super) fn new(client: Client, settings: Arc<Settings>, previous: Option<&Self>) -> Self {
+    pub(super) fn new(
+        client: Client,
+        settings: Arc<Settings>,
+        flows: Arc<CountedFlows>,
+        previous: Option<&Self>,
+    ) -> Self {
         let logged = previous.map(|previous| previous.logged().clone());
         Self {
             client,
             settings,
+            flows,
             logged: Mutex::new(logged.unwrap_or_default()),
         }
     }

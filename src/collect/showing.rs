@@ -21,6 +21,8 @@ pub(super) struct Showing<'a> {
     pub(super) held: Option<&'a Held>,
     /// Whether the last collection came whole.
     pub(super) up: bool,
+    /// Whether what is held is from the last collection, whole or not.
+    pub(super) collected: bool,
     pub(super) now: Instant,
     pub(super) settings: &'a Settings,
     /// How much older than `--kernel.hold` a snapshot gets in good order where
@@ -43,7 +45,7 @@ impl Showing<'_> {
     /// Decides what a scrape does here.
     ///
     /// `running`: a collection is under way. `out_of_quota`: not even one
-    /// request can be sent. `wait`: what a whole collection would wait for.
+    /// request can be sent now. `wait`: what a whole collection would wait for.
     pub(super) fn part(&self, running: bool, out_of_quota: bool, wait: Option<WaitReason>) -> Part {
         let Some(held) = self.held else {
             return if running { Part::Join } else { Part::Start };
@@ -57,7 +59,7 @@ impl Showing<'_> {
             };
         }
         let cache = self.settings.cache;
-        if self.up && !cache.is_zero() && self.age(held) <= cache {
+        if self.collected && !cache.is_zero() && self.age(held) <= cache {
             return Part::Ready(ScrapeOutcome::Shared);
         }
         match wait {
@@ -136,6 +138,7 @@ mod tests {
             max_connections: 1,
             profile_names: ProfileNameMode::Keep,
             timeline_requests: None,
+            started: Timestamp::from_seconds(0),
             org: false,
         }
     }
@@ -143,6 +146,7 @@ mod tests {
     fn held(at: Instant) -> Held {
         let snapshot = Snapshot {
             fetched_at: Timestamp::from_seconds(0),
+            took: std::time::Duration::from_secs(2),
             clock: ClockOffset::default(),
             connections: Vec::new(),
             found: Vec::new(),
@@ -165,6 +169,7 @@ mod tests {
         ask(Showing {
             held: held.as_ref(),
             up,
+            collected: up,
             now: start + age.unwrap_or(0) * SECOND,
             settings,
             patience: 60 * SECOND,
@@ -181,7 +186,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_cache_shares_only_what_came_whole() {
+    async fn the_cache_shares_only_what_the_last_collection_brought() {
         let settings = settings(30, 300);
         let part = |age, up| {
             of(Some(age), up, &settings, |showing| {

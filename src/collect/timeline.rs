@@ -55,6 +55,11 @@ impl TimelineReader {
         self.reading.idle().await;
     }
 
+    /// Whether the last try did not work.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
     /// Connections whose timeline is still to be read.
     pub(super) fn pending(&self) -> usize {
         self.timelines().waiting()
@@ -194,10 +199,18 @@ impl Pass<'_> {
             });
             let error = (ended.outcome == EventOutcome::Failed)
                 .then(|| event.error_code.unwrap_or(ErrorCode::Other));
-            observer.flow_ended(ended.kind, ended.outcome, error, took);
+            // Two accounts may see one connection.
+            if self.shared.flows.is_new(&wanted.id, event.id) {
+                observer.flow_ended(ended.kind, ended.outcome, error, took);
+            }
         };
+        let client = &self.shared.client;
+        let started = client
+            .clock()
+            .unwrap_or_default()
+            .apply(self.shared.settings.started);
         let mut timelines = self.reader.timelines();
-        let next = timelines.read(wanted, &timeline.events, next, ended);
+        let next = timelines.read(wanted, &timeline.events, next, started, ended);
         if let Some(history) = timelines.history(&wanted.id) {
             changed.insert(wanted.id.clone(), history);
         }

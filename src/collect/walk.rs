@@ -8,10 +8,12 @@ use futures_util::stream::FuturesUnordered;
 
 use super::gallop::Gallop;
 use super::plan::{ListQuery, PAGE};
+use super::rows::sort_and_deduplicate;
 use crate::kernel::{
-    Client, Deadline, Decoder, Error, Listing, Page, PageHeaders, Problem, Query, next_page,
+    Answer, Client, Deadline, Decoder, Error, Listing, Page, PageHeaders, Problem, Query, Unknown,
+    next_page,
 };
-use crate::model::Endpoint;
+use crate::model::{Connection, Endpoint, Timestamp};
 
 /// The largest list page that is accepted. A hundred connections in the middle
 /// of logins are about half a megabyte.
@@ -33,6 +35,10 @@ pub(super) struct Walk<'a> {
     pub(super) expected: Option<(u64, u64)>,
     /// Go one page after the other from the start.
     pub(super) one_by_one: bool,
+    /// Ask for the last row of a page once more with the next one: where rows
+    /// have moved meanwhile, so that some may be on neither, it is not there.
+    /// For a walk that is compared with nothing from before.
+    pub(super) overlap: bool,
     pub(super) max_connections: usize,
     pub(super) give_up_after: Option<u64>,
 }
@@ -42,13 +48,23 @@ pub(super) struct Walk<'a> {
 pub(super) struct Walked {
     /// Everything that was read, in the order of arrival: where an id comes
     /// twice, the later one is newer.
-    pub(super) listing: Listing,
+    pub(super) connections: Vec<Connection>,
+    /// Where in the list rows are that cannot be read.
+    pub(super) malformed: Vec<u64>,
+    /// Values that this build does not know.
+    pub(super) unknown: Vec<Unknown>,
+    /// How far the list reaches.
+    pub(super) rows: u64,
     /// The distance between offsets.
     pub(super) stride: u64,
+    /// When the oldest page was asked for.
+    pub(super) asked_at: Option<Timestamp>,
     /// The list did not end within `give_up_after` pages.
     pub(super) gave_up: bool,
     /// The pages were not where they should be.
     pub(super) fell_back: bool,
+    /// Rows moved from page to page meanwhile, so some may be missing.
+    pub(super) shifted: bool,
 }
 
 /// A walk that did not come to its end.
@@ -60,53 +76,80 @@ pub(super) struct Broken {
     pub(super) stride: u64,
 }
 
-/// What a page that was read says of the list.
-#[derive(Clone, Copy, Debug)]
+/// A page that was read, and what it says of the list.
+#[derive(Clone, Debug)]
 struct Seen {
-    rows: usize,
+    offset: u64,
+    rows: u64,
     next: Page,
+    /// Which rows it has, where pages overlap.
+    marks: Vec<Option<u64>>,
+}
+
+impl Seen {
+    /// The offset that comes next, and whether this page has every row before.
+    fn next(&self) -> Option<(u64, bool)> {
+        match self.next {
+            Page::Next(next) => Some((next, next == self.offset + self.rows)),
+            Page::Last => None,
+        }
+    }
+
+    /// Whether rows may be on neither of two neighbours. Only a page without
+    /// gaps can show it, whose last row is known.
+    fn lost_rows_before(&self, next: &Self) -> bool {
+        let (Some((_, true)), Some(Some(last))) = (self.next(), self.marks.last()) else {
+            return false;
+        };
+        !next.marks.contains(&Some(*last))
+    }
 }
 
 struct Progress<'a> {
     walk: &'a Walk<'a>,
-    listing: Listing,
-    stride: u64,
+    walked: Walked,
+    /// The distance between the offsets that are asked for.
+    step: u64,
     pages: u64,
-    /// By index: offset divided by stride.
+    /// By index: offset divided by step.
     seen: BTreeMap<u64, Seen>,
 }
 
-/// The pages contradict the stride.
-struct Disagreement;
+/// How pages side by side came to an end.
+enum Ended {
+    /// Every page up to the last one was read.
+    Whole,
+    GaveUp,
+    /// The pages contradict the stride.
+    Contradicted,
+    /// The list became shorter before its end was seen.
+    Short,
+}
 
 impl<'a> Walk<'a> {
     /// Reads the list to its end.
     pub(super) async fn run(&'a self) -> Result<Walked, Broken> {
         let mut progress = Progress {
             walk: self,
-            listing: Listing::default(),
-            stride: PAGE,
+            walked: Walked {
+                stride: PAGE,
+                ..Walked::default()
+            },
+            step: PAGE,
             pages: 0,
             seen: BTreeMap::new(),
         };
-        let result = progress.run().await;
-        let broken = |error, progress: &Progress<'_>| Broken {
-            error,
-            at_least: progress.known_rows(),
-            stride: progress.stride,
-        };
-        match result {
-            Ok((gave_up, fell_back)) => Ok(Walked {
-                listing: progress.listing,
-                stride: progress.stride,
-                gave_up,
-                fell_back,
+        match progress.run().await {
+            Ok(()) => Ok(progress.walked),
+            Err(error) => Err(Broken {
+                error,
+                at_least: progress.walked.rows,
+                stride: progress.walked.stride,
             }),
-            Err(error) => Err(broken(error, &progress)),
         }
     }
 
-    async fn fetch(&self, offset: u64) -> Result<(u64, Listing, Page), Error> {
+    async fn fetch(&self, offset: u64) -> (u64, Result<Answer<(Listing, Page)>, Error>) {
         let path = self.path(offset);
         let query = Query {
             endpoint: Endpoint::Connections,
@@ -117,10 +160,13 @@ impl<'a> Walk<'a> {
         let answer = self
             .client
             .get(query, self.deadline, |body| self.decoder.list(body))
-            .await?;
-        let page = next_page(offset, PageHeaders::read(&answer.headers))
-            .map_err(|error| self.fail(Problem::Paging(error)))?;
-        Ok((offset, answer.value, page))
+            .await;
+        let answer = answer.and_then(|answer| {
+            let page = next_page(offset, PageHeaders::read(&answer.headers))
+                .map_err(|error| self.fail(Problem::Paging(error)))?;
+            Ok(answer.map(|listing| (listing, page)))
+        });
+        (offset, answer)
     }
 
     fn path(&self, offset: u64) -> String {
@@ -146,96 +192,129 @@ impl<'a> Walk<'a> {
 }
 
 impl Progress<'_> {
-    /// Whether the walk was given up, and whether it fell back.
-    async fn run(&mut self) -> Result<(bool, bool), Error> {
-        let (_, listing, first) = self.walk.fetch(0).await?;
-        let rows = listing.rows;
-        self.take(listing)?;
-        let Page::Next(second) = first else {
-            return Ok((false, false));
+    async fn run(&mut self) -> Result<(), Error> {
+        let (_, first) = self.walk.fetch(0).await;
+        let first = self.take(0, first?)?;
+        let Some((second, without_gaps)) = first.next() else {
+            return self.end();
         };
-        self.stride = second;
-        self.seen.insert(0, Seen { rows, next: first });
-        if self.walk.one_by_one || rows == 0 || second > MAX_STRIDE {
-            return Ok((self.follow(second).await?, rows == 0));
+        self.walked.stride = second;
+        let overlaps = self.walk.overlap && without_gaps && second > 1;
+        self.step = if overlaps { second - 1 } else { second };
+        if self.walk.one_by_one || first.rows == 0 || second > MAX_STRIDE {
+            self.walked.fell_back = first.rows == 0;
+            self.follow(first).await?;
+            return self.end();
         }
-        if let Ok(gave_up) = self.in_parallel().await? {
-            Ok((gave_up, false))
-        } else {
-            tracing::debug!(
-                stride = self.stride,
-                "the pages are not where they should be; following the headers one by one"
-            );
-            let next = self.contiguous().1;
-            Ok((self.follow(next).await?, true))
+        self.seen.insert(0, first);
+        match self.in_parallel().await? {
+            Ended::Whole => {}
+            Ended::GaveUp => self.walked.gave_up = true,
+            ended @ (Ended::Contradicted | Ended::Short) => {
+                tracing::debug!(
+                    stride = self.walked.stride,
+                    "the pages are not where they should be; following the headers one by one"
+                );
+                self.walked.fell_back = matches!(ended, Ended::Contradicted);
+                let last = self.last_in_line();
+                self.follow(last).await?;
+            }
         }
+        self.end()
     }
 
-    /// Follows the headers from `offset` to the end.
-    async fn follow(&mut self, mut offset: u64) -> Result<bool, Error> {
-        loop {
+    fn end(&mut self) -> Result<(), Error> {
+        let seams = self.seen.values().zip(self.seen.values().skip(1));
+        let shifted = self.walk.overlap
+            && seams
+                .filter(|(page, next)| page.offset + self.step == next.offset)
+                .any(|(page, next)| page.lost_rows_before(next));
+        self.walked.shifted |= shifted;
+        self.bound(self.walk.max_connections)
+    }
+
+    /// Follows the headers from `page` on to the end.
+    async fn follow(&mut self, mut page: Seen) -> Result<(), Error> {
+        while let Some((next, without_gaps)) = page.next() {
             if self.should_give_up() {
-                return Ok(true);
+                self.walked.gave_up = true;
+                break;
             }
-            let (_, listing, page) = self.walk.fetch(offset).await?;
-            self.take(listing)?;
-            match page {
-                Page::Last => return Ok(false),
-                Page::Next(next) => offset = next,
-            }
+            let overlaps = self.walk.overlap && without_gaps && next > page.offset + 1;
+            let offset = if overlaps { next - 1 } else { next };
+            let (_, answer) = self.walk.fetch(offset).await;
+            let following = self.take(offset, answer?)?;
+            self.walked.shifted |= overlaps && page.lost_rows_before(&following);
+            page = following;
         }
+        Ok(())
     }
 
     /// Fetches the pages that should exist side by side, and looks for the end
     /// of the list behind them.
-    async fn in_parallel(&mut self) -> Result<Result<bool, Disagreement>, Error> {
+    async fn in_parallel(&mut self) -> Result<Ended, Error> {
         let walk = self.walk;
-        let stride = self.stride;
+        let (stride, step) = (self.walked.stride, self.step);
         // Pages before `sure` exist, as far as can be told.
         let mut sure = self.expected_pages().max(2);
         let mut next = 1;
         // The list ends with this page, or before it.
         let mut end: Option<u64> = None;
+        // There is no such page, says the API.
+        let mut beyond = u64::MAX;
         let mut gallop = Gallop::default();
         let mut under_way = FuturesUnordered::new();
         loop {
             if self.should_give_up() {
-                return Ok(Ok(true));
+                return Ok(Ended::GaveUp);
             }
             while under_way.len() < walk.concurrency && end.is_none_or(|end| next <= end) {
                 if let Some(probe) = gallop.due.take() {
-                    under_way.push(walk.fetch(probe * stride));
-                } else if next < sure {
+                    under_way.push(walk.fetch(probe * step));
+                } else if next < sure.min(beyond) {
                     if !gallop.asked.contains(&next) {
-                        under_way.push(walk.fetch(next * stride));
+                        under_way.push(walk.fetch(next * step));
                     }
                     next += 1;
                 } else {
                     break;
                 }
             }
-            let Some(done) = under_way.next().await else {
+            let Some((offset, answer)) = under_way.next().await else {
                 break;
             };
-            let (offset, listing, page) = done?;
-            let index = offset / stride;
-            let rows = listing.rows;
-            self.take(listing)?;
+            let index = offset / step;
+            let page = match answer {
+                Ok(answer) => self.take(offset, answer)?,
+                // The list has become shorter than it was, or than was guessed.
+                Err(error) if error.is_no_such_page() => {
+                    if gallop.out == Some(index) {
+                        gallop.out = None;
+                        gallop.missed(index);
+                        gallop.plan(sure);
+                    } else {
+                        beyond = beyond.min(index);
+                    }
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let rows = page.rows;
             if gallop.out == Some(index) {
                 gallop.out = None;
                 if rows > 0 {
                     sure = sure.max(index + 1);
-                } else if page == Page::Last && index >= next {
+                } else if page.next == Page::Last && index >= next {
                     gallop.missed(index);
                     gallop.plan(sure);
                     continue;
                 }
             }
-            self.seen.insert(index, Seen { rows, next: page });
-            match page {
+            match page.next {
                 Page::Last => end = Some(end.map_or(index, |end| end.min(index))),
                 Page::Next(at) if at != offset + stride || rows == 0 => {
-                    return Ok(Err(Disagreement));
+                    self.seen.insert(index, page);
+                    return Ok(Ended::Contradicted);
                 }
                 Page::Next(_) if index + 1 == sure => {
                     sure += 1;
@@ -243,18 +322,23 @@ impl Progress<'_> {
                 }
                 Page::Next(_) => {}
             }
+            self.seen.insert(index, page);
             if end.is_some_and(|end| self.rows_after(end)) {
-                return Ok(Err(Disagreement));
+                return Ok(Ended::Contradicted);
             }
         }
         // Every page up to the end was read, or the headers lead elsewhere.
         let whole = end.is_some_and(|end| (0..=end).all(|index| self.seen.contains_key(&index)));
-        Ok(if whole { Ok(false) } else { Err(Disagreement) })
+        Ok(match whole {
+            true => Ended::Whole,
+            false if beyond < u64::MAX => Ended::Short,
+            false => Ended::Contradicted,
+        })
     }
 
     fn expected_pages(&self) -> u64 {
         match self.walk.expected {
-            Some((rows, stride)) if stride == self.stride => rows.div_ceil(stride),
+            Some((rows, stride)) if stride == self.walked.stride => rows.div_ceil(self.step),
             _ => 0,
         }
     }
@@ -263,29 +347,22 @@ impl Progress<'_> {
         self.seen.range(end + 1..).any(|(_, seen)| seen.rows > 0)
     }
 
-    /// How many pages follow each other from the first one without a gap, and
-    /// the offset that the last of them names.
-    fn contiguous(&self) -> (u64, u64) {
-        let mut count = 0;
-        let mut offset = 0;
-        while let Some(Seen {
-            next: Page::Next(next),
-            ..
-        }) = self.seen.get(&count)
+    /// Leaves the pages that follow each other from the first one without a
+    /// gap, and takes the last of them to go on from.
+    fn last_in_line(&mut self) -> Seen {
+        let mut count = 1;
+        while let Some(page) = self.seen.get(&(count - 1))
+            && page.next == Page::Next(page.offset + self.walked.stride)
+            && self
+                .seen
+                .get(&count)
+                .is_some_and(|next| next.next != Page::Last)
         {
             count += 1;
-            offset = *next;
-            if offset != count * self.stride {
-                break;
-            }
         }
-        (count, offset)
-    }
-
-    fn known_rows(&self) -> u64 {
-        // Pages beyond a gap were announced by nobody, but their rows are there.
-        let last = self.seen.iter().rev().find(|(_, seen)| seen.rows > 0);
-        last.map_or(0, |(index, seen)| index * self.stride + seen.rows as u64)
+        self.seen.split_off(&count);
+        let last = self.seen.last_entry().expect("the first page was seen");
+        last.get().clone()
     }
 
     fn should_give_up(&self) -> bool {
@@ -294,20 +371,50 @@ impl Progress<'_> {
             .is_some_and(|pages| self.pages >= pages)
     }
 
-    fn take(&mut self, page: Listing) -> Result<(), Error> {
+    fn take(&mut self, offset: u64, answer: Answer<(Listing, Page)>) -> Result<Seen, Error> {
+        let (page, next) = answer.value;
         self.pages += 1;
-        self.listing.rows += page.rows;
-        self.listing.connections.extend(page.connections);
-        self.listing.malformed.extend(page.malformed);
-        self.listing.unknown.extend(page.unknown);
-        let limit = self.walk.max_connections;
-        if self.listing.connections.len() + self.listing.malformed.len() > limit {
-            return Err(self.walk.fail(Problem::TooManyConnections { limit }));
+        let walked = &mut self.walked;
+        let rows = page.rows as u64;
+        if rows > 0 {
+            walked.rows = walked.rows.max(offset + rows);
         }
+        let oldest = walked.asked_at.get_or_insert(answer.asked_at);
+        *oldest = (*oldest).min(answer.asked_at);
+        walked.connections.extend(page.connections);
+        let places = page.malformed.iter();
+        walked
+            .malformed
+            .extend(places.map(|at| offset + *at as u64));
+        walked.unknown.extend(page.unknown);
+        let limit = self.walk.max_connections;
+        self.bound(limit + limit / 8)?;
         let limit = self.walk.max_pages();
         if self.pages > limit {
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
             return Err(self.walk.fail(Problem::TooManyPages { limit }));
+        }
+        Ok(Seen {
+            offset,
+            rows,
+            next,
+            marks: page.marks,
+        })
+    }
+
+    /// Fails where there are more connections than `--kernel.max-connections`,
+    /// each counted once: looked at only where more than `rows` were read.
+    fn bound(&mut self, rows: usize) -> Result<(), Error> {
+        let walked = &mut self.walked;
+        if walked.connections.len() + walked.malformed.len() <= rows {
+            return Ok(());
+        }
+        sort_and_deduplicate(&mut walked.connections);
+        walked.malformed.sort_unstable();
+        walked.malformed.dedup();
+        let limit = self.walk.max_connections;
+        if walked.connections.len() + walked.malformed.len() > limit {
+            return Err(self.walk.fail(Problem::TooManyConnections { limit }));
         }
         Ok(())
     }

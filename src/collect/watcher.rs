@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout_at};
 
 use super::account::Account;
+use super::flows::CountedFlows;
 use super::settings::{AccountSettings, Settings};
 use crate::kernel::Client;
 use crate::model::{Fleet, ScopeView, ScrapeOutcome, Timestamp};
@@ -51,6 +52,8 @@ impl Collected {
 /// Watches all accounts side by side.
 pub(crate) struct Watcher {
     accounts: Vec<Arc<Account>>,
+    /// Counted for the whole fleet.
+    flows: Arc<CountedFlows>,
 }
 
 impl Watcher {
@@ -63,7 +66,10 @@ impl Watcher {
         accounts: Vec<(AccountSettings, Client)>,
         previous: Option<&Self>,
     ) -> Self {
-        let make = |(account, client): (AccountSettings, Client)| {
+        let flows = previous.map(|previous| Arc::clone(&previous.flows));
+        let flows = flows.unwrap_or_default();
+        let mut made: Vec<Arc<Account>> = Vec::new();
+        for (account, client) in accounts {
             let previous = previous
                 .iter()
                 .flat_map(|previous| &previous.accounts)
@@ -73,12 +79,23 @@ impl Watcher {
                 Some(previous) => client.succeeding(&previous.shared().client),
                 None => client,
             };
+            // The limit is the organisation's, whatever its accounts are called.
+            let client = made.iter().fold(client, |client, other| {
+                client.beside(&other.shared().client)
+            });
             let settings = Arc::clone(settings);
             let previous = previous.map(|previous| &**previous);
-            Arc::new(Account::new(account, client, settings, previous))
-        };
+            made.push(Arc::new(Account::new(
+                account,
+                client,
+                settings,
+                Arc::clone(&flows),
+                previous,
+            )));
+        }
         Self {
-            accounts: accounts.into_iter().map(make).collect(),
+            accounts: made,
+            flows,
         }
     }
 
@@ -92,6 +109,19 @@ impl Watcher {
     /// The names of the accounts, where the configuration gives them.
     pub(crate) fn account_names(&self) -> impl Iterator<Item = Option<&str>> {
         self.accounts.iter().map(|account| account.name())
+    }
+
+    /// Whether `project` is one that is followed, in `account` if one is named;
+    /// `None` where the API has not yet listed those that are.
+    pub(crate) fn has_project(&self, account: Option<&str>, project: &str) -> Option<bool> {
+        let wanted = self.accounts.iter();
+        let wanted = wanted.filter(|of| account.is_none_or(|name| of.name() == Some(name)));
+        let known: Vec<_> = wanted.map(|account| account.has_project(project)).collect();
+        match known.contains(&Some(true)) {
+            true => Some(true),
+            false if known.contains(&None) => None,
+            false => Some(false),
+        }
     }
 
     /// What `request` asks for, by its deadline at the latest.
@@ -120,6 +150,11 @@ impl Watcher {
     pub(crate) async fn settle(&self, deadline: Instant) {
         let all = self.accounts.iter().map(|account| account.settled());
         let _ = timeout_at(deadline, futures_util::future::join_all(all)).await;
+    }
+
+    /// Whether timelines could not be read the last time.
+    pub(crate) fn timelines_fail(&self) -> bool {
+        self.accounts.iter().any(|account| account.timelines_fail())
     }
 
     /// Connections whose timeline is still to be read.

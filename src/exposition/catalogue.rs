@@ -274,6 +274,8 @@ pub(super) enum Source {
     Scope(fn(&ScopeView) -> Option<Value>),
     /// A scope: one series, with the value of the label that holds: 1.
     ScopeFact(fn(&ScopeView) -> Option<usize>),
+    /// A scope: one series, 1, with a text for the label.
+    ScopeText(fn(&ScopeView) -> Option<&str>),
     /// How many connections of a scope have each status.
     Tally,
     Account(fn(&AccountView) -> Option<Value>),
@@ -325,8 +327,12 @@ impl Value {
         Self::Micros(time.as_micros())
     }
 
-    fn between(earlier: Timestamp, later: Timestamp) -> Self {
-        Self::Micros(later.as_micros().saturating_sub(earlier.as_micros()))
+    /// From `earlier` to `later`, rounded down. More digits would cost
+    /// Prometheus four times the bytes and tell nobody anything.
+    fn whole_seconds(earlier: Timestamp, later: Timestamp) -> Self {
+        const SECOND: i64 = 1_000_000;
+        let micros = later.as_micros().saturating_sub(earlier.as_micros());
+        Self::Micros(micros.div_euclid(SECOND).saturating_mul(SECOND))
     }
 }
 

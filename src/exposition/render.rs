@@ -106,6 +106,7 @@ impl Renderer {
             Source::Found => self.found(lines, fleet, out, limit),
             Source::Scope(_)
             | Source::ScopeFact(_)
+            | Source::ScopeText(_)
             | Source::Tally
             | Source::Account(_)
             | Source::AccountFact(_) => self.groups(lines, family, fleet, out, limit),
@@ -148,6 +149,14 @@ impl Renderer {
                         let [label] = family.labels else { return true };
                         let value = label.values.and_then(|values| values.get(index));
                         put_label(&mut self.scratch, label.name, value.unwrap_or(&""));
+                        let suffix = view.scope.label_suffix();
+                        lines.sample(out, &self.scratch, suffix, Value::Integer(1));
+                    }
+                }
+                (Source::ScopeText(text), Some(view), _) => {
+                    if let (Some(text), [label]) = (text(view), family.labels) {
+                        self.scratch.clear();
+                        put_label(&mut self.scratch, label.name, text);
                         let suffix = view.scope.label_suffix();
                         lines.sample(out, &self.scratch, suffix, Value::Integer(1));
                     }

@@ -1,15 +1,15 @@
 //! One request at a time: admitted, sent, bounded, retried.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use http::header::DATE;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, SemaphorePermit};
+use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::clock::{AbsurdDate, Clock};
 use super::deadline::{Attempt, Deadline};
 use super::error::{Error, Problem};
 use super::exchange::{Answer, Failure, Query, not_decoded};
@@ -18,7 +18,8 @@ use super::key::{Key, Refreshed};
 use super::observer::Observer;
 use super::rate::{Budget, RateView};
 use super::retry;
-use crate::model::{ClockOffset, Endpoint, ErrorReason, RetryReason, Timestamp, WaitReason};
+use super::verdict::Verdict;
+use crate::model::{ClockOffset, Endpoint, ErrorReason, Field, RetryReason, Timestamp, WaitReason};
 
 /// A try may take half of what is left, but at least this long: one that
 /// stalls leaves time for another, and a slow API is not cut off.
@@ -29,22 +30,9 @@ pub(crate) struct Client {
     http: Arc<Http>,
     key: Key,
     budget: Budget,
-    key_state: Mutex<KeyState>,
-    first_request: Arc<AsyncMutex<()>>,
-    /// Offset of the API's clock, as the latest `Date` header told it.
-    clock: Mutex<Option<ClockOffset>>,
+    verdict: Verdict,
+    clock: Clock,
     epochs: AtomicU64,
-}
-
-/// What the API last thought of the key.
-#[derive(Clone, Copy, Debug)]
-enum KeyState {
-    /// Not known: one request at a time finds out.
-    Untested,
-    /// No reason to doubt it.
-    Good,
-    /// Refused with 401 in this epoch.
-    Refused { epoch: u64 },
 }
 
 /// How much a request is worth.
@@ -73,9 +61,8 @@ impl Client {
             http,
             key,
             budget: Budget::new(quota_share),
-            key_state: Mutex::new(KeyState::Untested),
-            first_request: Arc::default(),
-            clock: Mutex::new(None),
+            verdict: Verdict::default(),
+            clock: Clock::default(),
             epochs: AtomicU64::new(0),
         }
     }
@@ -90,7 +77,17 @@ impl Client {
     #[must_use]
     pub(crate) fn succeeding(mut self, previous: &Self) -> Self {
         self.budget = self.budget.succeeding(&previous.budget);
-        self.clock = Mutex::new(previous.clock());
+        self.clock = Clock::succeeding(&previous.clock);
+        self
+    }
+
+    /// Shares the rate limit of `other` where both have the same key: the
+    /// limit is the organisation's.
+    #[must_use]
+    pub(crate) fn beside(mut self, other: &Self) -> Self {
+        if self.is_of_same_api(other) && self.key.current().0 == other.key.current().0 {
+            self.budget = self.budget.succeeding(&other.budget);
+        }
         self
     }
 
@@ -107,9 +104,9 @@ impl Client {
         self.budget.view(Instant::now())
     }
 
-    /// How far the API's clock is ahead, once an answer has told.
+    /// How far the API's clock is ahead, while good answers tell.
     pub(crate) fn clock(&self) -> Option<ClockOffset> {
-        *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+        self.clock.offset()
     }
 
     /// Whether `cost` requests have to wait, and for what.
@@ -121,7 +118,7 @@ impl Client {
 
     /// How long `cost` requests take at the pace the quota allows.
     pub(crate) fn pace(&self, cost: u64) -> Duration {
-        self.budget.pace(cost)
+        self.budget.pace(Instant::now(), cost)
     }
 
     /// Who hears of what happens.
@@ -164,12 +161,16 @@ impl Client {
         let mut key_tried_again = false;
         // What is not sent has failed all the same.
         let unsent = |problem: &Problem| self.count(query.endpoint, policy, problem);
-        let mut first_request = self.wait_for_verdict(deadline).await.inspect_err(unsent)?;
+        let generation = || self.key.current().1;
+        let verdict = self
+            .verdict
+            .wait(deadline.epoch(), generation, deadline.at());
+        let mut first_request = verdict.await.inspect_err(unsent)?;
         loop {
             let (permit, key, generation) = self.admit(deadline).await.inspect_err(unsent)?;
             let tried = self.attempt(query, key, deadline, &decode).await;
             drop(permit);
-            self.learn(&tried, deadline.epoch());
+            self.learn(&tried, generation);
             let failure = match tried {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
@@ -177,6 +178,9 @@ impl Client {
             self.count(query.endpoint, policy, &failure.problem);
             if is_denied(&failure.problem) {
                 if key_tried_again || !self.key_changed_since(generation).await {
+                    if reason_of(&failure.problem) == ErrorReason::Unauthorized {
+                        self.verdict.refused(generation, deadline.epoch());
+                    }
                     return Err(failure.problem);
                 }
                 key_tried_again = true;
@@ -207,33 +211,6 @@ impl Client {
                 self.http.observer.waited(WaitReason::Backoff, pause);
                 sleep_until(again).await;
             }
-        }
-    }
-
-    /// While nobody knows what the API thinks of the key, one request goes
-    /// first and the others wait for its answer.
-    async fn wait_for_verdict(
-        &self,
-        deadline: &Deadline,
-    ) -> Result<Option<OwnedMutexGuard<()>>, Problem> {
-        let ask = || match *self
-            .key_state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-        {
-            KeyState::Good => Some(Ok(())),
-            KeyState::Refused { epoch } if epoch >= deadline.epoch() => {
-                Some(Err(Problem::Refused(StatusCode::UNAUTHORIZED)))
-            }
-            KeyState::Refused { .. } | KeyState::Untested => None,
-        };
-        if let Some(known) = ask() {
-            return known.map(|()| None);
-        }
-        let guard = within(deadline.at(), Arc::clone(&self.first_request).lock_owned()).await?;
-        match ask() {
-            Some(known) => known.map(|()| None),
-            None => Ok(Some(guard)),
         }
     }
 
@@ -279,18 +256,24 @@ impl Client {
         decode: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<Answer<T>, Failure> {
         let started = Instant::now();
+        let asked_at = Timestamp::from(SystemTime::now());
         let end = deadline.at();
         let left = end.saturating_duration_since(started);
         let end = end.min(started + (left / 2).max(MIN_TRY));
         let mut code = None;
-        let outcome = within(end, self.http.send(query, key, &mut code)).await;
+        let pool = self.http.pool();
+        let outcome = within(end, self.http.send(&pool, query, key, &mut code)).await;
         let took = started.elapsed();
         self.http.observer.request(query.endpoint, code, took);
         let tried = match outcome.map_err(Failure::from).flatten() {
             Ok((headers, body)) => match decode(&body) {
-                Ok(value) => Ok(Answer { value, headers }),
+                Ok(value) => Ok(Answer {
+                    value,
+                    headers,
+                    asked_at,
+                }),
                 Err(error) => Err(Failure {
-                    problem: not_decoded(&error, &headers),
+                    problem: not_decoded(&error, &headers, &body),
                     headers: Some(headers),
                 }),
             },
@@ -298,6 +281,9 @@ impl Client {
         };
         let problem = tried.as_ref().err().map(|failure| &failure.problem);
         self.http.tell(query, code, took, problem);
+        if problem.is_some_and(Problem::may_be_the_connections) {
+            self.http.leave(&pool);
+        }
         tried
     }
 
@@ -327,50 +313,53 @@ impl Client {
     }
 
     /// Keeps what an answer says beside its body.
-    fn learn<T>(&self, tried: &Result<Answer<T>, Failure>, epoch: u64) {
-        let (headers, refused) = match tried {
-            Ok(answer) => (Some(&answer.headers), false),
-            Err(failure) => (
-                failure.headers.as_ref(),
-                status_of(&failure.problem) == Some(StatusCode::UNAUTHORIZED),
-            ),
-        };
-        *self
-            .key_state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = if refused {
-            KeyState::Refused { epoch }
-        } else {
-            KeyState::Good
-        };
-        let Some(headers) = headers else { return };
+    fn learn<T>(&self, tried: &Result<Answer<T>, Failure>, generation: u64) {
         let now = Instant::now();
-        self.budget.saw(headers, now);
-        if let Some(date) = date_of(headers) {
-            let offset = ClockOffset::between(date, SystemTime::now().into());
-            *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(offset);
-        }
-        if let Err(Failure { problem, .. }) = tried
-            && status_of(problem) == Some(StatusCode::TOO_MANY_REQUESTS)
-        {
-            let wait = retry::retry_after(headers, SystemTime::now());
-            self.budget
-                .block(now + wait.unwrap_or(retry::DEFAULT_RETRY_AFTER));
+        match tried {
+            Ok(answer) => {
+                self.verdict.good(generation);
+                self.budget.saw(&answer.headers, now);
+                // What a proxy's error page has for a date is not the API's.
+                let heard = self.clock.hear(&answer.headers, SystemTime::now());
+                if let Err(AbsurdDate(date)) = heard {
+                    self.http.observer.unknown_value(Field::Date);
+                    tracing::debug!(
+                        date = date.rfc3339(),
+                        "the answer's date is more than a day off"
+                    );
+                }
+            }
+            Err(failure) => {
+                match status_of(&failure.problem) {
+                    Some(StatusCode::UNAUTHORIZED) => self.verdict.doubt(generation),
+                    _ => self.verdict.good(generation),
+                }
+                let Some(headers) = &failure.headers else {
+                    return;
+                };
+                self.budget.saw(headers, now);
+                if status_of(&failure.problem) == Some(StatusCode::TOO_MANY_REQUESTS) {
+                    let wait = retry::retry_after(headers, SystemTime::now());
+                    self.budget
+                        .block(now + wait.unwrap_or(retry::DEFAULT_RETRY_AFTER));
+                }
+            }
         }
     }
 
     /// Whether there is another key than the one that was just refused, be it
     /// that the file has changed or that somebody else has noticed before.
     async fn key_changed_since(&self, generation: u64) -> bool {
-        self.key.current().1 != generation || self.refresh_key().await == Refreshed::Changed
+        if self.key.current().1 == generation {
+            self.refresh_key().await;
+        }
+        self.key.current().1 != generation
     }
 
-    async fn refresh_key(&self) -> Refreshed {
-        let refreshed = self.key.refresh().await;
-        if refreshed == Refreshed::Failed {
+    async fn refresh_key(&self) {
+        if self.key.refresh().await == Refreshed::Failed {
             self.http.observer.error(ErrorReason::KeyFile);
         }
-        refreshed
     }
 }
 
@@ -387,6 +376,10 @@ fn pause(retries: u32, reason: RetryReason, headers: Option<&HeaderMap>) -> Dura
     }
 }
 
+fn reason_of(problem: &Problem) -> ErrorReason {
+    Error::new(Endpoint::Connections, problem.clone()).reason()
+}
+
 fn status_of(problem: &Problem) -> Option<StatusCode> {
     match problem {
         Problem::Status { status, .. } => Some(*status),
@@ -394,14 +387,13 @@ fn status_of(problem: &Problem) -> Option<StatusCode> {
     }
 }
 
+/// Whether another key may help.
 fn is_denied(problem: &Problem) -> bool {
-    matches!(
-        status_of(problem),
-        Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
-    )
-}
-
-fn date_of(headers: &HeaderMap) -> Option<Timestamp> {
-    let date = headers.get(DATE)?.to_str().ok()?;
-    httpdate::parse_http_date(date).ok().map(Timestamp::from)
+    match problem {
+        Problem::Status { status, by, .. } => {
+            *status == StatusCode::UNAUTHORIZED
+                || (*status == StatusCode::FORBIDDEN && by.is_none())
+        }
+        _ => false,
+    }
 }

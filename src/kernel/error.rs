@@ -31,12 +31,14 @@ pub(crate) enum Problem {
     },
     /// The time ran out.
     Timeout,
-    /// An answer that is not 200.
+    /// An answer that is not what was asked for.
     Status {
-        /// Its status.
+        /// Its status; 200 only where somebody else than the API said it.
         status: StatusCode,
         /// `code` of the error body: machine-readable, bounded, plain ASCII.
         code: Option<Box<str>>,
+        /// Who seems to have answered in the API's place.
+        by: Option<Box<str>>,
     },
     /// An answer larger than the bound.
     BodyTooLarge {
@@ -52,6 +54,11 @@ pub(crate) enum Problem {
     },
     /// Page headers from which the rest of the list cannot be told.
     Paging(PageError),
+    /// Rows moved from page to page each time the list was walked.
+    Shifting {
+        /// How often it was walked.
+        walks: usize,
+    },
     /// More pages than a fleet within the bound can have.
     TooManyPages {
         /// The bound.
@@ -70,6 +77,19 @@ pub(crate) enum Problem {
     /// Nothing was sent, because the API has just refused the key for another
     /// request of the same collection.
     Refused(StatusCode),
+}
+
+impl Problem {
+    /// Whether another connection might have done better: no answer in time, a
+    /// broken one, or one that says that the server is not well.
+    pub(super) fn may_be_the_connections(&self) -> bool {
+        match self {
+            Self::Unreachable { reason, .. } => *reason == ErrorReason::Transport,
+            Self::Timeout => true,
+            Self::Status { status, .. } => status.is_server_error(),
+            _ => false,
+        }
+    }
 }
 
 impl Error {
@@ -93,7 +113,8 @@ impl Error {
         match &self.problem {
             Problem::Unreachable { reason, .. } => *reason,
             Problem::Timeout => ErrorReason::Timeout,
-            Problem::Status { status, code } => match status.as_u16() {
+            Problem::Status { by: Some(_), .. } => ErrorReason::Proxy,
+            Problem::Status { status, code, .. } => match status.as_u16() {
                 401 => ErrorReason::Unauthorized,
                 403 => ErrorReason::Forbidden,
                 404 if code.as_deref() == Some("project_not_found") => ErrorReason::ProjectNotFound,
@@ -105,7 +126,9 @@ impl Error {
             },
             Problem::BodyTooLarge { .. } => ErrorReason::BodyTooLarge,
             Problem::Decode { .. } => ErrorReason::Decode,
-            Problem::Paging(_) | Problem::TooManyPages { .. } => ErrorReason::Paging,
+            Problem::Paging(_) | Problem::Shifting { .. } | Problem::TooManyPages { .. } => {
+                ErrorReason::Paging
+            }
             Problem::TooManyConnections { .. } => ErrorReason::TooManyConnections,
             Problem::Blocked => ErrorReason::RateLimited,
             Problem::OverQuota => ErrorReason::Quota,
@@ -126,6 +149,7 @@ impl Error {
         let Problem::Status {
             status: StatusCode::NOT_FOUND,
             code: Some(code),
+            by: None,
         } = &self.problem
         else {
             return false;
@@ -139,10 +163,21 @@ impl Error {
     /// Whether the API has said that this is not to be had: 403, or 404.
     pub(crate) fn is_refusal(&self) -> bool {
         let status = match &self.problem {
-            Problem::Status { status, .. } | Problem::Refused(status) => status.as_u16(),
+            Problem::Status {
+                status, by: None, ..
+            }
+            | Problem::Refused(status) => status.as_u16(),
             _ => return false,
         };
         matches!(status, 403 | 404)
+    }
+
+    /// Whether it may mean that the list has no page there.
+    pub(crate) fn is_no_such_page(&self) -> bool {
+        matches!(
+            self.reason(),
+            ErrorReason::ClientError | ErrorReason::NotFound
+        )
     }
 
     /// Whether it may be the fault of the one thing that was asked for: an
@@ -180,7 +215,17 @@ impl fmt::Display for Error {
                 write!(f, "{text}{advice}")
             }
             Problem::Timeout => f.write_str("no whole answer in time"),
-            Problem::Status { status, code } => {
+            Problem::Status {
+                status,
+                by: Some(by),
+                ..
+            } => write!(
+                f,
+                "{} from something that is not the API ({by}): a proxy, a firewall or the wrong \
+                 host; check the way to --kernel.api-url",
+                status.as_u16()
+            ),
+            Problem::Status { status, code, .. } => {
                 write!(f, "the API answered {}", status.as_u16())?;
                 if let Some(code) = code {
                     write!(f, " ({code})")?;
@@ -211,6 +256,11 @@ impl fmt::Display for Error {
                 }
             }
             Problem::Paging(error) => write!(f, "the list cannot be read to its end: {error}"),
+            Problem::Shifting { walks } => write!(
+                f,
+                "rows moved between the pages in each of {walks} walks, so some may be missing; \
+                 tried again by the next scrape"
+            ),
             Problem::TooManyPages { limit } => {
                 write!(f, "the list does not end after {limit} pages")
             }
@@ -338,6 +388,7 @@ mod tests {
             let problem = Problem::Status {
                 status: StatusCode::NOT_FOUND,
                 code: code.map(Into::into),
+                by: None,
             };
             Error::new(Endpoint::Connection, problem)
         };

@@ -3,13 +3,13 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, SERVER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tokio::time::timeout;
 
 use super::error::{self, Error, Problem};
-use super::http::Http;
-use crate::model::Endpoint;
+use super::http::{Http, Pool};
+use crate::model::{Endpoint, Timestamp};
 use crate::redact;
 
 /// The body of an answer that is not 200 is read this far, for its `code`.
@@ -41,6 +41,19 @@ pub(crate) struct Answer<T> {
     pub value: T,
     /// Its headers.
     pub headers: HeaderMap,
+    /// When it was asked for, on this machine's clock.
+    pub asked_at: Timestamp,
+}
+
+impl<T> Answer<T> {
+    /// The same about what `with` makes of the body.
+    pub(crate) fn map<U>(self, with: impl FnOnce(T) -> U) -> Answer<U> {
+        Answer {
+            value: with(self.value),
+            headers: self.headers,
+            asked_at: self.asked_at,
+        }
+    }
 }
 
 /// A try that did not work.
@@ -62,13 +75,14 @@ impl Http {
     /// Sends one request; `code` is that of the answer, as soon as it is there.
     pub(super) async fn send(
         &self,
+        pool: &Pool,
         query: Query<'_>,
         key: HeaderValue,
         code: &mut Option<u16>,
     ) -> Result<(HeaderMap, Vec<u8>), Failure> {
         let url = format!("{}{}", self.base, query.path);
-        let mut request = self
-            .pool
+        let mut request = pool
+            .client
             .get(url)
             .header(ACCEPT, HeaderValue::from_static("application/json"))
             .header(AUTHORIZATION, key);
@@ -90,13 +104,16 @@ impl Http {
         }
         // What counts is in the head; a body that does not come is none.
         let body = read_body(&mut response, &headers, ERROR_BODY);
-        let body = timeout(ERROR_BODY_TIME, body).await;
-        let code = match body {
-            Ok(Ok(body)) => error::code_of(&body),
-            _ => None,
+        let body = match timeout(ERROR_BODY_TIME, body).await {
+            Ok(Ok(body)) => body,
+            _ => Vec::new(),
         };
         Err(Failure {
-            problem: Problem::Status { status, code },
+            problem: Problem::Status {
+                status,
+                code: error::code_of(&body),
+                by: stranger(status, &headers, &body),
+            },
             headers: Some(headers),
         })
     }
@@ -146,8 +163,54 @@ async fn read_body(
     Ok(body)
 }
 
+/// Who answered in the API's place, where the answer shows that somebody did:
+/// with a page for people, or with what is no JSON where the API sends JSON.
+/// An empty body shows nothing.
+fn stranger(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Box<str>> {
+    let never_the_api = matches!(status.as_u16(), 403 | 404 | 500..)
+        && !body.is_empty()
+        && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err();
+    // How to wait, and where to go, is told in headers, whoever tells it.
+    let told_in_headers = status.is_redirection() || status == StatusCode::TOO_MANY_REQUESTS;
+    let is_strange = never_the_api || (!told_in_headers && is_html(headers, body));
+    is_strange.then(|| {
+        let word = |name| header_word(headers, name).unwrap_or("none".into());
+        let text = format!(
+            "Server: {}, Content-Type: {}",
+            word(SERVER),
+            word(CONTENT_TYPE)
+        );
+        text.into()
+    })
+}
+
+fn is_html(headers: &HeaderMap, body: &[u8]) -> bool {
+    let declared = headers.get(CONTENT_TYPE).is_some_and(|kind| {
+        kind.as_bytes()
+            .to_ascii_lowercase()
+            .starts_with(b"text/html")
+    });
+    let start = body.trim_ascii_start();
+    let start = start.get(..9).unwrap_or(start).to_ascii_lowercase();
+    declared || start.starts_with(b"<html") || start.starts_with(b"<!doctype")
+}
+
+/// A header, as far as it may be shown.
+fn header_word(headers: &HeaderMap, name: HeaderName) -> Option<Box<str>> {
+    let text = headers.get(name)?.to_str().ok()?;
+    Some(redact::foreign(text).into())
+}
+
 /// A 200 whose body is not what it should be.
-pub(super) fn not_decoded(error: &serde_json::Error, headers: &HeaderMap) -> Problem {
+pub(super) fn not_decoded(error: &serde_json::Error, headers: &HeaderMap, body: &[u8]) -> Problem {
+    let by = stranger(StatusCode::OK, headers, body);
+    if by.is_some() {
+        return Problem::Status {
+            status: StatusCode::OK,
+            code: None,
+            by,
+        };
+    }
     // The parser's own words can quote the data, so only its verdict is kept.
     let kind = match error.classify() {
         serde_json::error::Category::Eof => "it ends in the middle",
@@ -157,12 +220,8 @@ pub(super) fn not_decoded(error: &serde_json::Error, headers: &HeaderMap) -> Pro
         }
     };
     let text = format!("{kind}, at line {} column {}", error.line(), error.column());
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| {
-        let text = value.to_str().ok()?;
-        Some(redact::foreign(text).into())
-    });
     Problem::Decode {
         text: text.into(),
-        content_type,
+        content_type: header_word(headers, CONTENT_TYPE),
     }
 }

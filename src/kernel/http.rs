@@ -1,8 +1,8 @@
 //! The way to the API that all accounts share.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -15,15 +15,29 @@ use super::proxy::{self, ProxyError};
 /// Python client has it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How often an HTTP/2 connection on which a request waits is asked whether it
+/// is alive, and how long it may take to say so.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// What all accounts share: the connection pool and the bound on requests in
 /// flight.
 pub(crate) struct Http {
-    pub(super) pool: reqwest::Client,
+    pool: Mutex<Pool>,
+    roots: Vec<reqwest::Certificate>,
+    proxy: Option<reqwest::Proxy>,
     pub(super) base: Box<str>,
     pub(super) slots: Semaphore,
     pub(super) observer: Arc<dyn Observer>,
     /// Requests sent so far, for the log.
     pub(super) sent: AtomicU64,
+}
+
+/// Connections to the API, kept between requests.
+#[derive(Clone, Debug)]
+pub(super) struct Pool {
+    pub(super) client: reqwest::Client,
+    generation: u64,
 }
 
 /// How to reach the API.
@@ -70,69 +84,122 @@ impl Http {
         settings: &ClientSettings,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, HttpError> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("kernel-auth-exporter/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            // Sends each request once; what is tried again, and when, is decided here.
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_keepalive(Duration::from_secs(30))
-            .pool_idle_timeout(Duration::from_secs(90))
-            .http2_adaptive_window(true);
+        let roots = roots(settings)?;
         // A proxy could not reach this machine's loopback, and plain HTTP is
         // granted to it because it does not leave the machine.
-        builder = builder.no_proxy();
-        if !settings.is_loopback
-            && let Some(proxy) = proxy::of_environment(&settings.base_url)?
-        {
-            builder = builder.proxy(proxy);
-        }
-        if let Some(path) = &settings.ca_file {
-            let shown = || path.display().to_string();
-            let pem = std::fs::read(path).map_err(|error| HttpError::CaFile {
-                path: shown(),
-                error,
-            })?;
-            let roots = reqwest::Certificate::from_pem_bundle(&pem)
-                .ok()
-                .filter(|roots| !roots.is_empty())
-                .ok_or_else(|| HttpError::CaFormat { path: shown() })?;
-            builder = builder.tls_certs_only(roots);
-        } else if let Some(why) = system_roots_missing() {
-            builder = builder.tls_certs_only(bundled_roots());
-            if settings.base_url.starts_with("https:") {
-                tracing::warn!(
-                    %why,
-                    "no certificate authorities on this system; using Mozilla's, as this program \
-                     carries them"
-                );
-            }
-        }
-        let pool = builder
-            .build()
+        let proxy = if settings.is_loopback {
+            None
+        } else {
+            proxy::of_environment(&settings.base_url)?
+        };
+        let client = client(&roots, proxy.as_ref())
             .map_err(|error| HttpError::Setup(with_causes(&error)))?;
         Ok(Self {
-            pool,
+            pool: Mutex::new(Pool {
+                client,
+                generation: 0,
+            }),
+            roots,
+            proxy,
             base: settings.base_url.as_str().into(),
             slots: Semaphore::new(settings.concurrency),
             observer,
             sent: AtomicU64::new(0),
         })
     }
+
+    /// The connections in use.
+    pub(super) fn pool(&self) -> Pool {
+        self.pools().clone()
+    }
+
+    /// Leaves `pool`, one of whose connections may be dead though open, or lead
+    /// to where the API no longer is: requests from now on have new ones.
+    pub(super) fn leave(&self, pool: &Pool) {
+        let mut current = self.pools();
+        if current.generation != pool.generation {
+            return;
+        }
+        // Made before from the same settings.
+        if let Ok(client) = client(&self.roots, self.proxy.as_ref()) {
+            *current = Pool {
+                client,
+                generation: current.generation + 1,
+            };
+        }
+    }
+
+    fn pools(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Why the system has no roots to trust, where it has none: an image without
-/// any, a variable that names the wrong file.
-fn system_roots_missing() -> Option<String> {
+fn client(
+    roots: &[reqwest::Certificate],
+    proxy: Option<&reqwest::Proxy>,
+) -> Result<reqwest::Client, reqwest::Error> {
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("kernel-auth-exporter/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_keepalive(Duration::from_secs(30))
+        .pool_idle_timeout(Duration::from_secs(90))
+        .http2_adaptive_window(true)
+        // Only while a request waits, and no oftener than servers tolerate.
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .http2_keep_alive_timeout(PING_TIMEOUT)
+        .tls_certs_only(roots.iter().cloned());
+    builder = builder.no_proxy();
+    if let Some(proxy) = proxy {
+        builder = builder.proxy(proxy.clone());
+    }
+    builder.build()
+}
+
+/// Whom to trust: `ca_file`, else the system, else what this program carries.
+fn roots(settings: &ClientSettings) -> Result<Vec<reqwest::Certificate>, HttpError> {
+    if let Some(path) = &settings.ca_file {
+        let shown = || path.display().to_string();
+        let pem = std::fs::read(path).map_err(|error| HttpError::CaFile {
+            path: shown(),
+            error,
+        })?;
+        return reqwest::Certificate::from_pem_bundle(&pem)
+            .ok()
+            .filter(|roots| !roots.is_empty())
+            .ok_or_else(|| HttpError::CaFormat { path: shown() });
+    }
+    if !settings.base_url.starts_with("https:") {
+        return Ok(bundled_roots());
+    }
+    Ok(system_roots().unwrap_or_else(|why| {
+        tracing::warn!(
+            %why,
+            "no certificate authorities on this system; using Mozilla's, as this program carries \
+             them"
+        );
+        bundled_roots()
+    }))
+}
+
+/// The system's roots; why there are none, where there are none: an image
+/// without any, a variable that names the wrong file.
+fn system_roots() -> Result<Vec<reqwest::Certificate>, String> {
     let found = rustls_native_certs::load_native_certs();
-    found.certs.is_empty().then(|| {
-        let errors: Vec<String> = found.errors.iter().map(with_causes).collect();
-        if errors.is_empty() {
-            "none found".to_owned()
-        } else {
-            errors.join("; ")
-        }
+    let roots: Vec<_> = found
+        .certs
+        .iter()
+        .filter_map(|root| reqwest::Certificate::from_der(root).ok())
+        .collect();
+    if !roots.is_empty() {
+        return Ok(roots);
+    }
+    let errors: Vec<String> = found.errors.iter().map(with_causes).collect();
+    Err(if errors.is_empty() {
+        "none found".to_owned()
+    } else {
+        errors.join("; ")
     })
 }
 

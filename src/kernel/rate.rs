@@ -13,6 +13,9 @@ use crate::model::WaitReason;
 /// The limit is published "per minute".
 const WINDOW: Duration = Duration::from_mins(1);
 
+/// How long what was published still counts once nothing more is.
+const KEPT: Duration = Duration::from_mins(2);
+
 /// Sent requests that are remembered while no limit is known.
 const REMEMBERED: usize = 4096;
 
@@ -31,8 +34,8 @@ pub(crate) struct Budget {
 #[derive(Debug, Default)]
 struct State {
     blocked_until: Option<Instant>,
-    /// `X-RateLimit-Limit`.
-    limit: Option<u64>,
+    /// `X-RateLimit-Limit`, and when it was last seen.
+    limit: Option<(u64, Instant)>,
     /// `X-RateLimit-Remaining` as last seen, less what was sent since.
     remaining: Option<Remaining>,
     /// When requests were sent, oldest first, within the last minute.
@@ -56,7 +59,8 @@ pub(super) struct Wait {
 /// The state of the budget, for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) struct RateView {
-    /// `X-RateLimit-Limit` of the latest answer that had one.
+    /// `X-RateLimit-Limit` of the latest answer that had one, while that is not
+    /// long ago.
     pub limit: Option<u64>,
     /// `X-RateLimit-Remaining` of the same answer.
     pub remaining: Option<u64>,
@@ -91,7 +95,9 @@ impl Budget {
         if let Some(remaining) = &mut state.remaining {
             remaining.left -= 1.0;
         }
-        let allowed = state.limit.map_or(0, |limit| allowed(limit, self.share));
+        let allowed = state
+            .limit(now)
+            .map_or(0, |limit| allowed(limit, self.share));
         let remembered = REMEMBERED.max(usize::try_from(allowed).unwrap_or(REMEMBERED));
         if state.sent.len() >= remembered {
             state.sent.pop_front();
@@ -108,9 +114,9 @@ impl Budget {
 
     /// How long `cost` requests take at the pace the budget allows: zero where
     /// they fit into one minute.
-    pub(super) fn pace(&self, cost: u64) -> Duration {
+    pub(super) fn pace(&self, now: Instant, cost: u64) -> Duration {
         let state = self.state();
-        let Some(allowed) = state.limit.map(|limit| allowed(limit, self.share)) else {
+        let Some(allowed) = state.limit(now).map(|limit| allowed(limit, self.share)) else {
             return Duration::ZERO;
         };
         WINDOW
@@ -124,7 +130,7 @@ impl Budget {
         let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
         let mut state = self.state();
         if let Some(limit) = number("x-ratelimit-limit").filter(|limit| *limit > 0) {
-            state.limit = Some(limit);
+            state.limit = Some((limit, now));
         }
         if let Some(seen) = number("x-ratelimit-remaining") {
             state.remaining = Some(Remaining {
@@ -145,8 +151,11 @@ impl Budget {
     pub(crate) fn view(&self, now: Instant) -> RateView {
         let state = self.state();
         RateView {
-            limit: state.limit,
-            remaining: state.remaining.map(|remaining| remaining.seen),
+            limit: state.limit(now),
+            remaining: state
+                .remaining
+                .filter(|remaining| now.duration_since(remaining.at) < KEPT)
+                .map(|remaining| remaining.seen),
             blocked_for: state
                 .blocked_until
                 .map(|until| until.saturating_duration_since(now))
@@ -160,6 +169,12 @@ impl Budget {
 }
 
 impl State {
+    /// What is published per minute.
+    fn limit(&self, now: Instant) -> Option<u64> {
+        let (limit, seen) = self.limit?;
+        (now.duration_since(seen) < KEPT).then_some(limit)
+    }
+
     fn wait(&mut self, now: Instant, share: f64, cost: u64) -> Option<Wait> {
         if let Some(until) = self.blocked_until {
             if until > now {
@@ -177,7 +192,7 @@ impl State {
         {
             self.sent.pop_front();
         }
-        let limit = self.limit?;
+        let limit = self.limit(now)?;
         let allowed = allowed(limit, share);
         let cost = cost.clamp(1, allowed);
         let own = self.own_share(allowed, cost);
@@ -248,7 +263,21 @@ mod tests {
     async fn without_published_limits_nothing_waits() {
         let (budget, now) = (Budget::new(0.5), Instant::now());
         assert!((0..10_000).all(|_| budget.take(now).is_ok()));
-        assert_eq!(budget.pace(1_000), Duration::ZERO);
+        assert_eq!(budget.pace(now, 1_000), Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_published_any_more_is_forgotten() {
+        let (budget, start) = (Budget::new(0.5), Instant::now());
+        budget.saw(&seen(2, 1), start);
+        budget.take(start).unwrap();
+        budget.saw(&HeaderMap::new(), start + seconds(60));
+        let view = budget.view(start + seconds(119));
+        assert_eq!((view.limit, view.remaining), (Some(2), Some(1)));
+        budget.take(start + seconds(119)).unwrap();
+        assert!(budget.take(start + seconds(119)).is_err());
+        assert_eq!(budget.view(start + KEPT), RateView::default());
+        assert!((0..100).all(|_| budget.take(start + KEPT).is_ok()));
     }
 
     #[tokio::test]
@@ -258,6 +287,7 @@ mod tests {
         let mut sent = Vec::new();
         for second in 0..600 {
             let now = start + seconds(second);
+            budget.saw(&seen(10, 1_000_000), now);
             while budget.take(now).is_ok() {
                 sent.push(now);
             }
@@ -320,8 +350,8 @@ mod tests {
         // More than a minute's share can never be had at once: a whole minute's share must do.
         assert!(budget.wait_for(now, 500).is_some());
         assert_eq!(budget.wait_for(now + WINDOW, 500), None);
-        assert_eq!(budget.pace(50), Duration::ZERO);
-        assert_eq!(budget.pace(500), seconds(540));
+        assert_eq!(budget.pace(now, 50), Duration::ZERO);
+        assert_eq!(budget.pace(now, 500), seconds(540));
     }
 
     #[tokio::test]

@@ -121,6 +121,7 @@ mod tests {
         Problem::Status {
             status: StatusCode::from_u16(code).unwrap(),
             code: None,
+            by: None,
         }
     }
 

@@ -7,14 +7,16 @@
 
 mod member;
 pub(super) mod org;
+pub(super) mod project;
 mod row;
 pub(super) mod timeline;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
+use serde::Deserializer;
 use serde::de::{DeserializeSeed, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use self::row::{Row, readable};
@@ -34,6 +36,8 @@ pub(crate) struct Decoder<'a> {
     pub profile_names: ProfileNameMode,
     /// Which of them are wanted.
     pub selection: &'a Selection,
+    /// Whether to note in [`Listing::marks`] which rows a body holds.
+    pub marks: bool,
 }
 
 /// What one body held.
@@ -43,10 +47,13 @@ pub(crate) struct Listing {
     pub rows: usize,
     /// The wanted connections, in the order of the body.
     pub connections: Vec<Connection>,
-    /// Rows that cannot be read, with their id where at least that can be.
-    pub malformed: Vec<Option<Box<str>>>,
+    /// Where in the body rows are whose id cannot be read.
+    pub malformed: Vec<usize>,
     /// Values that this build does not know.
     pub unknown: Vec<Unknown>,
+    /// A hash of each row's id, wanted or not, where that was asked for; `None`
+    /// for an id that cannot be read.
+    pub marks: Vec<Option<u64>>,
 }
 
 /// A value that this build does not know.
@@ -111,21 +118,21 @@ impl Decoder<'_> {
             return self.take(&row, listing, scratch);
         }
         listing.rows += 1;
-        self.reject(None, listing);
-    }
-
-    fn reject(&self, id: Option<&str>, listing: &mut Listing) {
-        match id.filter(|id| is_id(id)) {
-            Some(id) if !self.selection.wants_id(id) => {}
-            id => listing.malformed.push(id.map(Into::into)),
+        if self.marks {
+            listing.marks.push(None);
         }
+        listing.malformed.push(listing.rows - 1);
     }
 
     fn take(&self, row: &Row<'_>, listing: &mut Listing, scratch: &mut String) {
         listing.rows += 1;
         let id = row.id.or_empty();
+        if self.marks {
+            listing.marks.push(is_id(id).then(|| mark(id)));
+        }
         if !is_id(id) {
-            return self.reject(Some(id), listing);
+            listing.malformed.push(listing.rows - 1);
+            return;
         }
         let (domain, profile) = (row.domain.or_empty(), row.profile_name.or_empty());
         if !self.selection.wants(id, domain, profile) {
@@ -141,6 +148,13 @@ impl Decoder<'_> {
             .connections
             .push(row.connection(labels, &mut listing.unknown));
     }
+}
+
+/// To know a row again.
+fn mark(id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// An id goes into a label, into a path and into a comparison, so it must be
@@ -174,38 +188,6 @@ impl<'de> Visitor<'de> for Page<'_, '_> {
             self.0.take(&row, &mut listing, &mut scratch);
         }
         Ok(listing)
-    }
-}
-
-/// A row of `GET /org/projects`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Project {
-    /// `id`.
-    pub id: Box<str>,
-    /// `status` is `active`; archived projects stay in the list, and asking
-    /// for them gives 404.
-    pub active: bool,
-}
-
-impl Project {
-    /// Reads the array of `GET /org/projects`.
-    pub(crate) fn list(body: &[u8]) -> Result<Vec<Self>, serde_json::Error> {
-        #[derive(Deserialize)]
-        struct Wire {
-            id: String,
-            status: String,
-        }
-        let rows: Vec<Wire> = serde_json::from_slice(body)?;
-        // An id goes into a header, so it must be able to.
-        let usable = |row: &Wire| is_id(&row.id) && http::HeaderValue::from_str(&row.id).is_ok();
-        Ok(rows
-            .into_iter()
-            .filter(usable)
-            .map(|row| Self {
-                active: row.status.eq_ignore_ascii_case("active"),
-                id: row.id.into(),
-            })
-            .collect())
     }
 }
 

@@ -211,6 +211,14 @@ vocabulary! {
         MfaOptions = "mfa_options",
         SignInOptions = "sign_in_options",
         PendingSsoButtons = "pending_sso_buttons",
+        /// `website_error`, no string.
+        WebsiteError = "website_error",
+        /// `allowed_domains`, no array.
+        AllowedDomains = "allowed_domains",
+        /// `sso_provider`, no string.
+        SsoProvider = "sso_provider",
+        /// The header `Date` of an answer, more than a day off.
+        Date = "date",
         /// `type` of a timeline event.
         EventType = "event_type",
         /// `status` of a timeline event.

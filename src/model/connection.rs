@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     AuthStatus, CredentialKind, ErrorCode, FlowStatus, FlowStep, FlowType, HealthCheckUnavailable,
-    History, LabelBlock, ReauthReason, Timestamp,
+    History, LabelBlock, ReauthReason, SsoProvider, Timestamp,
 };
 
 /// What the exporter keeps of a `ManagedAuth` object. Nothing that could log
@@ -47,6 +47,9 @@ pub(crate) struct Flow {
     pub expires_at: Option<Timestamp>,
     /// `error_code`; meaningful only while `status` is `FAILED`.
     pub error_code: Option<ErrorCode>,
+    /// `website_error`: whether the site shows an error, never what it says;
+    /// `None` where no flow is known.
+    pub website_error: Option<bool>,
     /// How many inputs of each kind the flow asks for.
     pub pending: PendingInputs,
 }
@@ -77,6 +80,10 @@ pub(crate) struct Settings {
     pub health_check_unavailable: Option<HealthCheckUnavailable>,
     /// `credential`, as its class.
     pub credential: Option<CredentialKind>,
+    /// `allowed_domains`: how many; none is no restriction.
+    pub allowed_domains: Option<u16>,
+    /// `sso_provider`.
+    pub sso_provider: Option<SsoProvider>,
 }
 
 /// A kind of input that a live flow can wait for.

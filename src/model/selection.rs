@@ -129,6 +129,11 @@ impl Selection {
         Self::Ids(ids)
     }
 
+    /// Whether connections that nobody has named can be among them.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self, Self::Every { .. })
+    }
+
     /// Whether a connection with this id can be among them.
     pub(crate) fn wants_id(&self, id: &str) -> bool {
         match self {

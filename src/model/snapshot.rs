@@ -1,6 +1,7 @@
 //! What one collection saw, immutable, shared behind an `Arc`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{ClockOffset, Connection, ErrorReason, OrgView, Timestamp, labels};
 
@@ -61,8 +62,10 @@ pub(crate) struct Found {
 /// The connections of one scope at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
-    /// When the data were fetched, on this machine's clock.
+    /// When the oldest page of it was asked for, on this machine's clock.
     pub fetched_at: Timestamp,
+    /// How long it took from then on until all of it was there.
+    pub took: Duration,
     /// How far the API's clock was ahead.
     pub clock: ClockOffset,
     /// The connections, sorted by escaped id, each id once.
@@ -92,6 +95,8 @@ impl Snapshot {
 pub(crate) struct ScopeView {
     /// Which account and project.
     pub scope: Arc<Scope>,
+    /// What people call the project, where the API was asked for it.
+    pub project_name: Option<Arc<str>>,
     /// Why the most recent collection did not come whole from the API.
     pub failure: Option<Arc<Failure>>,
     /// What there is to show: fresh, or held within its bound; `None` once the

@@ -40,6 +40,12 @@ impl Timestamp {
         micros_to_seconds(self.0.saturating_sub(earlier.0))
     }
 
+    /// The time from `earlier` to `self`; none where `earlier` is later.
+    pub(crate) fn span_since(self, earlier: Self) -> Duration {
+        let micros = self.0.saturating_sub(earlier.0);
+        Duration::from_micros(u64::try_from(micros).unwrap_or_default())
+    }
+
     /// `self` moved forward by `by`.
     #[must_use]
     pub(crate) fn plus(self, by: Duration) -> Self {

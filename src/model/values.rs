@@ -329,6 +329,22 @@ impl CredentialKind {
     }
 }
 
+label_values! {
+    /// `sso_provider`: a free text of which these are named in the API's
+    /// reference.
+    SsoProvider {
+        wire {
+            Google = "google",
+            Github = "github",
+            Microsoft = "microsoft",
+        }
+        own {
+            /// Any other one.
+            Other = "other",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

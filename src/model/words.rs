@@ -145,6 +145,7 @@ mod tests {
             kind: FlowType::None,
             expires_at: None,
             error_code: None,
+            website_error: None,
             pending: PendingInputs::default(),
         };
         let waiting = Flow {

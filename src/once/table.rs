@@ -214,15 +214,18 @@ mod tests {
             scope: &scope,
             profile_names: ProfileNameMode::Keep,
             selection: &selection,
+            marks: false,
         };
         let snapshot = Snapshot {
             fetched_at: Timestamp::from_seconds(1_000_000),
+            took: std::time::Duration::from_secs(2),
             clock: crate::model::ClockOffset::default(),
             connections: decoder.list(rows.as_bytes()).unwrap().connections,
             found: Vec::new(),
         };
         let view = ScopeView {
             scope: Arc::new(scope),
+            project_name: None,
             failure: Failure::unless(up),
             snapshot: Some(Arc::new(snapshot)),
         };

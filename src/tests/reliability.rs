@@ -7,10 +7,13 @@
 #![allow(clippy::float_cmp, clippy::unwrap_used)]
 
 mod budget;
+mod connections;
 mod cost;
 mod faults;
 mod hold;
 mod hour;
 mod keys;
+mod model;
 mod projects;
 mod rows;
+mod truth;

@@ -131,6 +131,7 @@ mod tests {
                 kind: FlowType::None,
                 expires_at: None,
                 error_code: None,
+                website_error: None,
                 pending: PendingInputs::default(),
             },
             can_reauth: None,
@@ -143,6 +144,8 @@ mod tests {
                 record_session: None,
                 health_check_unavailable: None,
                 credential: Some(CredentialKind::None),
+                allowed_domains: None,
+                sso_provider: None,
             },
             history: None,
         }
@@ -156,6 +159,7 @@ mod tests {
         let snapshot = at.map(|at| {
             Arc::new(Snapshot {
                 fetched_at: Timestamp::from_seconds(at),
+                took: std::time::Duration::from_secs(2),
                 clock: ClockOffset::default(),
                 connections,
                 found: Vec::new(),
@@ -163,6 +167,7 @@ mod tests {
         });
         ScopeView {
             scope: Arc::new(scope),
+            project_name: None,
             failure: None,
             snapshot,
         }
@@ -235,6 +240,7 @@ mod tests {
             scopes: ages
                 .iter()
                 .map(|age| ScopeView {
+                    project_name: None,
                     failure: Failure::unless(up),
                     ..view(Scope::default(), &[], age.map(|age| 1_000 - age))
                 })

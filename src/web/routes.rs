@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use self::narrowed::Narrowed;
+use self::narrowed::{Complaint, Narrowed};
 use self::pace::Pace;
 pub(crate) use self::reload::{Order, Reload};
 pub(crate) use self::settings::{Reloadable, StaticSettings};
@@ -177,7 +177,7 @@ impl Routes {
         let live = self.reloadable();
         let narrowed = match Narrowed::read(query_of(request), &live) {
             Ok(narrowed) => narrowed,
-            Err(complaint) => return plain(StatusCode::BAD_REQUEST, &complaint),
+            Err(complaint) => return complaint.response(),
         };
         if let Some(passed) = self.pace.scraped(started, live.hold) {
             tracing::warn!(
@@ -190,6 +190,9 @@ impl Routes {
         let deadline = started + live.budget(request.headers());
         let collected = live.watcher.collect(narrowed.request(deadline)).await;
         self.telemetry.scrape(collected.outcome, started.elapsed());
+        if let Err(complaint) = narrowed.place(&live) {
+            return complaint.response();
+        }
         self.tell_first(&collected, started);
         let own = Own {
             gathered: self.telemetry.gather(),
@@ -230,12 +233,12 @@ impl Routes {
         let started = Instant::now();
         let live = self.reloadable();
         let query = query_of(request);
-        let (target, narrowed) = match probe::target(query)
-            .and_then(|target| Ok((target, Narrowed::read(query, &live)?)))
-        {
-            Ok(asked) => asked,
-            Err(complaint) => return plain(StatusCode::BAD_REQUEST, &complaint),
-        };
+        let target = probe::target(query).map_err(Complaint::bad);
+        let (target, narrowed) =
+            match target.and_then(|target| Ok((target, Narrowed::read(query, &live)?))) {
+                Ok(asked) => asked,
+                Err(complaint) => return complaint.response(),
+            };
         let deadline = started + live.budget(request.headers());
         let probing = live.watcher.probe(&target, narrowed.request(deadline));
         let (probed, log) = if probe::is_to_explain(query) {
@@ -246,7 +249,12 @@ impl Routes {
         };
         let probed = match probed {
             Ok(probed) => probed,
-            Err(error) => return plain(StatusCode::BAD_REQUEST, &error.to_string()),
+            Err(error) => {
+                let refused = narrowed.place(&live).err();
+                return refused
+                    .unwrap_or_else(|| Complaint::bad(error.to_string()))
+                    .response();
+            }
         };
         let own = Own {
             probe: Some(ProbeResult {
@@ -280,7 +288,7 @@ impl Routes {
         let live = self.reloadable();
         let narrowed = match Narrowed::read(query_of(request), &live) {
             Ok(narrowed) => narrowed,
-            Err(complaint) => return plain(StatusCode::BAD_REQUEST, &complaint),
+            Err(complaint) => return complaint.response(),
         };
         let mut fleet = narrowed.narrow(live.watcher.last());
         if !discovery::is_fresh(&fleet, now(), live.cache) {
@@ -288,8 +296,10 @@ impl Routes {
             let collected = live.watcher.collect(narrowed.request(deadline)).await;
             fleet = Arc::unwrap_or_clone(collected.fleet);
         }
-        let named_project = narrowed.project.is_some();
-        if !discovery::is_known(&fleet) || (named_project && fleet.scopes.is_empty()) {
+        if let Err(complaint) = narrowed.place(&live) {
+            return complaint.response();
+        }
+        if !discovery::is_known(&fleet) {
             return discovery::unknown();
         }
         let mut response =
@@ -311,9 +321,11 @@ impl Routes {
 
     async fn connection(&self, request: &Request<RequestBody>) -> Response<Body> {
         let query = query_of(request);
-        let narrowed = match Narrowed::read(query, &self.reloadable()) {
+        let live = self.reloadable();
+        let narrowed = Narrowed::read(query, &live);
+        let narrowed = match narrowed.and_then(|read| read.place(&live).map(|()| read)) {
             Ok(narrowed) => narrowed,
-            Err(complaint) => return plain(StatusCode::BAD_REQUEST, &complaint),
+            Err(complaint) => return complaint.response(),
         };
         let Some(id) = pages::asked_id(query) else {
             return plain(

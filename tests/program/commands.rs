@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use kernel_api_simulator::Fault;
+use kernel_api_simulator::{Fault, Route};
 use reqwest::Method;
 
 use super::metrics::labels;
@@ -47,6 +47,17 @@ async fn once_fails_when_the_api_does_not_answer_fully() {
     let table = api.once(&["--format=table"]).await;
     assert_eq!(table.code(), Some(1));
     assert!(!table.stdout.is_empty(), "the table says so too");
+}
+
+#[tokio::test]
+async fn once_says_that_timelines_could_not_be_read() {
+    let api = Api::small().await;
+    api.control
+        .add_fault(Fault::status(500).at(Route::Timeline));
+    let ended = api.once(&["--collector.timeline"]).await;
+    assert_eq!(ended.code(), Some(1));
+    assert!(ended.stderr.contains("timelines cannot be read"));
+    assert!(Metrics::new(ended.stdout).has("kernel_auth_connection_status"));
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ async fn a_server_error() {
 async fn a_page_for_people_instead_of_json() {
     let api = Api::small().await;
     api.control.add_fault(Fault::new(FaultKind::Html));
-    let (_, log) = fails_with(api.exporter(&[]), "decode").await;
+    let (_, log) = fails_with(api.exporter(&[]), "proxy").await;
     assert!(log.contains("text/html"), "the log says what came: {log}");
     assert!(!log.contains("<html"), "but not all of it: {log}");
 }

@@ -106,7 +106,7 @@ async fn no_secret_of_the_documented_objects_comes_out() {
     // What they are made of, should somebody take them apart.
     all.extend(["SECRET", "***", "ending 41", "j.doe", "hosted.kernel"].map(str::to_owned));
     all.push(KEY.to_owned());
-    let api = Api::of(&OBJECTS, moment()).await;
+    let (api, _) = Api::of(&OBJECTS, moment()).await;
     let mut said = everything(api.exporter(&["--log.level=debug"])).await;
     for arguments in [&["--log.level=debug"][..], &["--format=table"]] {
         let ended = api.once(arguments).await;
@@ -161,7 +161,7 @@ async fn no_secret_in_the_wrong_place_comes_out() {
         ),
     ];
     let objects: Vec<&str> = objects.iter().map(String::as_str).collect();
-    let api = Api::of(&objects, moment()).await;
+    let (api, _) = Api::of(&objects, moment()).await;
     let said = everything(api.exporter(&["--log.level=debug"])).await;
     assert!(said.contains("kernel_auth_api_unknown_values_total{field=\"error_code\"} 1"));
     let all = [secret, words, "SECRET", "j.doe", "hosted.kernel", KEY].map(str::to_owned);
@@ -221,7 +221,7 @@ async fn no_key_that_the_api_sends_back_comes_out() {
         object("d", "eyJhbGciOiJIUzI1NiJ9"),
     ];
     let objects: Vec<&str> = objects.iter().map(String::as_str).collect();
-    let api = Api::of(&objects, moment()).await;
+    let (api, _) = Api::of(&objects, moment()).await;
     let status = |code: &str| FaultKind::Status {
         status: 400,
         code: Some(code.to_owned()),

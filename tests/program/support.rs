@@ -45,14 +45,29 @@ impl Api {
         Self::with(world(5)).await
     }
 
-    /// These objects and no others, at this moment of the API's clock.
-    pub(crate) async fn of(objects: &[&str], at: SystemTime) -> Self {
-        Self::with(Options {
-            fixtures: Some(objects.iter().map(|text| (*text).to_owned()).collect()),
-            start: Some(at),
+    /// These objects and no others, which were written at `written`: their
+    /// times are moved by as many seconds as that is ago, which is told too.
+    /// The API's clock is not believed where it is days off.
+    pub(crate) async fn of(objects: &[&str], written: SystemTime) -> (Self, i64) {
+        let written = jiff::Timestamp::try_from(written).unwrap();
+        let ago = jiff::Timestamp::now().as_second() - written.as_second();
+        let span = jiff::SignedDuration::from_secs(ago);
+        let moved = |text: &&str| {
+            // Every second part is within quotes.
+            let parts = text
+                .split('"')
+                .map(|part| match part.parse::<jiff::Timestamp>() {
+                    Ok(time) => time.checked_add(span).unwrap().to_string(),
+                    Err(_) => part.to_owned(),
+                });
+            parts.collect::<Vec<_>>().join("\"")
+        };
+        let api = Self::with(Options {
+            fixtures: Some(objects.iter().map(moved).collect()),
+            start: Some(written.checked_add(span).unwrap().try_into().unwrap()),
             ..world(0)
-        })
-        .await
+        });
+        (api.await, ago)
     }
 
     /// The exporter in front of it, on a free port.

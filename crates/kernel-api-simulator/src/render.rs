@@ -197,7 +197,13 @@ fn write_surroundings(object: &mut Object<'_>, connection: &Connection) {
     );
     object.optional(
         "sso_provider",
-        (has(2) && has(3)).then_some(["google", "microsoft"][usize::from(has(4))]),
+        (has(2) && has(3)).then_some(if has(4) {
+            "microsoft"
+        } else if has(0) {
+            "github"
+        } else {
+            "google"
+        }),
     );
     object.raw(
         "browser",

@@ -66,6 +66,7 @@ fn row(turn: u64) -> Connection {
         scope: &scope,
         profile_names: ProfileNameMode::Keep,
         selection: &selection,
+        marks: false,
     }
     .list(body.as_bytes())
     .unwrap()
@@ -87,7 +88,13 @@ fn pass(
         sent += 1;
         let (events, after) = world.page(&wanted);
         between(world);
-        next = timelines.read(&wanted, &events, after, |_| *flows += 1);
+        next = timelines.read(
+            &wanted,
+            &events,
+            after,
+            Timestamp::from_micros(i64::MAX),
+            |_| *flows += 1,
+        );
     }
     sent
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::model::{
     AuthStatus, Collector, CredentialKind, ErrorCode, FlowStatus, FlowStep, FlowType,
-    HealthCheckUnavailable, PendingInput, ReauthReason,
+    HealthCheckUnavailable, PendingInput, ReauthReason, SsoProvider,
 };
 
 const fn gauge(
@@ -40,7 +40,7 @@ pub(super) const FAMILIES: &[Family] = &[
         Number(|connection, now| {
             connection
                 .last_auth_at
-                .map(|at| Value::between(at, now))
+                .map(|at| Value::whole_seconds(at, now))
         }),
     ),
     gauge(
@@ -56,7 +56,7 @@ pub(super) const FAMILIES: &[Family] = &[
         Number(|connection, now| {
             connection
                 .last_auth_check_at
-                .map(|at| Value::between(at, now))
+                .map(|at| Value::whole_seconds(at, now))
         }),
     ),
     gauge(
@@ -94,7 +94,7 @@ pub(super) const FAMILIES: &[Family] = &[
             connection
                 .flow
                 .expires_at
-                .map(|at| Value::between(now, at))
+                .map(|at| Value::whole_seconds(now, at))
         }),
     ),
     gauge(
@@ -123,6 +123,12 @@ pub(super) const FAMILIES: &[Family] = &[
         }),
     )
     .labels(&[Label::of("kind", PendingInput::LABELS)]),
+    gauge(
+        Collector::Flow,
+        "kernel_auth_connection_website_error",
+        "1 while the site shows an error in the most recent login flow, 0 where a flow is known and it does not.",
+        Flag(|connection, _| connection.flow.website_error),
+    ),
     gauge(
         Collector::Reauth,
         "kernel_auth_connection_can_reauth",
@@ -188,4 +194,20 @@ pub(super) const FAMILIES: &[Family] = &[
         Fact(|connection| Some(connection.settings.credential? as usize)),
     )
     .labels(&[Label::of("kind", CredentialKind::LABELS)]),
+    gauge(
+        Collector::Settings,
+        "kernel_auth_connection_allowed_domains",
+        "How many domains credentials may be typed into, where the API says; 0 means no restriction.",
+        Number(|connection, _| {
+            let count = connection.settings.allowed_domains?;
+            Some(Value::Integer(u64::from(count)))
+        }),
+    ),
+    gauge(
+        Collector::Settings,
+        "kernel_auth_connection_sso_provider",
+        "1, with the provider that the connection logs in through, where the API names one.",
+        Fact(|connection| Some(connection.settings.sso_provider? as usize)),
+    )
+    .labels(&[Label::of("provider", SsoProvider::LABELS)]),
 ];

@@ -22,12 +22,28 @@ pub(super) const FAMILIES: &[Family] = &[
     )
     .labels(&[Label::of("reason", ErrorReason::LABELS)]),
     gauge(
+        "kernel_auth_project_info",
+        Subject::Scope,
+        "1, with what people call the project, where the exporter lists projects.",
+        Source::ScopeText(|view| view.project_name.as_deref()),
+    )
+    .labels(&[Label::open("project_name")]),
+    gauge(
         "kernel_auth_snapshot_timestamp_seconds",
         Subject::Scope,
-        "When the data shown were fetched, on the exporter's clock.",
+        "When the oldest page of the data shown was asked for, on the exporter's clock.",
         Source::Scope(|view| {
             let snapshot = view.snapshot.as_ref()?;
             Some(Value::at(snapshot.fetched_at))
+        }),
+    ),
+    gauge(
+        "kernel_auth_snapshot_duration_seconds",
+        Subject::Scope,
+        "How long the data shown took to fetch. By so much more than usual they may be old where the quota sets the pace.",
+        Source::Scope(|view| {
+            let snapshot = view.snapshot.as_ref()?;
+            Some(Value::Float(snapshot.took.as_secs_f64()))
         }),
     ),
     gauge(

@@ -70,6 +70,10 @@ fn sources_match_subjects_and_labels() {
             ),
             Source::Found => (Subject::ConfiguredConnection, 0),
             Source::Scope(_) => (Subject::Scope, 0),
+            Source::ScopeText(_) => {
+                assert!(family.labels[0].values.is_none());
+                continue;
+            }
             Source::ScopeFact(_) | Source::Tally => (Subject::Scope, 1),
             Source::Account(_) => (Subject::Account, 0),
             Source::AccountFact(_) => (Subject::Account, 1),

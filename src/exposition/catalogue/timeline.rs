@@ -39,7 +39,7 @@ pub(super) const FAMILIES: &[Family] = &[
         "Seconds since a login, attended or not, last succeeded, on the API's clock.",
         Number(|connection, now| {
             let history = connection.history.as_ref()?;
-            history.last_success.map(|at| Value::between(at, now))
+            history.last_success.map(|at| Value::whole_seconds(at, now))
         }),
     ),
     of_connection(

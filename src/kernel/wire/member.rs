@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 use super::Unknown;
 use crate::model::{
     AuthStatus, CredentialKind, ErrorCode, EventOutcome, EventType, Field, FlowStatus, FlowStep,
-    FlowType, HealthCheckUnavailable, ReauthReason, Timestamp,
+    FlowType, HealthCheckUnavailable, ReauthReason, SsoProvider, Timestamp,
 };
 
 /// The longest unknown value that is kept for the log, bytes.
@@ -177,6 +177,23 @@ pub(super) trait FromWire: Copy {
 impl FromWire for bool {
     fn from_bool(flag: bool) -> Option<Self> {
         Some(flag)
+    }
+}
+
+/// Text that is nobody's business: that it is there is all that is kept.
+#[derive(Clone, Copy)]
+pub(super) struct Something;
+
+impl FromWire for Something {
+    fn from_wire(_text: &str) -> Option<Self> {
+        Some(Self)
+    }
+}
+
+/// A free text: a name that is not on the list is nothing unknown.
+impl FromWire for SsoProvider {
+    fn from_wire(text: &str) -> Option<Self> {
+        Some(<Self>::from_wire(text).unwrap_or(Self::Other))
     }
 }
 

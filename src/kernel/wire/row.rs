@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Unknown;
-use super::member::{Member, Name};
+use super::member::{Member, Name, Something};
 use crate::model::{
     AuthStatus, Connection, CredentialKind, ErrorCode, Field, Flow, FlowStatus, FlowStep, FlowType,
     HealthCheckUnavailable, LabelBlock, PendingInput, PendingInputs, ReauthReason, Settings,
-    Timestamp,
+    SsoProvider, Timestamp,
 };
 
 /// The members of [`Row`], by name.
@@ -41,6 +41,9 @@ const MEMBERS: &[&str] = &[
     "mfa_options",
     "sign_in_options",
     "pending_sso_buttons",
+    "website_error",
+    "allowed_domains",
+    "sso_provider",
 ];
 
 /// A `ManagedAuth` object, as far as it is exported.
@@ -98,6 +101,12 @@ pub(super) struct Row<'a> {
     pub(super) sign_in_options: Member<usize>,
     #[serde(default)]
     pub(super) pending_sso_buttons: Member<usize>,
+    #[serde(default)]
+    pub(super) website_error: Member<Something>,
+    #[serde(default)]
+    pub(super) allowed_domains: Member<usize>,
+    #[serde(default)]
+    pub(super) sso_provider: Member<SsoProvider>,
 }
 
 impl Row<'_> {
@@ -136,6 +145,7 @@ impl Row<'_> {
                     Field::ErrorCode,
                     unknown,
                 ),
+                website_error: self.website_error(unknown),
                 pending: self.pending(unknown),
             },
             can_reauth: self.can_reauth.or_unknown(None, Field::CanReauth, unknown),
@@ -170,6 +180,13 @@ impl Row<'_> {
                     unknown,
                 ),
                 credential: self.credential(unknown),
+                allowed_domains: self
+                    .allowed_domains
+                    .or_unknown(None, Field::AllowedDomains, unknown)
+                    .map(|count| u16::try_from(count).unwrap_or(u16::MAX)),
+                sso_provider: self
+                    .sso_provider
+                    .or_unknown(None, Field::SsoProvider, unknown),
             },
             history: None,
         }
@@ -195,6 +212,17 @@ impl Row<'_> {
             return Some(CredentialKind::None);
         }
         self.credential.or_unknown(None, Field::Credential, unknown)
+    }
+
+    /// Whether the site shows an error; nothing where there is no flow in which
+    /// it could, or that cannot be read.
+    fn website_error(&self, unknown: &mut Vec<Unknown>) -> Option<bool> {
+        if self.website_error.is_absent() {
+            return (!self.flow_status.is_absent()).then_some(false);
+        }
+        self.website_error
+            .or_unknown(None, Field::WebsiteError, unknown)
+            .map(|Something| true)
     }
 
     /// The canonical arrays where they are present, else their older twins:
@@ -257,6 +285,8 @@ pub(super) fn readable(row: &str) -> Option<String> {
         text.push_str(match &*key {
             _ if is_readable => value,
             "credential" => "0",
+            // Whatever it says, it is there.
+            "website_error" => "\"?\"",
             _ => "{}",
         });
     }

@@ -12,7 +12,7 @@ use crate::model::{
     Endpoint, ErrorCode, ErrorReason, EventOutcome, EventSlot, EventType, Failure, Fleet, Flow,
     FlowStatus, FlowStep, FlowType, Found, HealthCheckUnavailable, History, LabelBlock, OrgView,
     PendingInput, PendingInputs, Plan, ReauthReason, RetryReason, Scope, ScopeView, ScrapeOutcome,
-    Settings, Snapshot, States, Timestamp, WaitReason,
+    Settings, Snapshot, SsoProvider, States, Timestamp, WaitReason,
 };
 use crate::telemetry::Telemetry;
 use crate::version::Build;
@@ -67,6 +67,7 @@ pub(crate) fn sparse(scope: &Scope, id: &str, domain: &str, profile: Option<&str
             kind: FlowType::None,
             expires_at: None,
             error_code: None,
+            website_error: None,
             pending: PendingInputs::default(),
         },
         can_reauth: None,
@@ -79,6 +80,8 @@ pub(crate) fn sparse(scope: &Scope, id: &str, domain: &str, profile: Option<&str
             record_session: None,
             health_check_unavailable: None,
             credential: Some(CredentialKind::None),
+            allowed_domains: None,
+            sso_provider: None,
         },
         history: None,
     }
@@ -95,9 +98,11 @@ pub(crate) fn fleet_of(connections: Vec<Connection>) -> Fleet {
 pub(crate) fn scope_of(scope: Scope, connections: Vec<Connection>) -> ScopeView {
     ScopeView {
         scope: Arc::new(scope),
+        project_name: None,
         failure: None,
         snapshot: Some(Arc::new(Snapshot {
             fetched_at: NOW,
+            took: std::time::Duration::from_secs(2),
             clock: ClockOffset::default(),
             connections,
             found: Vec::new(),
@@ -133,11 +138,9 @@ fn organisation(key_expires: Option<Timestamp>) -> OrgView {
     }
 }
 
-/// A small fleet that has every family, for people to read.
-pub(crate) fn story() -> Fleet {
-    let scope = Scope::new(Some("production"), Some("proj_a"));
-    let ago = |seconds: i64| Some(Timestamp::from_seconds(1_795_341_600 - seconds));
-    let settings = |credential| Settings {
+/// As most connections are configured.
+fn settings(credential: CredentialKind) -> Settings {
+    Settings {
         health_check_interval: Some(3600),
         health_checks: Some(true),
         auto_reauth: Some(true),
@@ -145,7 +148,15 @@ pub(crate) fn story() -> Fleet {
         record_session: Some(false),
         health_check_unavailable: None,
         credential: Some(credential),
-    };
+        allowed_domains: Some(2),
+        sso_provider: Some(SsoProvider::Google),
+    }
+}
+
+/// A small fleet that has every family, for people to read.
+pub(crate) fn story() -> Fleet {
+    let scope = Scope::new(Some("production"), Some("proj_a"));
+    let ago = |seconds: i64| Some(Timestamp::from_seconds(1_795_341_600 - seconds));
     let healthy = Connection {
         status: AuthStatus::Authenticated,
         last_auth_at: ago(1188),
@@ -156,6 +167,7 @@ pub(crate) fn story() -> Fleet {
             kind: FlowType::Reauth,
             expires_at: ago(192_540),
             error_code: None,
+            website_error: None,
             pending: PendingInputs::default(),
         },
         can_reauth: Some(true),
@@ -175,6 +187,7 @@ pub(crate) fn story() -> Fleet {
             kind: FlowType::Reauth,
             expires_at: ago(-930),
             error_code: None,
+            website_error: Some(false),
             pending,
         },
         can_reauth: Some(false),
@@ -189,6 +202,7 @@ pub(crate) fn story() -> Fleet {
             kind: FlowType::Reauth,
             expires_at: ago(8690),
             error_code: Some(ErrorCode::CredentialsInvalid),
+            website_error: Some(true),
             pending: PendingInputs::default(),
         },
         settings: Settings {
@@ -209,9 +223,11 @@ pub(crate) fn story() -> Fleet {
         scopes: vec![
             ScopeView {
                 scope: Arc::new(scope),
+                project_name: Some("Checkout".into()),
                 failure: None,
                 snapshot: Some(Arc::new(Snapshot {
                     fetched_at: NOW,
+                    took: std::time::Duration::from_secs(2),
                     clock: ClockOffset::default(),
                     connections: vec![waiting, healthy, failed],
                     found: vec![
@@ -228,6 +244,7 @@ pub(crate) fn story() -> Fleet {
             },
             ScopeView {
                 scope: Arc::new(Scope::new(Some("production"), Some("proj_b"))),
+                project_name: None,
                 failure: Failure::unless(false),
                 snapshot: None,
             },
@@ -345,9 +362,11 @@ pub(crate) fn hostile() -> (Fleet, Vec<[String; 3]>) {
         }],
         scopes: vec![ScopeView {
             scope: Arc::new(scope),
+            project_name: None,
             failure: None,
             snapshot: Some(Arc::new(Snapshot {
                 fetched_at: NOW,
+                took: std::time::Duration::from_secs(2),
                 clock: ClockOffset::default(),
                 found: vec![Found {
                     id: long.as_str().into(),

@@ -143,6 +143,10 @@ fn fill_scope(gauges: &mut Gauges, scope: &RandomScope, all: bool, scrape: bool)
     let project = visible(scope.project.as_deref().unwrap_or_default());
     let place = [("project", project.as_str()), ("account", account.as_str())];
     if scrape {
+        if scope.project.is_some() {
+            let labels = [("project_name", project.as_str()), place[0], place[1]];
+            gauges.set("kernel_auth_project_info", &labels, 1.0);
+        }
         gauges.set("kernel_auth_up", &place, f64::from(u8::from(scope.up)));
         if !scope.up {
             let labels = [("reason", "timeout"), place[0], place[1]];
@@ -159,6 +163,7 @@ fn fill_scope(gauges: &mut Gauges, scope: &RandomScope, all: bool, scrape: bool)
             &place,
             NOW.as_seconds(),
         );
+        gauges.set("kernel_auth_snapshot_duration_seconds", &place, 2.0);
         for status in AuthStatus::ALL {
             let count = connections.iter().filter(|of| of.status == *status).count();
             gauges.set(
@@ -204,7 +209,7 @@ fn fill_history(
             labels,
             at.as_seconds(),
         );
-        let age = now.seconds_since(at);
+        let age = whole(now.seconds_since(at));
         gauges.set(&name("last_success_age_seconds"), labels, age);
     }
     gauges.maybe(
@@ -302,10 +307,15 @@ fn fill_times(
             gauges.set(
                 &name(&format!("{rest}_age_seconds")),
                 labels,
-                now.seconds_since(at),
+                whole(now.seconds_since(at)),
             );
         }
     }
+}
+
+/// Rounded down, and never `-0`.
+fn whole(seconds: f64) -> f64 {
+    seconds.floor() + 0.0
 }
 
 fn fill_flow(
@@ -325,12 +335,13 @@ fn fill_flow(
         gauges.set(
             &name("flow_expires_in_seconds"),
             labels,
-            at.seconds_since(now),
+            whole(at.seconds_since(now)),
         );
     }
     let past = flow.expires_at.is_some_and(|at| at <= now);
     let live = flow.status == FlowStatus::InProgress && !past;
     gauges.maybe(&name("flow_live"), labels, flag(Some(live)));
+    gauges.maybe(&name("website_error"), labels, flag(flow.website_error));
     if flow.status == FlowStatus::Failed
         && let Some(code) = flow.error_code.map(ErrorCode::as_str)
     {
@@ -384,4 +395,16 @@ fn fill_settings(gauges: &mut Gauges, labels: &[(&str, &str)], connection: &Conn
         &and(("kind", settings.credential.unwrap().as_str())),
         1.0,
     );
+    gauges.maybe(
+        &name("allowed_domains"),
+        labels,
+        settings.allowed_domains.map(f64::from),
+    );
+    if let Some(provider) = settings.sso_provider {
+        gauges.set(
+            &name("sso_provider"),
+            &and(("provider", provider.as_str())),
+            1.0,
+        );
+    }
 }

@@ -8,7 +8,7 @@ use crate::model::{
     AccountView, AuthStatus, ClockOffset, Connection, CredentialKind, ErrorCode, EventOutcome,
     EventSlot, EventType, Failure, Fleet, Flow, FlowStatus, FlowStep, FlowType, Found,
     HealthCheckUnavailable, History, LabelBlock, OrgView, PendingInput, PendingInputs, Plan,
-    ReauthReason, Scope, ScopeView, Settings, Snapshot, Timestamp,
+    ReauthReason, Scope, ScopeView, Settings, Snapshot, SsoProvider, Timestamp,
 };
 use proptest::prelude::*;
 
@@ -62,24 +62,28 @@ fn flow() -> impl Strategy<Value = Flow> {
         one_of(FlowType::ALL),
         timestamp(),
         proptest::option::of(one_of(ErrorCode::ALL)),
+        any::<Option<bool>>(),
         pending,
     )
-        .prop_map(|(status, step, kind, expires_at, error_code, counts)| {
-            let mut pending = PendingInputs::default();
-            for (kind, count) in PendingInput::ALL.iter().zip(counts) {
-                if let Some(count) = count {
-                    pending.set(*kind, count);
+        .prop_map(
+            |(status, step, kind, expires_at, error_code, website_error, counts)| {
+                let mut pending = PendingInputs::default();
+                for (kind, count) in PendingInput::ALL.iter().zip(counts) {
+                    if let Some(count) = count {
+                        pending.set(*kind, count);
+                    }
                 }
-            }
-            Flow {
-                status,
-                step,
-                kind,
-                expires_at,
-                error_code,
-                pending,
-            }
-        })
+                Flow {
+                    status,
+                    step,
+                    kind,
+                    expires_at,
+                    error_code,
+                    website_error,
+                    pending,
+                }
+            },
+        )
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
@@ -88,9 +92,18 @@ fn settings() -> impl Strategy<Value = Settings> {
         any::<[Option<bool>; 4]>(),
         proptest::option::of(one_of(HealthCheckUnavailable::ALL)),
         one_of(CredentialKind::ALL),
+        any::<Option<u16>>(),
+        proptest::option::of(one_of(SsoProvider::ALL)),
     )
         .prop_map(
-            |(health_check_interval, flags, health_check_unavailable, credential)| Settings {
+            |(
+                health_check_interval,
+                flags,
+                health_check_unavailable,
+                credential,
+                allowed_domains,
+                sso_provider,
+            )| Settings {
                 health_check_interval,
                 health_checks: flags[0],
                 auto_reauth: flags[1],
@@ -98,6 +111,8 @@ fn settings() -> impl Strategy<Value = Settings> {
                 record_session: flags[3],
                 health_check_unavailable,
                 credential: Some(credential),
+                allowed_domains,
+                sso_provider,
             },
         )
 }
@@ -302,6 +317,7 @@ impl RandomScope {
     fn view(&self) -> ScopeView {
         let snapshot = Snapshot {
             fetched_at: NOW,
+            took: std::time::Duration::from_secs(2),
             clock: self.clock(),
             connections: self.connections(),
             found: self
@@ -315,6 +331,7 @@ impl RandomScope {
         };
         ScopeView {
             scope: Arc::new(Scope::new(self.account.as_deref(), self.project.as_deref())),
+            project_name: self.project.as_deref().map(Arc::from),
             failure: Failure::unless(self.up),
             snapshot: self.seen.then(|| Arc::new(snapshot)),
         }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use kernel_api_simulator::{
     self, CheckOutcome, ErrorCode, EventKind, EventStatus, Fault, FaultKind, FlowKind, Happening,
-    Route,
+    Options, Route,
 };
 
-use crate::tests::common::api::world;
+use crate::tests::common::api;
 use crate::tests::common::bench::Bench;
 use crate::tests::common::clock::{StoppedClock, moment};
 use crate::tests::common::metrics::{Metrics, labels};
@@ -16,6 +16,15 @@ use crate::tests::common::metrics::{Metrics, labels};
 const ON: &str = "--collector.timeline";
 const EVENTS: &str = "kernel_auth_connection_events_total";
 const MINUTE: Duration = Duration::from_mins(1);
+
+/// A world with a limit that nobody reaches, so that collections may follow
+/// each other as fast as they come.
+fn world(connections: usize) -> Options {
+    Options {
+        rate_limit: Some(1_000_000),
+        ..api::world(connections)
+    }
+}
 
 type Counts = BTreeMap<Vec<String>, f64>;
 

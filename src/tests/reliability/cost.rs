@@ -26,10 +26,11 @@ async fn configured(connections: usize, ids: usize) -> Bench {
 async fn two_thousand_connections_cost_twenty_requests() {
     let _clock = StoppedClock::new();
     let bench = Bench::new(world(2_000), &[]).await;
-    for _ in 0..3 {
+    // The first time each page has the last row of the one before once more.
+    for cost in [21, 20, 20] {
         let scrape = bench.scrape().await;
         assert_eq!((scrape.outcome, scrape.statuses().len()), ("fresh", 2_000));
-        assert_eq!(bench.cost(), 20);
+        assert_eq!(bench.cost(), cost);
     }
 }
 
@@ -38,7 +39,7 @@ async fn overlapping_scrapes_share_one_collection() {
     let _clock = StoppedClock::new();
     let bench = Bench::new(world(2_000), &[]).await;
     let (one, other) = tokio::join!(bench.scrape(), bench.scrape());
-    assert_eq!(bench.cost(), 20);
+    assert_eq!(bench.cost(), 21);
     let mut outcomes = [one.outcome, other.outcome];
     outcomes.sort_unstable();
     assert_eq!(outcomes, ["fresh", "shared"]);
@@ -93,6 +94,7 @@ async fn a_list_that_turns_out_short_is_preferred_later() {
     for _ in 0..13 {
         assert_eq!(bench.scrape().await.statuses().len(), 3);
         costs.push(bench.cost());
+        tokio::time::advance(Duration::from_secs(15)).await;
     }
     assert_eq!(costs, [3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1]);
 }

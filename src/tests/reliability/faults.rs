@@ -142,7 +142,7 @@ fn cases() -> Vec<Case> {
         ),
         case("half a page as JSON", FaultKind::Truncate, "decode", 1..=1),
         case("garbage", FaultKind::Garbage, "decode", 1..=1),
-        case("HTML", FaultKind::Html, "decode", 1..=1),
+        case("HTML", FaultKind::Html, "proxy", 1..=1),
         case(
             "a body of 200 MB",
             FaultKind::Huge(200_000_000),

@@ -135,3 +135,40 @@ async fn a_list_of_projects_that_hangs_keeps_nobody_waiting_who_is_known() {
     assert_eq!(scrape.statuses(), bench.truth(), "fresh all the same");
     assert_eq!(scrape.outcome, "fresh");
 }
+
+#[tokio::test]
+async fn an_organisation_without_projects_says_so() {
+    let _clock = StoppedClock::new();
+    let bench = Bench::new(world(10), &["--kernel.project=all"]).await;
+    for (id, _, _) in bench.api.projects() {
+        bench.api.archive_project(&id, true);
+    }
+    let scrape = bench.scrape().await;
+    assert_eq!(scrape.value("kernel_auth_up"), Some(0.0), "{}", scrape.text);
+    let reason = "kernel_auth_failure_reason{reason=\"project_not_found\"}";
+    assert_eq!(scrape.value(reason), Some(1.0));
+}
+
+#[tokio::test]
+async fn many_projects_are_listed_with_the_same_care_as_connections() {
+    let _clock = StoppedClock::new();
+    let bench = Bench::new(world(0), &["--kernel.project=all"]).await;
+    for number in 0..250 {
+        bench.api.add_project(&format!("project {number}"));
+    }
+    let scrape = bench.fast_scrape().await;
+    assert!(scrape.is_up_everywhere());
+    assert_eq!(scrape.of("kernel_auth_up").count(), 251);
+    let names = scrape.of("kernel_auth_project_info");
+    assert_eq!(names.count(), 251, "people know names");
+    // A page begins with the last project of the one before.
+    let log = bench.requests();
+    let projects = log
+        .entries
+        .iter()
+        .filter(|entry| entry.route == Route::Projects);
+    let offsets: Vec<_> = projects
+        .filter_map(|entry| entry.parameter("offset"))
+        .collect();
+    assert_eq!(offsets, ["0", "99", "198"]);
+}

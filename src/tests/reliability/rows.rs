@@ -83,7 +83,8 @@ async fn many_deletions_end_over_the_next_collections() {
         }
         left.push(scrape.statuses().len());
     }
-    assert_eq!(left, [175, 150, 140, 140]);
+    // Those that nobody had time to ask for end with the second list.
+    assert_eq!(left, [175, 140, 140, 140]);
 }
 
 #[tokio::test]

@@ -81,17 +81,51 @@ async fn after_a_failure_there_is_never_an_empty_list() {
     let api = api_of(3).await;
     let front = exporter(&api, &[]).await;
     api.control.add_fault(Fault::status(401));
-    for path in ["/sd", "/sd?project=proj_1"] {
-        let answer = front.get(path).await;
-        assert_eq!(answer.status, 503, "{path}");
-        assert!(answer.header("content-type").starts_with("text/plain"));
-    }
+    let answer = front.get("/sd").await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.header("content-type").starts_with("text/plain"));
     api.control.clear_faults();
     assert_eq!(targets(&front.get("/sd").await).len(), 3);
     // What is held is as good as what Prometheus has.
     api.control.add_fault(Fault::status(401));
     front.scrape().await;
     assert_eq!(targets(&front.get("/sd").await).len(), 3);
+}
+
+#[tokio::test]
+async fn a_place_that_is_not_configured_is_refused_everywhere() {
+    let api = api_of(3).await;
+    let front = exporter(&api, &[]).await;
+    let paths = [
+        "/metrics?",
+        "/sd?",
+        "/probe?target=ma_1&",
+        "/connection?id=ma_1&",
+    ];
+    for path in paths {
+        for query in ["project=proj_1", "account=other", "account=a&account=a"] {
+            let answer = front.get(&format!("{path}{query}")).await;
+            assert_eq!(answer.status, 400, "{path}{query}: {}", answer.text);
+        }
+    }
+    // Until the API has listed the projects, nobody knows which there are.
+    let fault = Fault::new(FaultKind::HangUp).at(Route::Projects);
+    api.control.add_fault(fault);
+    let front = exporter(&api, &["--kernel.project=all"]).await;
+    for path in paths {
+        let answer = front.get(&format!("{path}project=proj_1")).await;
+        assert_eq!(answer.status, 503, "{path}: {}", answer.text);
+    }
+    api.control.clear_faults();
+    let known = api.control.projects().remove(0).0;
+    assert_eq!(
+        front.get(&format!("/metrics?project={known}")).await.status,
+        200
+    );
+    for path in paths {
+        let answer = front.get(&format!("{path}project=proj_1")).await;
+        assert_eq!(answer.status, 400, "{path}: {}", answer.text);
+    }
 }
 
 #[tokio::test]

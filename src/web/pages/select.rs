@@ -242,6 +242,7 @@ mod tests {
                 kind: FlowType::Login,
                 expires_at: Some(Timestamp::from_seconds(ends.unwrap_or(0))),
                 error_code: None,
+                website_error: None,
                 pending: PendingInputs::default(),
             },
             can_reauth: None,
@@ -254,6 +255,8 @@ mod tests {
                 record_session: None,
                 health_check_unavailable: None,
                 credential: Some(CredentialKind::None),
+                allowed_domains: None,
+                sso_provider: None,
             },
             history: None,
         }
@@ -264,9 +267,11 @@ mod tests {
             accounts: Vec::new(),
             scopes: vec![ScopeView {
                 scope: Arc::new(Scope::default()),
+                project_name: None,
                 failure: None,
                 snapshot: Some(Arc::new(Snapshot {
                     fetched_at: Timestamp::from_seconds(0),
+                    took: std::time::Duration::from_secs(2),
                     clock: ClockOffset::default(),
                     connections,
                     found: Vec::new(),

@@ -1,10 +1,39 @@
 //! What a query string leaves of a scrape.
 
+use exporter_toolkit::server::{Body, plain};
+use http::{Response, StatusCode};
 use tokio::time::Instant;
 
 use super::settings::Reloadable;
 use crate::collect;
 use crate::model::{self, CollectorSet, Fleet};
+
+/// Why a scrape is not answered.
+#[derive(Debug)]
+pub(super) struct Complaint {
+    pub(super) status: StatusCode,
+    pub(super) text: String,
+}
+
+impl Complaint {
+    pub(super) fn bad(text: String) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            text,
+        }
+    }
+
+    pub(super) fn response(&self) -> Response<Body> {
+        plain(self.status, &self.text)
+    }
+}
+
+fn once(place: &mut Option<String>, name: &str, value: &str) -> Result<(), String> {
+    match place.replace(value.to_owned()) {
+        None => Ok(()),
+        Some(_) => Err(format!("{name} is given twice; name one")),
+    }
+}
 
 /// What the query string leaves of a scrape.
 #[derive(Debug)]
@@ -16,8 +45,36 @@ pub(super) struct Narrowed {
 
 impl Narrowed {
     /// `collect[]=NAME`, `account=`, `project=`. Other parameters are somebody
-    /// else's.
-    pub(super) fn read(query: &str, live: &Reloadable) -> Result<Self, String> {
+    /// else's. A project that only the API can tell of may still be unknown;
+    /// [`Self::place`] tells.
+    pub(super) fn read(query: &str, live: &Reloadable) -> Result<Self, Complaint> {
+        let narrowed = Self::parse(query, live).map_err(Complaint::bad)?;
+        match narrowed.place(live) {
+            Err(complaint) if complaint.status == StatusCode::BAD_REQUEST => Err(complaint),
+            _ => Ok(narrowed),
+        }
+    }
+
+    /// Whether the project is one of those that are followed.
+    pub(super) fn place(&self, live: &Reloadable) -> Result<(), Complaint> {
+        let Some(project) = &self.project else {
+            return Ok(());
+        };
+        match live.watcher.has_project(self.account.as_deref(), project) {
+            Some(true) => Ok(()),
+            Some(false) => Err(Complaint::bad(
+                "no such project in the configuration".into(),
+            )),
+            None => Err(Complaint {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                text: "the projects are not known: the API has not listed them yet; see the log \
+                       and kernel_auth_up"
+                    .into(),
+            }),
+        }
+    }
+
+    fn parse(query: &str, live: &Reloadable) -> Result<Self, String> {
         let mut asked = None;
         let mut account = None;
         let mut project = None;
@@ -38,8 +95,8 @@ impl Narrowed {
                         })?;
                     asked = Some(asked.unwrap_or(CollectorSet::EMPTY).with(*collector, true));
                 }
-                "account" => account = Some(value.into_owned()),
-                "project" => project = Some(value.into_owned()),
+                "account" => once(&mut account, "account", &value)?,
+                "project" => once(&mut project, "project", &value)?,
                 _ => {}
             }
         }

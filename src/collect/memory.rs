@@ -1,0 +1,162 @@
+//! What a scope remembers from one collection to the next.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use super::assemble::Kept;
+use super::gather::Gathered;
+use super::missing::Missing;
+use super::plan::Knowledge;
+use super::showing::Held;
+use crate::kernel::Error;
+use crate::model::{ErrorReason, Failure, Snapshot, Timestamp};
+
+/// How many collections go on one page after the other once the pages were not
+/// where they should be.
+const DISTRUST: u64 = 20;
+
+/// Collections of a scope in a minute, at most, where the API publishes no
+/// limit that would bound them: as many as two Prometheus servers ask for
+/// every 15 seconds.
+const COLLECTIONS: usize = 8;
+const MINUTE: Duration = Duration::from_mins(1);
+
+#[derive(Clone)]
+pub(super) struct Memory {
+    pub(super) held: Option<Held>,
+    /// What made the last collection fail; before the first one has ended,
+    /// that there was none.
+    pub(super) failure: Option<Arc<Failure>>,
+    /// What is held is from the last collection.
+    pub(super) collected: bool,
+    pub(super) knowledge: Knowledge,
+    /// Walk one page after the other until this turn.
+    distrust_until: u64,
+    pub(super) kept: Kept,
+    /// What the last whole list lacked and nobody has asked for.
+    pub(super) absent: HashSet<Box<str>>,
+    /// Where to go on asking for connections that went missing.
+    pub(super) missing_cursor: usize,
+    /// The last collection failed because there is no such active project.
+    pub(super) gone: bool,
+    /// When the latest collections began, oldest first.
+    begun: VecDeque<Instant>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            held: None,
+            failure: Some(Arc::new(Failure::starting(now()))),
+            collected: false,
+            knowledge: Knowledge::default(),
+            distrust_until: 0,
+            kept: Kept::default(),
+            absent: HashSet::default(),
+            missing_cursor: 0,
+            gone: false,
+            begun: VecDeque::default(),
+        }
+    }
+}
+
+impl Memory {
+    pub(super) fn distrusts_pages(&self) -> bool {
+        self.knowledge.turn < self.distrust_until
+    }
+
+    /// Takes note that a collection begins.
+    pub(super) fn begin(&mut self) {
+        if self.begun.len() >= COLLECTIONS {
+            self.begun.pop_front();
+        }
+        self.begun.push_back(Instant::now());
+    }
+
+    /// Whether as many collections have begun within a minute as may.
+    pub(super) fn is_spent(&self) -> bool {
+        let oldest = self.begun.front();
+        self.begun.len() >= COLLECTIONS && oldest.is_some_and(|begun| begun.elapsed() < MINUTE)
+    }
+
+    /// A collection brought nothing.
+    pub(super) fn failed(&mut self, known: Knowledge, error: &Error) {
+        self.knowledge = known;
+        self.gone = error.reason() == ErrorReason::ProjectNotFound;
+        self.fail(error.reason(), error.to_string().into());
+    }
+
+    /// A collection never came to its end.
+    pub(super) fn broke_off(&mut self, message: &str) {
+        self.fail(ErrorReason::Decode, message.into());
+    }
+
+    fn fail(&mut self, reason: ErrorReason, message: Box<str>) {
+        self.collected = false;
+        self.follow(reason, message);
+    }
+
+    fn follow(&mut self, reason: ErrorReason, message: Box<str>) {
+        let failure = Failure {
+            reason,
+            since: now(),
+            message,
+        };
+        self.failure = Some(Arc::new(failure.following(self.failure.as_deref())));
+    }
+
+    /// A collection brought `snapshot`. Returns whether that ends a failure.
+    pub(super) fn finished(
+        &mut self,
+        known: Knowledge,
+        gathered: &Gathered,
+        kept: Kept,
+        missing: &Missing,
+        snapshot: Snapshot,
+    ) -> bool {
+        if gathered.fell_back && !self.distrusts_pages() {
+            self.distrust_until = known.turn + DISTRUST;
+        }
+        self.knowledge = known;
+        self.kept = kept;
+        if gathered.listed {
+            self.absent = missing.absent();
+            self.missing_cursor = missing.cursor;
+        }
+        self.gone = false;
+        self.collected = true;
+        self.held = Some(Held {
+            snapshot: Arc::new(snapshot),
+            at: Instant::now(),
+        });
+        let before = self.failure.as_ref().map(|failure| failure.reason);
+        match unwhole(gathered) {
+            Some((reason, message)) => self.follow(reason, message),
+            None => self.failure = None,
+        }
+        self.failure.is_none() && before.is_some_and(|reason| reason != ErrorReason::Starting)
+    }
+}
+
+/// Why a collection whose list came whole does not count as whole.
+fn unwhole(gathered: &Gathered) -> Option<(ErrorReason, Box<str>)> {
+    let rows = |count: usize| if count == 1 { "row" } else { "rows" };
+    if let Some(error) = &gathered.failure {
+        let failed = gathered.failed.len();
+        let message = format!("{failed} {} could not be asked for: {error}", rows(failed));
+        return Some((error.reason(), message.into()));
+    }
+    let unreadable = gathered.unreadable();
+    (unreadable > 0).then(|| {
+        let names = gathered.unreadable_rows();
+        let message = format!("{unreadable} {} cannot be read: {names}", rows(unreadable));
+        (ErrorReason::MalformedRow, message.into())
+    })
+}
+
+pub(super) fn now() -> Timestamp {
+    Timestamp::from(SystemTime::now())
+}

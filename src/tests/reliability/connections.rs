@@ -1,0 +1,168 @@
+//! Connections that are dead though they are open, and addresses that the API
+//! has left: a relay stops forwarding on the connections it has, and accepts
+//! new ones.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use kernel_api_simulator::{Fault, FaultKind};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::{ServerConfig, pki_types::PrivateKeyDer};
+
+use crate::tests::common::api::{Api, world};
+use crate::tests::common::bench::Exporter;
+use crate::tests::common::bench::SCRAPE;
+use crate::tests::common::clock::{StoppedClock, fast};
+
+/// A relay to `target`; each [`Relay::stall`] ends the forwarding of what is
+/// connected, and closes nothing.
+struct Relay {
+    address: std::net::SocketAddr,
+    epoch: watch::Sender<u64>,
+    accepted: Arc<AtomicUsize>,
+}
+
+impl Relay {
+    async fn to(target: std::net::SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (epoch, seen) = watch::channel(0);
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&accepted);
+        tokio::spawn(async move {
+            while let Ok((mut inner, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
+                let mut stalled = seen.clone();
+                stalled.mark_unchanged();
+                tokio::spawn(async move {
+                    let mut outer = TcpStream::connect(target).await.unwrap();
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut inner, &mut outer) => {}
+                        // Both stay open, and nothing moves any more.
+                        Ok(()) = stalled.changed() => std::future::pending().await,
+                    }
+                });
+            }
+        });
+        Self {
+            address,
+            epoch,
+            accepted,
+        }
+    }
+
+    fn stall(&self) {
+        self.epoch.send_modify(|epoch| *epoch += 1);
+    }
+}
+
+/// An API of no connections, over HTTP/2 and TLS; its address, and the file
+/// with its certificate.
+async fn http2_api(directory: &std::path::Path) -> (std::net::SocketAddr, std::path::PathBuf) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let cert = params.self_signed(&key).unwrap();
+    let roots = directory.join("roots.pem");
+    std::fs::write(&roots, cert.pem()).unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let mut config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(stream) = acceptor.accept(stream).await else {
+                    return;
+                };
+                let answer = service_fn(async |_| {
+                    let answer = hyper::Response::new(Full::new(Bytes::from_static(b"[]")));
+                    Ok::<_, Infallible>(answer)
+                });
+                let server = auto::Builder::new(TokioExecutor::new());
+                let _ = server.serve_connection(TokioIo::new(stream), answer).await;
+            });
+        }
+    });
+    (address, roots)
+}
+
+async fn recovers(exporter: &Exporter, relay: &Relay) {
+    let first = fast(exporter.scrape(SCRAPE)).await;
+    assert!(first.up(), "{}", first.text);
+    let before = relay.accepted.load(Ordering::SeqCst);
+    relay.stall();
+    let mut up = Vec::new();
+    for _ in 0..2 {
+        up.push(fast(exporter.scrape(SCRAPE)).await.up());
+    }
+    assert!(up[1], "well again within two scrapes: {up:?}");
+    assert!(relay.accepted.load(Ordering::SeqCst) > before);
+}
+
+#[tokio::test]
+async fn a_dead_but_open_connection_is_left_http_1() {
+    let _clock = StoppedClock::new();
+    let api = Api::start(world(30)).await;
+    let target = api.url.strip_prefix("http://").unwrap();
+    let relay = Relay::to(target.parse().unwrap()).await;
+    let url = format!("http://{}", relay.address);
+    let exporter = Exporter::new(&url, &[], &[("KERNEL_API_KEY", "sk_demo")]);
+    recovers(&exporter, &relay).await;
+}
+
+#[tokio::test]
+async fn a_dead_but_open_connection_is_left_http_2() {
+    let _clock = StoppedClock::new();
+    let directory = tempfile::tempdir().unwrap();
+    let (target, roots) = http2_api(directory.path()).await;
+    let relay = Relay::to(target).await;
+    let config = directory.path().join("config.yml");
+    std::fs::write(&config, format!("api: {{ca_file: {}}}", roots.display())).unwrap();
+    let url = format!("https://localhost:{}", relay.address.port());
+    let config = format!("--config.file={}", config.display());
+    let exporter = Exporter::new(&url, &[&config], &[("KERNEL_API_KEY", "sk_demo")]);
+    recovers(&exporter, &relay).await;
+}
+
+#[tokio::test]
+async fn an_address_that_the_api_has_left_is_not_asked_for_ever() {
+    let _clock = StoppedClock::new();
+    let (old, new) = (Api::start(world(30)).await, Api::start(world(30)).await);
+    let at = |api: &Api| api.url.strip_prefix("http://").unwrap().parse().unwrap();
+    // What the name stands for: new connections go where it points now.
+    let (target, seen) = watch::channel::<std::net::SocketAddr>(at(&old));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut inner, _)) = listener.accept().await {
+            let target = *seen.borrow();
+            tokio::spawn(async move {
+                let mut outer = TcpStream::connect(target).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut inner, &mut outer).await;
+            });
+        }
+    });
+    let exporter = Exporter::new(&url, &[], &[("KERNEL_API_KEY", "sk_demo")]);
+    assert!(fast(exporter.scrape(SCRAPE)).await.up());
+    old.control.add_fault(Fault::status(502));
+    target.send_replace(at(&new));
+    let scrape = fast(exporter.scrape(SCRAPE)).await;
+    assert!(scrape.up(), "{}", scrape.text);
+    // Whatever else the old one answers, it is not asked.
+    old.control.add_fault(FaultKind::HangUp);
+    assert!(fast(exporter.scrape(SCRAPE)).await.up());
+}
