@@ -21,6 +21,10 @@ const PROJECTS: usize = 2;
 /// The demo's API is its own: it needs nobody to scrape.
 const COLLECTS_EVERY: Duration = Duration::from_secs(5);
 
+/// What the demo's API publishes, requests a minute: more than anybody tries,
+/// so that every collection is a new one.
+const LIMIT: u32 = 6_000;
+
 /// Why there is no demo.
 #[derive(Debug, Error)]
 pub(crate) enum DemoError {
@@ -43,6 +47,7 @@ pub(crate) async fn demo(args: &DemoArgs, flags: &Flags) -> Result<(), DemoError
         seed: args.seed,
         speed: f64::from(args.speed),
         projects: PROJECTS,
+        rate_limit: Some(LIMIT),
         ..Options::default()
     };
     let simulator = Simulator::bind(&args.listen_address, options).await?;

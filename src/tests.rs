@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps in vain has failed")]
 #![allow(clippy::float_cmp, reason = "samples are exact by design")]
 
-mod common;
+pub(crate) mod common;
 mod config;
 mod docs;
-mod exposition;
+pub(crate) mod exposition;
 mod history;
 mod reliability;
 mod web;

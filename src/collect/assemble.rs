@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use tokio::time::Instant;
 
-use super::gather::Gathered;
+use super::gathered::Gathered;
 use super::rows::{missing, sort_and_deduplicate};
 use crate::model::{Connection, Found, Selection, Snapshot};
 

@@ -6,11 +6,12 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::gathered::Gathered;
 use super::plan::{Knowledge, ListQuery, Plan, choose, narrowed};
 use super::settings::Settings;
 use super::walk::{Broken, Walk, Walked};
-use crate::kernel::{Answer, Client, Deadline, Decoder, Error, Listing, Problem, Query, Unknown};
-use crate::model::{Connection, Endpoint, Scope, Selection, Timestamp};
+use crate::kernel::{Answer, Client, Deadline, Decoder, Error, Listing, Problem, Query};
+use crate::model::{Endpoint, Scope, Selection};
 
 /// The largest single connection that is accepted.
 const MAX_BODY: usize = 1024 * 1024;
@@ -27,9 +28,6 @@ const DOUBTS: usize = 2;
 /// compared with, where rows move between its pages.
 const FIRST_WALKS: usize = 3;
 
-/// So many rows that cannot be read are named.
-const NAMED: usize = 5;
-
 /// Everything in a path segment but RFC 3986's unreserved characters. The dot
 /// too: `..` would be taken for the parent.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -37,67 +35,6 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~')
     .remove(b'.');
-
-/// What the requests of one collection brought.
-#[derive(Debug, Default)]
-pub(super) struct Gathered {
-    /// In the order of arrival: where an id comes twice, the later one is newer.
-    pub(super) connections: Vec<Connection>,
-    /// Where in the list rows are whose id cannot be read.
-    pub(super) malformed: Vec<u64>,
-    /// Ids that were asked for one by one, and whose answer cannot be read.
-    pub(super) garbled: Vec<Box<str>>,
-    /// Values that this build does not know.
-    pub(super) unknown: Vec<Unknown>,
-    /// Ids that were asked for one by one, and the API does not know.
-    pub(super) gone: Vec<Box<str>>,
-    /// Ids that were asked for one by one in vain.
-    pub(super) failed: Vec<Box<str>>,
-    /// Why, for the first of them.
-    pub(super) failure: Option<Error>,
-    /// A whole list was read, so an absent connection may be gone.
-    pub(super) listed: bool,
-    /// The pages were not where they should be.
-    pub(super) fell_back: bool,
-    /// When the oldest of it was asked for.
-    pub(super) asked_at: Option<Timestamp>,
-}
-
-impl Gathered {
-    fn add(&mut self, walked: Walked) {
-        self.connections.extend(walked.connections);
-        self.malformed.extend(walked.malformed);
-        self.unknown.extend(walked.unknown);
-        self.fell_back |= walked.fell_back;
-        let asked_at = self.asked_at.into_iter().chain(walked.asked_at);
-        self.asked_at = asked_at.min();
-    }
-
-    /// Rows that cannot be read.
-    pub(super) fn unreadable(&self) -> usize {
-        self.malformed.len() + self.garbled.len()
-    }
-
-    /// Which those are, a few of them: by id, else by place in the list.
-    pub(super) fn unreadable_rows(&self) -> String {
-        let ids = self.garbled.iter().map(ToString::to_string);
-        let places = self.malformed.iter();
-        let all = ids.chain(places.map(|at| format!("the one at offset {at}")));
-        let named: Vec<_> = all.take(NAMED).collect();
-        let others = self.unreadable() - named.len();
-        let more = if others > 0 {
-            format!(" and {others} more")
-        } else {
-            String::new()
-        };
-        named.join(", ") + &more
-    }
-
-    fn fail(&mut self, id: &str, error: Error) {
-        self.failed.push(id.into());
-        self.failure.get_or_insert(error);
-    }
-}
 
 /// One collection of one scope.
 pub(super) struct Gathering<'a> {
@@ -318,7 +255,7 @@ impl Gathering<'_> {
                 Err(error) if !error.is_not_found() => Some(error.clone()),
                 _ => None,
             };
-            take(id, answer, by_name, gathered)?;
+            gathered.take(id, answer, by_name)?;
             answered.insert(*id);
             doubt = failed;
             match &doubt {
@@ -343,7 +280,7 @@ impl Gathering<'_> {
             answered.insert(id);
             let failed = answer.as_ref().is_err_and(|error| !error.is_not_found());
             in_a_row = if failed { in_a_row + 1 } else { 0 };
-            take(id, answer, by_name, gathered)?;
+            gathered.take(id, answer, by_name)?;
             if in_a_row >= FAILURES {
                 break;
             }
@@ -377,42 +314,6 @@ impl Gathering<'_> {
             marks: false,
         }
     }
-}
-
-/// Sorts one answer into what was gathered.
-///
-/// `by_name`: the configuration names the connection, so that no filter can
-/// have left it out.
-fn take(
-    id: &str,
-    answer: Result<Answer<Listing>, Error>,
-    by_name: bool,
-    gathered: &mut Gathered,
-) -> Result<(), Error> {
-    match answer {
-        Ok(Answer {
-            value: listing,
-            asked_at,
-            ..
-        }) => {
-            // An answer about another connection, or one that cannot be read,
-            // says nothing of this one.
-            let other = |row: &Connection| row.labels.id() != id;
-            let unreadable = !listing.malformed.is_empty() || listing.connections.iter().any(other);
-            if unreadable || (by_name && listing.connections.is_empty()) {
-                gathered.garbled.push(id.into());
-            } else {
-                gathered.connections.extend(listing.connections);
-                gathered.unknown.extend(listing.unknown);
-                let before = gathered.asked_at.into_iter();
-                gathered.asked_at = before.chain([asked_at]).min();
-            }
-        }
-        Err(error) if error.is_not_found() => gathered.gone.push(id.into()),
-        Err(error) if error.is_denied() => return Err(error),
-        Err(error) => gathered.fail(id, error),
-    }
-    Ok(())
 }
 
 /// `id` as one segment of a path. No encoding keeps `.` and `..` from being

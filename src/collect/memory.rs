@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::assemble::Kept;
-use super::gather::Gathered;
+use super::gathered::Gathered;
 use super::missing::Missing;
 use super::plan::Knowledge;
 use super::showing::Held;

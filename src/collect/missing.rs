@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::assemble::Before;
-use super::gather::Gathered;
+use super::gathered::Gathered;
 use super::rows;
 use crate::model::Selection;
 

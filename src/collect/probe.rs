@@ -13,7 +13,7 @@ use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
 use super::account::Account;
-use super::gather::Gathered;
+use super::gathered::Gathered;
 use super::probes::Outcome;
 use super::scope::ScopeWatcher;
 use super::watcher::{Request, Watcher};
@@ -144,7 +144,7 @@ fn probed(scope: &ScopeWatcher, account: &Account, id: &str, outcome: Option<Out
         _ if success => None,
         Some(error) => Some(error.to_string()),
         None if gone => Some("Kernel does not know this connection".to_owned()),
-        None if !gathered.malformed.is_empty() => Some("the answer cannot be read".to_owned()),
+        None if gathered.unreadable() > 0 => Some("the answer cannot be read".to_owned()),
         None => Some("the configuration does not select this connection".to_owned()),
     };
     let found = (success || gone).then(|| Found {
@@ -153,7 +153,7 @@ fn probed(scope: &ScopeWatcher, account: &Account, id: &str, outcome: Option<Out
     });
     let snapshot = Snapshot {
         fetched_at: Timestamp::from(SystemTime::now()),
-        took: std::time::Duration::from_secs(2),
+        took: Duration::ZERO,
         clock: account.shared().client.clock().unwrap_or_default(),
         connections,
         found: found.into_iter().collect(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::flight::Flight;
-use super::gather::Gathered;
+use super::gathered::Gathered;
 use crate::kernel::{Attempt, Client, Error};
 use crate::model::Scope;
 

@@ -40,23 +40,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kernel::Decoder;
-    use crate::model::{AuthStatus, ProfileNameMode, Scope, Selection};
+    use crate::model::AuthStatus;
+    use crate::tests::common::rows::listed;
 
     fn row(id: &str, status: &str) -> Connection {
         let body =
             format!(r#"[{{"id":"{id}","domain":"d","profile_name":"p","status":"{status}"}}]"#);
-        let (scope, selection) = (Scope::default(), Selection::default());
-        Decoder {
-            scope: &scope,
-            profile_names: ProfileNameMode::Keep,
-            selection: &selection,
-            marks: false,
-        }
-        .list(body.as_bytes())
-        .unwrap()
-        .connections
-        .remove(0)
+        listed(&body).remove(0)
     }
 
     fn ids(connections: &[Connection]) -> Vec<String> {

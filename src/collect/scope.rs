@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::assemble::{self, Assembled, Before};
 use super::flight::{Flight, Running};
-use super::gather::{Gathered, Gathering};
+use super::gather::Gathering;
+use super::gathered::Gathered;
 use super::memory::{Memory, now};
 use super::missing::Missing;
 use super::plan::{Knowledge, choose};

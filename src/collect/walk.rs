@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::gallop::Gallop;
+use super::page::Seen;
 use super::plan::{ListQuery, PAGE};
 use super::rows::sort_and_deduplicate;
 use crate::kernel::{
@@ -74,35 +75,6 @@ pub(super) struct Broken {
     /// The list has at least so many rows.
     pub(super) at_least: u64,
     pub(super) stride: u64,
-}
-
-/// A page that was read, and what it says of the list.
-#[derive(Clone, Debug)]
-struct Seen {
-    offset: u64,
-    rows: u64,
-    next: Page,
-    /// Which rows it has, where pages overlap.
-    marks: Vec<Option<u64>>,
-}
-
-impl Seen {
-    /// The offset that comes next, and whether this page has every row before.
-    fn next(&self) -> Option<(u64, bool)> {
-        match self.next {
-            Page::Next(next) => Some((next, next == self.offset + self.rows)),
-            Page::Last => None,
-        }
-    }
-
-    /// Whether rows may be on neither of two neighbours. Only a page without
-    /// gaps can show it, whose last row is known.
-    fn lost_rows_before(&self, next: &Self) -> bool {
-        let (Some((_, true)), Some(Some(last))) = (self.next(), self.marks.last()) else {
-            return false;
-        };
-        !next.marks.contains(&Some(*last))
-    }
 }
 
 struct Progress<'a> {

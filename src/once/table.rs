@@ -205,26 +205,19 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::kernel::Decoder;
-    use crate::model::{Failure, ProfileNameMode, Scope, Selection};
+    use crate::model::Failure;
+    use crate::tests::common::rows::listed;
 
     fn fleet(rows: &str, up: bool) -> Fleet {
-        let (scope, selection) = (Scope::default(), Selection::default());
-        let decoder = Decoder {
-            scope: &scope,
-            profile_names: ProfileNameMode::Keep,
-            selection: &selection,
-            marks: false,
-        };
         let snapshot = Snapshot {
             fetched_at: Timestamp::from_seconds(1_000_000),
             took: std::time::Duration::from_secs(2),
             clock: crate::model::ClockOffset::default(),
-            connections: decoder.list(rows.as_bytes()).unwrap().connections,
+            connections: listed(rows),
             found: Vec::new(),
         };
         let view = ScopeView {
-            scope: Arc::new(scope),
+            scope: Arc::default(),
             project_name: None,
             failure: Failure::unless(up),
             snapshot: Some(Arc::new(snapshot)),

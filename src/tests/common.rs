@@ -5,3 +5,4 @@ pub(crate) mod api;
 pub(crate) mod bench;
 pub(crate) mod clock;
 pub(crate) mod metrics;
+pub(crate) mod rows;

@@ -114,47 +114,13 @@ mod tests {
 
     use super::*;
     use crate::exposition::{CHUNK_BYTES, Chunks, Encoding};
-    use crate::model::{
-        AuthStatus, ClockOffset, CredentialKind, Failure, Flow, FlowStatus, FlowStep, FlowType,
-        LabelBlock, PendingInputs, ScopeView, Settings, Snapshot,
-    };
-
-    fn connection(id: &str, profile: Option<&str>, scope: &Scope) -> Connection {
-        Connection {
-            labels: LabelBlock::new(id, "d.example", profile, scope, &mut String::new()),
-            status: AuthStatus::Authenticated,
-            last_auth_at: None,
-            last_auth_check_at: None,
-            flow: Flow {
-                status: FlowStatus::None,
-                step: FlowStep::None,
-                kind: FlowType::None,
-                expires_at: None,
-                error_code: None,
-                website_error: None,
-                pending: PendingInputs::default(),
-            },
-            can_reauth: None,
-            can_reauth_reason: None,
-            settings: Settings {
-                health_check_interval: None,
-                health_checks: None,
-                auto_reauth: None,
-                save_credentials: None,
-                record_session: None,
-                health_check_unavailable: None,
-                credential: Some(CredentialKind::None),
-                allowed_domains: None,
-                sso_provider: None,
-            },
-            history: None,
-        }
-    }
+    use crate::model::{ClockOffset, Failure, ScopeView, Snapshot};
+    use crate::tests::exposition::fixture::sparse;
 
     fn view(scope: Scope, rows: &[(&str, Option<&str>)], at: Option<i64>) -> ScopeView {
         let connections = rows
             .iter()
-            .map(|(id, profile)| connection(id, *profile, &scope))
+            .map(|(id, profile)| sparse(&scope, id, "d.example", *profile))
             .collect();
         let snapshot = at.map(|at| {
             Arc::new(Snapshot {

@@ -1,5 +1,6 @@
 //! What is answered at which path.
 
+mod answer;
 mod narrowed;
 mod pace;
 mod reload;
@@ -10,10 +11,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use self::answer::{busy, exposed, not_allowed, with_permit};
 use self::narrowed::{Complaint, Narrowed};
 use self::pace::Pace;
 pub(crate) use self::reload::{Order, Reload};
@@ -21,15 +22,11 @@ pub(crate) use self::settings::{Reloadable, StaticSettings};
 use super::discovery::{self, Targets};
 use super::{pages, probe};
 use crate::collect::{self, Collected};
-use crate::exposition::{
-    self, Chunks, Encoding, Exposition, Format, Options, Own, ProbeResult, Text,
-};
+use crate::exposition::{self, Encoding, Format, Options, Own, ProbeResult};
 use crate::logging;
 use crate::model::{Fleet, Timestamp};
 use crate::telemetry::Telemetry;
-use exporter_toolkit::server::{
-    Body, Handler, Peer, RequestBody, RequestLimit, RequestPermit, plain,
-};
+use exporter_toolkit::server::{Body, Handler, Peer, RequestBody, RequestLimit, plain};
 
 /// Status pages that are made at once; others wait for their turn.
 const PAGES: usize = 2;
@@ -376,70 +373,8 @@ fn now() -> Timestamp {
     Timestamp::from(SystemTime::now())
 }
 
-/// The answer to a scrape or a probe.
-fn exposed(fleet: Arc<Fleet>, own: Own, options: Options, permit: RequestPermit) -> Response<Body> {
-    let text = Exposition::new(fleet, own, now(), options);
-    let mut response = Response::new(with_permit(text, options.encoding, permit));
-    let headers = response.headers_mut();
-    let put = HeaderValue::from_static;
-    headers.insert(header::CONTENT_TYPE, put(options.format.content_type()));
-    headers.insert(header::VARY, put("Accept, Accept-Encoding"));
-    headers.insert(header::CACHE_CONTROL, put("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, put("nosniff"));
-    if let Some(encoding) = options.encoding.content_encoding() {
-        headers.insert(header::CONTENT_ENCODING, put(encoding));
-    }
-    response
-}
-
-fn with_permit<T>(text: T, encoding: Encoding, permit: RequestPermit) -> Body
-where
-    T: Text + Send + Unpin + 'static,
-{
-    let text = Permitted {
-        text,
-        _permit: permit,
-    };
-    let chunks = Chunks::new(text, encoding);
-    chunks.map_err(|never| match never {}).boxed_unsync()
-}
-
 impl Handler for Routes {
     async fn handle(&self, request: Request<RequestBody>, _peer: Peer) -> Response<Body> {
         self.answer(&request).await
     }
-}
-
-/// A text that keeps its place among the scrapes until it is sent.
-struct Permitted<T> {
-    text: T,
-    _permit: RequestPermit,
-}
-
-impl<T: Text> Text for Permitted<T> {
-    fn fill(&mut self, out: &mut Vec<u8>, limit: usize) -> bool {
-        self.text.fill(out, limit)
-    }
-}
-
-fn not_allowed(allow: &'static str) -> Response<Body> {
-    let mut response = plain(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "this method is not allowed here",
-    );
-    response
-        .headers_mut()
-        .insert(header::ALLOW, HeaderValue::from_static(allow));
-    response
-}
-
-fn busy() -> Response<Body> {
-    let mut response = plain(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "too many scrapes at once; --web.max-requests bounds them",
-    );
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-    response
 }

@@ -168,11 +168,18 @@ def expected_of(row: dict, now: float) -> dict[tuple, float]:
     if thing.get("health_check_unavailable_reason"):
         put("health_check_unavailable", 1, reason=thing["health_check_unavailable_reason"])
     put("credential", 1, kind=credential(thing.get("credential")))
+    if thing.get("website_error") or thing.get("flow_status"):
+        put("website_error", bool(thing.get("website_error")))
+    if thing.get("allowed_domains") is not None:
+        put("allowed_domains", len(thing["allowed_domains"]))
+    if thing.get("sso_provider"):
+        known = ("google", "github", "microsoft")
+        put("sso_provider", 1, provider=thing["sso_provider"] if thing["sso_provider"] in known else "other")
     return found
 
 
 def test_prometheus_holds_what_the_world_holds(simulator, start, prometheus):
-    api = simulator(connections=150, projects=2, speed=0)
+    api = simulator(connections=150, projects=2, speed=0, rate_limit="100000/min")
     exporter = start(
         "--web.listen-address=127.0.0.1:0", "--kernel.project=all",
         env={"KERNEL_API_KEY": api.key, "KERNEL_BASE_URL": api.url},

@@ -3,8 +3,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::kernel::Decoder;
-use crate::model::{ProfileNameMode, Scope, Selection};
+use crate::kernel::EventState;
+use crate::model::{EventOutcome, EventSlot, EventType};
+use crate::tests::common::rows::listed;
 
 const ID: &str = "one";
 
@@ -61,17 +62,7 @@ fn row(turn: u64) -> Connection {
         turn % 60,
         turn
     );
-    let (scope, selection) = (Scope::default(), Selection::default());
-    Decoder {
-        scope: &scope,
-        profile_names: ProfileNameMode::Keep,
-        selection: &selection,
-        marks: false,
-    }
-    .list(body.as_bytes())
-    .unwrap()
-    .connections
-    .remove(0)
+    listed(&body).remove(0)
 }
 
 /// Asks for what is wanted, at most `requests` times; returns how often.

@@ -13,39 +13,6 @@ use crate::model::{
     SsoProvider, Timestamp,
 };
 
-/// The members of [`Row`], by name.
-const MEMBERS: &[&str] = &[
-    "id",
-    "domain",
-    "profile_name",
-    "status",
-    "last_auth_at",
-    "last_auth_check_at",
-    "flow_status",
-    "flow_step",
-    "flow_type",
-    "flow_expires_at",
-    "error_code",
-    "can_reauth",
-    "can_reauth_reason",
-    "health_check_interval",
-    "health_checks",
-    "auto_reauth",
-    "save_credentials",
-    "record_session",
-    "health_check_unavailable_reason",
-    "credential",
-    "fields",
-    "choices",
-    "discovered_fields",
-    "mfa_options",
-    "sign_in_options",
-    "pending_sso_buttons",
-    "website_error",
-    "allowed_domains",
-    "sso_provider",
-];
-
 /// A `ManagedAuth` object, as far as it is exported.
 #[derive(Deserialize)]
 pub(super) struct Row<'a> {
@@ -265,23 +232,19 @@ impl Row<'_> {
     }
 }
 
-/// The members of an object that a row is made of and that can be read; the
-/// others become what is of no member's type.
+/// The same object with only what can be read: other values become what is of
+/// no member's type.
 pub(super) fn readable(row: &str) -> Option<String> {
     let members: BTreeMap<String, &RawValue> = serde_json::from_str(row).ok()?;
     let mut text = String::from("{");
     for (key, value) in members {
-        if !MEMBERS.contains(&&*key) {
-            continue;
-        }
         let value = value.get();
         let is_readable = serde_json::from_str::<serde_json::Value>(value).is_ok();
         if text.len() > 1 {
             text.push(',');
         }
-        text.push('"');
-        text.push_str(&key);
-        text.push_str("\":");
+        text.push_str(&serde_json::to_string(&key).ok()?);
+        text.push(':');
         text.push_str(match &*key {
             _ if is_readable => value,
             "credential" => "0",

@@ -224,42 +224,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{
-        AuthStatus, ClockOffset, CredentialKind, Flow, FlowStatus, FlowStep, FlowType, LabelBlock,
-        PendingInputs, Scope, Settings, Snapshot,
-    };
+    use crate::model::{AuthStatus, ClockOffset, FlowStatus, FlowStep, FlowType, Scope, Snapshot};
+    use crate::tests::exposition::fixture::sparse;
 
     fn connection(id: &str, profile: &str, needs: AuthStatus, ends: Option<i64>) -> Connection {
-        let scope = Scope::default();
-        Connection {
-            labels: LabelBlock::new(id, "Example.COM", Some(profile), &scope, &mut String::new()),
-            status: needs,
-            last_auth_at: None,
-            last_auth_check_at: None,
-            flow: Flow {
-                status: FlowStatus::InProgress,
-                step: FlowStep::AwaitingInput,
-                kind: FlowType::Login,
-                expires_at: Some(Timestamp::from_seconds(ends.unwrap_or(0))),
-                error_code: None,
-                website_error: None,
-                pending: PendingInputs::default(),
-            },
-            can_reauth: None,
-            can_reauth_reason: None,
-            settings: Settings {
-                health_check_interval: None,
-                health_checks: None,
-                auto_reauth: None,
-                save_credentials: None,
-                record_session: None,
-                health_check_unavailable: None,
-                credential: Some(CredentialKind::None),
-                allowed_domains: None,
-                sso_provider: None,
-            },
-            history: None,
-        }
+        let mut connection = sparse(&Scope::default(), id, "Example.COM", Some(profile));
+        connection.status = needs;
+        connection.flow.status = FlowStatus::InProgress;
+        connection.flow.step = FlowStep::AwaitingInput;
+        connection.flow.kind = FlowType::Login;
+        connection.flow.expires_at = Some(Timestamp::from_seconds(ends.unwrap_or(0)));
+        connection
     }
 
     fn fleet(connections: Vec<Connection>) -> Fleet {
