@@ -321,6 +321,7 @@ pub(crate) fn watcher(
         hold: api.hold,
         concurrency: api.concurrency,
         max_connections: api.max_connections,
+        probe_requests: api.probe_requests,
         profile_names: config.metrics.profile_name,
         timeline_requests: config
             .collectors

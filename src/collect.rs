@@ -7,6 +7,7 @@
 
 mod account;
 mod assemble;
+mod ceiling;
 mod flight;
 mod flows;
 mod gallop;
@@ -30,7 +31,7 @@ mod timeline;
 mod walk;
 mod watcher;
 
-pub(crate) use self::probe::Probed;
+pub(crate) use self::probe::{ProbeError, Probed};
 pub(crate) use self::projects::fetch as list_projects;
 pub(crate) use self::settings::{AccountSettings, Settings};
 pub(crate) use self::watcher::{Collected, Request, Watcher};

@@ -209,6 +209,7 @@ impl Collecting {
             hold: Duration::from_mins(5),
             concurrency: 8,
             max_connections: 250_000,
+            probe_requests: 600,
             profile_names: ProfileNameMode::Keep,
         };
         let client = Client::new(Arc::new(http), key, 1.0);

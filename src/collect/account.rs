@@ -343,6 +343,9 @@ impl Account {
         if self.projects.is_known() && self.shared.client.would_wait(1).is_some() {
             return None;
         }
+        if !self.projects.may_read() {
+            return None;
+        }
         let begun = timeout_at(deadline, self.shared.client.begin(span)).await;
         let begun = *attempt.insert(begun.ok()?);
         let listing = match self.projects.reading.begin() {

@@ -1,6 +1,7 @@
 //! Carrying out a plan: the requests of one collection of one scope.
 
 use std::collections::HashSet;
+use std::sync::Mutex;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -10,7 +11,9 @@ use super::gathered::Gathered;
 use super::plan::{Knowledge, ListQuery, Plan, choose, narrowed};
 use super::settings::Settings;
 use super::walk::{Broken, Walk, Walked};
-use crate::kernel::{Answer, Client, Deadline, Decoder, Error, Listing, Problem, Query};
+use crate::kernel::{
+    Answer, Client, Deadline, Decoder, Error, Listing, PerMinute, Problem, Query, RequestPolicy,
+};
 use crate::model::{Endpoint, Scope, Selection};
 
 /// The largest single connection that is accepted.
@@ -46,6 +49,9 @@ pub(super) struct Gathering<'a> {
     pub(super) one_by_one: bool,
     /// There is nothing from before that this is compared with.
     pub(super) is_first: bool,
+    /// How many requests by id there may be, retries included, beside what the
+    /// API allows.
+    pub(super) ceiling: Option<&'a Mutex<PerMinute>>,
 }
 
 impl Gathering<'_> {
@@ -299,9 +305,15 @@ impl Gathering<'_> {
             project: self.scope.project(),
             max_body: MAX_BODY,
         };
+        let policy = RequestPolicy {
+            ceiling: self.ceiling,
+            ..RequestPolicy::default()
+        };
         let answer = self
             .client
-            .get(query, self.deadline, |body| self.decoder().one(body))
+            .ask(query, policy, self.deadline, |body| {
+                self.decoder().one(body)
+            })
             .await;
         (id, answer)
     }

@@ -1,8 +1,8 @@
 //! What a scope remembers from one collection to the next.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::time::Instant;
 
@@ -11,7 +11,7 @@ use super::gathered::Gathered;
 use super::missing::Missing;
 use super::plan::Knowledge;
 use super::showing::Held;
-use crate::kernel::Error;
+use crate::kernel::{Error, PerMinute};
 use crate::model::{ErrorReason, Failure, Snapshot, Timestamp};
 
 /// How many collections go on one page after the other once the pages were not
@@ -21,8 +21,7 @@ const DISTRUST: u64 = 20;
 /// Collections of a scope in a minute, at most, where the API publishes no
 /// limit that would bound them: as many as two Prometheus servers ask for
 /// every 15 seconds.
-const COLLECTIONS: usize = 8;
-const MINUTE: Duration = Duration::from_mins(1);
+pub(super) const COLLECTIONS: usize = 8;
 
 #[derive(Clone)]
 pub(super) struct Memory {
@@ -42,8 +41,7 @@ pub(super) struct Memory {
     pub(super) missing_cursor: usize,
     /// The last collection failed because there is no such active project.
     pub(super) gone: bool,
-    /// When the latest collections began, oldest first.
-    begun: VecDeque<Instant>,
+    pub(super) collections: PerMinute,
 }
 
 impl Default for Memory {
@@ -58,7 +56,7 @@ impl Default for Memory {
             absent: HashSet::default(),
             missing_cursor: 0,
             gone: false,
-            begun: VecDeque::default(),
+            collections: PerMinute::new(COLLECTIONS),
         }
     }
 }
@@ -66,20 +64,6 @@ impl Default for Memory {
 impl Memory {
     pub(super) fn distrusts_pages(&self) -> bool {
         self.knowledge.turn < self.distrust_until
-    }
-
-    /// Takes note that a collection begins.
-    pub(super) fn begin(&mut self) {
-        if self.begun.len() >= COLLECTIONS {
-            self.begun.pop_front();
-        }
-        self.begun.push_back(Instant::now());
-    }
-
-    /// Whether as many collections have begun within a minute as may.
-    pub(super) fn is_spent(&self) -> bool {
-        let oldest = self.begun.front();
-        self.begun.len() >= COLLECTIONS && oldest.is_some_and(|begun| begun.elapsed() < MINUTE)
     }
 
     /// A collection brought nothing.

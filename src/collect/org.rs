@@ -246,6 +246,7 @@ impl Asking<'_> {
         };
         // It is tried again every time, and comes back when it is permitted.
         let policy = RequestPolicy {
+            ceiling: None,
             retries: 0,
             refusals_count: !before.as_ref().is_some_and(refused),
         };

@@ -13,10 +13,12 @@ use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
 use super::account::Account;
+use super::ceiling::ProbeCeiling;
 use super::gathered::Gathered;
 use super::probes::Outcome;
 use super::scope::ScopeWatcher;
 use super::watcher::{Request, Watcher};
+use crate::kernel::Error;
 use crate::model::{AccountView, Fleet, Found, ScopeView, Selection, Snapshot, Timestamp};
 
 /// What a probe found.
@@ -48,6 +50,12 @@ pub(crate) enum ProbeError {
     /// The configuration names connections by id, and not this one.
     #[error("the configuration does not select this connection")]
     NotSelected,
+    /// As many requests were sent within a minute as probes may cost.
+    #[error(
+        "probes have sent as many requests within a minute as --kernel.probe-requests allows; \
+         scrapes of /metrics go on"
+    )]
+    Spent,
 }
 
 impl Watcher {
@@ -86,11 +94,14 @@ impl Watcher {
         // Whoever joins later may wait longer than who asked first.
         let left = request.deadline.saturating_duration_since(Instant::now());
         let span = left.max(account.shared().settings.timeout);
-        let probe = account
-            .probes()
-            .share(scope.scope(), id, || fetch(account, scope, id, span));
-        let outcome = timeout_at(request.deadline, probe).await;
-        Ok(probed(scope, account, id, outcome.ok()))
+        let probe = account.probes().share(scope.scope(), id, || {
+            fetch(account, scope, &self.ceiling, id, span)
+        });
+        let outcome = match timeout_at(request.deadline, probe).await {
+            Ok(outcome) => Some(outcome.ok_or(ProbeError::Spent)?),
+            Err(_) => None,
+        };
+        Ok(probed(scope, account, id, outcome))
     }
 }
 
@@ -131,7 +142,12 @@ impl Probed {
 }
 
 /// What a probe shows that ended like this; `None`: not in time.
-fn probed(scope: &ScopeWatcher, account: &Account, id: &str, outcome: Option<Outcome>) -> Probed {
+fn probed(
+    scope: &ScopeWatcher,
+    account: &Account,
+    id: &str,
+    outcome: Option<Result<Arc<Gathered>, Arc<Error>>>,
+) -> Probed {
     let gathered = match outcome {
         Some(Ok(gathered)) => gathered,
         Some(Err(error)) => return Probed::nothing(&error),
@@ -173,7 +189,21 @@ fn probed(scope: &ScopeWatcher, account: &Account, id: &str, outcome: Option<Out
     }
 }
 
-async fn fetch(account: &Account, scope: &ScopeWatcher, id: &str, span: Duration) -> Outcome {
+async fn fetch(
+    account: &Account,
+    scope: &ScopeWatcher,
+    ceiling: &ProbeCeiling,
+    id: &str,
+    span: Duration,
+) -> Outcome {
+    if !scope.knows(id) && ceiling.is_unknown(scope.scope(), id) {
+        let mut gathered = Gathered::default();
+        gathered.gone.push(id.into());
+        return Some(Ok(Arc::new(gathered)));
+    }
+    if !ceiling.take() {
+        return None;
+    }
     let probes = account.probes();
     let deadline = probes
         .attempt(&account.shared().client, span)
@@ -181,13 +211,18 @@ async fn fetch(account: &Account, scope: &ScopeWatcher, id: &str, span: Duration
         .lasting(span)
         .deadline();
     let mut gathered = Gathered::default();
-    let result = scope.gathering(&deadline).by_id(&[id], &mut gathered).await;
+    let mut gathering = scope.gathering(&deadline);
+    gathering.ceiling = Some(&ceiling.requests);
+    let result = gathering.by_id(&[id], &mut gathered).await;
     if let Err(error) = result {
         probes.failed(scope.scope(), &error);
-        return Err(Arc::new(error));
+        return Some(Err(Arc::new(error)));
     }
     let shared = account.shared();
     shared.client.count_malformed(gathered.unreadable());
     shared.tell_unknown(&gathered.unknown);
-    Ok(Arc::new(gathered))
+    if !gathered.gone.is_empty() {
+        ceiling.unknown(scope.scope(), id);
+    }
+    Some(Ok(Arc::new(gathered)))
 }

@@ -19,8 +19,8 @@ const ATTEMPT_AGE: Duration = Duration::from_secs(10);
 /// At most one log line about failing probes in this time and account.
 const LOG_PAUSE: Duration = Duration::from_mins(1);
 
-/// What a probe brought.
-pub(super) type Outcome = Result<Arc<Gathered>, Arc<Error>>;
+/// What a probe brought; `None`: as many were sent as may.
+pub(super) type Outcome = Option<Result<Arc<Gathered>, Arc<Error>>>;
 
 /// A project and a connection's id.
 type Key = (Option<Box<str>>, Box<str>);

@@ -7,8 +7,10 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::flight::Flight;
+use super::memory::COLLECTIONS;
 use crate::kernel::{
-    Attempt, Client, Deadline, Error, Page, PageHeaders, Problem, Project, Query, next_page,
+    Attempt, Client, Deadline, Error, Page, PageHeaders, PerMinute, Problem, Project, Query,
+    next_page,
 };
 use crate::model::{Endpoint, ErrorReason, Failure, Timestamp};
 
@@ -33,6 +35,7 @@ type Names = BTreeMap<Box<str>, Option<Arc<str>>>;
 pub(super) struct ProjectList {
     state: Mutex<State>,
     pub(super) reading: Flight,
+    readings: Mutex<PerMinute>,
     /// Until the first list is there.
     starting: Arc<Failure>,
 }
@@ -53,6 +56,7 @@ impl ProjectList {
         Self {
             state: Mutex::new(state.unwrap_or_default()),
             reading: Flight::default(),
+            readings: Mutex::new(PerMinute::new(COLLECTIONS)),
             starting: Arc::new(Failure::starting(SystemTime::now().into())),
         }
     }
@@ -83,6 +87,15 @@ impl ProjectList {
         }
     }
 
+    /// Whether it has not been read too often to be read again.
+    pub(super) fn may_read(&self) -> bool {
+        !self.readings().is_spent()
+    }
+
+    fn readings(&self) -> MutexGuard<'_, PerMinute> {
+        self.readings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What people call this project.
     pub(super) fn name_of(&self, project: &str) -> Option<Arc<str>> {
         self.state().names.get(project)?.clone()
@@ -95,6 +108,7 @@ impl ProjectList {
 
     /// Reads it anew. Returns whether it is known now, however it looks.
     pub(super) async fn read(&self, client: &Client, attempt: Attempt) -> Result<(), Error> {
+        self.readings().note();
         let projects = fetch(client, attempt).await.inspect_err(|error| {
             if !error.was_held_back() {
                 let message = format!("the projects cannot be listed: {error}");

@@ -87,6 +87,7 @@ impl ScopeWatcher {
             deadline,
             one_by_one: false,
             is_first: false,
+            ceiling: None,
         }
     }
 
@@ -108,7 +109,7 @@ impl ScopeWatcher {
         let memory = self.memory();
         let cost = choose(&self.selection, &memory.knowledge).cost;
         let client = &self.shared.client;
-        let spent = client.rate().limit.is_none() && memory.is_spent();
+        let spent = client.rate().limit.is_none() && memory.collections.is_spent();
         self.showing(&memory).part(
             running,
             self.shared.is_out_of_quota(),
@@ -133,7 +134,7 @@ impl ScopeWatcher {
             Err(running) => return running,
         };
         let running = begun.running();
-        self.memory().begin();
+        self.memory().collections.note();
         let this = Arc::clone(self);
         tokio::spawn(async move {
             let start = Instant::now();

@@ -19,6 +19,8 @@ pub(crate) struct Settings {
     pub concurrency: usize,
     /// `--kernel.max-connections`: more is an error.
     pub max_connections: usize,
+    /// `--kernel.probe-requests`: requests a minute that probes may cost.
+    pub probe_requests: usize,
     /// `--metrics.profile-name`.
     pub profile_names: ProfileNameMode,
     /// `--kernel.timeline-requests`, where `--collector.timeline` is on:

@@ -136,6 +136,7 @@ mod tests {
             hold: hold * SECOND,
             concurrency: 8,
             max_connections: 1,
+            probe_requests: 1,
             profile_names: ProfileNameMode::Keep,
             timeline_requests: None,
             started: Timestamp::from_seconds(0),

@@ -17,7 +17,7 @@ use super::shared::Shared;
 use crate::kernel::{
     Answer, Deadline, Error, Page, PageHeaders, Problem, Query, RequestPolicy, Timeline, next_page,
 };
-use crate::model::{Connection, Endpoint, ErrorCode, ErrorReason, EventOutcome, History, Scope};
+use crate::model::{Connection, Endpoint, ErrorCode, EventOutcome, History, Scope};
 
 /// Requests at once, so that the next collection finds the way free.
 const AT_ONCE: usize = 4;
@@ -116,7 +116,7 @@ impl Pass<'_> {
                         failure = Some(error);
                     }
                 },
-                Err(error) if error.reason() == ErrorReason::NotFound => {
+                Err(error) if error.is_not_found() => {
                     self.reader.timelines().absent(&wanted.id);
                 }
                 Err(error) => {

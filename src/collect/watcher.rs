@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout_at};
 
 use super::account::Account;
+use super::ceiling::ProbeCeiling;
 use super::flows::CountedFlows;
+use super::memory::COLLECTIONS;
 use super::settings::{AccountSettings, Settings};
 use crate::kernel::Client;
 use crate::model::{Fleet, ScopeView, ScrapeOutcome, Timestamp};
@@ -54,6 +56,7 @@ pub(crate) struct Watcher {
     accounts: Vec<Arc<Account>>,
     /// Counted for the whole fleet.
     flows: Arc<CountedFlows>,
+    pub(super) ceiling: ProbeCeiling,
 }
 
 impl Watcher {
@@ -68,6 +71,7 @@ impl Watcher {
     ) -> Self {
         let flows = previous.map(|previous| Arc::clone(&previous.flows));
         let flows = flows.unwrap_or_default();
+        let ceiling = previous.map(|previous| &previous.ceiling);
         let mut made: Vec<Arc<Account>> = Vec::new();
         for (account, client) in accounts {
             let previous = previous
@@ -96,6 +100,7 @@ impl Watcher {
         Self {
             accounts: made,
             flows,
+            ceiling: ProbeCeiling::new(settings.probe_requests, ceiling),
         }
     }
 
@@ -143,6 +148,12 @@ impl Watcher {
             fleet: Arc::new(fleet),
             outcome: overall(&outcomes),
         }
+    }
+
+    /// Collections of a scope in a minute, at most, where the API publishes no
+    /// limit; and requests that probes may cost in one.
+    pub(crate) fn ceilings(&self) -> (usize, usize) {
+        (COLLECTIONS, self.ceiling.most())
     }
 
     /// Waits, not beyond `deadline`, for what goes on after a collection: it is

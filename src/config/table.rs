@@ -127,6 +127,10 @@ settings! {
         max_connections: usize = count(1..=10_000_000)
             .flag("kernel.max-connections").key("api.max_connections").default("250000")
             .help("More connections than this in one collection are an error");
+        probe_requests: usize = count(0..=100_000)
+            .flag("kernel.probe-requests").key("api.probe_requests").default("600")
+            .help("Requests a minute that `/probe` may cost; beyond that it answers 503. 0: none")
+            .note("Scrapes of the metrics have a ceiling of their own and never wait for this one.");
         timeline_requests: usize = count(0..=1000)
             .flag("kernel.timeline-requests").key("api.timeline_requests").default("20")
             .help("Timelines asked for per collection, at most");

@@ -253,6 +253,9 @@ pub(crate) struct Own {
     pub timelines_pending: Option<usize>,
     /// Lines of the log that no reader took.
     pub log_dropped: Option<u64>,
+    /// Collections of a scope, and requests of probes, that there may be in a
+    /// minute.
+    pub ceilings: Option<(usize, usize)>,
     /// What this answers, where that is `/probe`.
     pub probe: Option<ProbeResult>,
 }

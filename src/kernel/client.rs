@@ -16,6 +16,7 @@ use super::exchange::{Answer, Failure, Query, not_decoded};
 use super::http::Http;
 use super::key::{Key, Refreshed};
 use super::observer::Observer;
+use super::policy::RequestPolicy;
 use super::rate::{Budget, RateView};
 use super::retry;
 use super::verdict::Verdict;
@@ -33,25 +34,6 @@ pub(crate) struct Client {
     verdict: Verdict,
     clock: Clock,
     epochs: AtomicU64,
-}
-
-/// How much a request is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RequestPolicy {
-    /// Tries after the first one.
-    pub retries: u32,
-    /// Whether a 403 or a 404 is counted as an error.
-    pub refusals_count: bool,
-}
-
-impl Default for RequestPolicy {
-    /// As the official clients have it.
-    fn default() -> Self {
-        Self {
-            retries: retry::MAX_RETRIES,
-            refusals_count: true,
-        }
-    }
 }
 
 impl Client {
@@ -142,7 +124,7 @@ impl Client {
     pub(crate) async fn ask<T>(
         &self,
         query: Query<'_>,
-        policy: RequestPolicy,
+        policy: RequestPolicy<'_>,
         deadline: &Deadline,
         decode: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<Answer<T>, Error> {
@@ -153,7 +135,7 @@ impl Client {
     async fn try_until<T>(
         &self,
         query: Query<'_>,
-        policy: RequestPolicy,
+        policy: RequestPolicy<'_>,
         deadline: &Deadline,
         decode: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<Answer<T>, Problem> {
@@ -188,14 +170,12 @@ impl Client {
                 continue;
             }
             drop(first_request.take());
-            let Some(reason) = retry::reason(&failure.problem, failure.headers.as_ref())
-                .filter(|_| retries < policy.retries)
-            else {
+            let Some(reason) = retry::reason(&failure.problem, failure.headers.as_ref()) else {
                 return Err(failure.problem);
             };
             let pause = pause(retries, reason, failure.headers.as_ref());
             let again = Instant::now() + pause;
-            if again >= deadline.at() {
+            if again >= deadline.at() || !policy.takes_retry(retries) {
                 return Err(failure.problem);
             }
             tracing::debug!(
@@ -289,7 +269,7 @@ impl Client {
 
     /// Counts a try that did not work, whether or not the next one does. That a
     /// connection does not exist is an answer.
-    fn count(&self, endpoint: Endpoint, policy: RequestPolicy, problem: &Problem) {
+    fn count(&self, endpoint: Endpoint, policy: RequestPolicy<'_>, problem: &Problem) {
         let error = Error::new(endpoint, problem.clone());
         let quiet = !policy.refusals_count && error.is_refusal();
         if !quiet && !error.is_not_found() {

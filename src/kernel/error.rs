@@ -157,7 +157,8 @@ impl Error {
         let about = |what: &str| code.contains(what);
         let about_something_else =
             about("project") || about("route") || about("path") || about("endpoint");
-        self.endpoint == Endpoint::Connection && !about_something_else
+        let of_a_connection = matches!(self.endpoint, Endpoint::Connection | Endpoint::Timeline);
+        of_a_connection && !about_something_else
     }
 
     /// Whether the API has said that this is not to be had: 403, or 404.
@@ -390,16 +391,21 @@ mod tests {
                 code: code.map(Into::into),
                 by: None,
             };
-            Error::new(Endpoint::Connection, problem)
+            [
+                Endpoint::Connection,
+                Endpoint::Timeline,
+                Endpoint::Connections,
+            ]
+            .map(|endpoint| Error::new(endpoint, problem.clone()).is_not_found())
         };
-        assert!(status(Some("not_found")).is_not_found());
+        assert_eq!(status(Some("not_found")), [true, true, false]);
         for other in [
             None,
             Some("project_not_found"),
             Some("projects_disabled"),
             Some("route_not_found"),
         ] {
-            assert!(!status(other).is_not_found(), "{other:?}");
+            assert_eq!(status(other), [false; 3], "{other:?}");
         }
     }
 }

@@ -196,6 +196,7 @@ impl Routes {
             config_load: Some(self.reload.state()),
             timelines_pending: Some(live.watcher.timelines_pending()),
             log_dropped: Some(logging::dropped_lines()),
+            ceilings: Some(live.watcher.ceilings()),
             probe: None,
         };
         let options = live.options(narrowed.collectors, request.headers());
@@ -248,9 +249,7 @@ impl Routes {
             Ok(probed) => probed,
             Err(error) => {
                 let refused = narrowed.place(&live).err();
-                return refused
-                    .unwrap_or_else(|| Complaint::bad(error.to_string()))
-                    .response();
+                return refused.unwrap_or_else(|| error.into()).response();
             }
         };
         let own = Own {

@@ -104,6 +104,24 @@ pub(super) const FAMILIES: &[Family] = &[
         "Lines of the log that were dropped, because nobody read it in time.",
         Source::Own(|own| own.log_dropped.map(Value::Integer)),
     ),
+    state(
+        "kernel_auth_exporter_max_collections_per_minute",
+        Subject::Exporter,
+        "Most times that a scope is collected in a minute, where the API publishes no rate limit.",
+        |own| {
+            own.ceilings
+                .map(|(collections, _)| Value::Integer(collections as u64))
+        },
+    ),
+    state(
+        "kernel_auth_exporter_max_probe_requests_per_minute",
+        Subject::Exporter,
+        "Most requests to the API in a minute that probes may cost.",
+        |own| {
+            own.ceilings
+                .map(|(_, requests)| Value::Integer(requests as u64))
+        },
+    ),
     counter(
         "process_cpu_seconds_total",
         "User and system CPU time spent, in whole seconds.",

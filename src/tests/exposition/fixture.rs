@@ -302,6 +302,7 @@ pub(crate) fn own() -> Own {
         config_load: Some((true, Timestamp::from_micros(1_795_341_000_500_000))),
         timelines_pending: Some(3),
         log_dropped: Some(7),
+        ceilings: Some((8, 600)),
         probe: None,
     }
 }

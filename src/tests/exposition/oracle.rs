@@ -87,6 +87,13 @@ fn fill_exporter(gauges: &mut Gauges, own: &Own) {
         &[],
         own.timelines_pending.map(|count| count as f64),
     );
+    for (what, value) in [
+        ("collections", own.ceilings.map(|(most, _)| most)),
+        ("probe_requests", own.ceilings.map(|(_, most)| most)),
+    ] {
+        let name = format!("kernel_auth_exporter_max_{what}_per_minute");
+        gauges.maybe(&name, &[], value.map(|value| value as f64));
+    }
     if let Some(count) = own.log_dropped {
         let name = "kernel_auth_exporter_log_dropped_lines_total";
         let counter = IntCounter::new(name, "Help.").unwrap();

@@ -184,12 +184,13 @@ fn account() -> impl Strategy<Value = AccountView> {
 pub(crate) fn own() -> impl Strategy<Value = Own> {
     let load = proptest::option::of((any::<bool>(), timestamp()));
     let probe = proptest::option::weighted(0.2, (any::<bool>(), 0_u64..100_000_000_000));
-    let counts = any::<(Option<u16>, Option<u32>)>();
-    (load, counts, probe).prop_map(|(load, (pending, dropped), probe)| Own {
+    let counts = any::<(Option<u16>, Option<u32>, Option<(u8, u16)>)>();
+    (load, counts, probe).prop_map(|(load, (pending, dropped, ceilings), probe)| Own {
         gathered: Vec::new(),
         config_load: load.and_then(|(succeeded, at)| Some((succeeded, at?))),
         timelines_pending: pending.map(usize::from),
         log_dropped: dropped.map(u64::from),
+        ceilings: ceilings.map(|(of, probes)| (of.into(), probes.into())),
         probe: probe.map(|(success, nanos)| ProbeResult {
             success,
             took: Duration::from_nanos(nanos),

@@ -408,6 +408,28 @@ async fn a_timeline_that_fails_leaves_the_collection_whole_and_is_tried_again() 
 }
 
 #[tokio::test]
+async fn only_kernel_says_that_there_is_no_timeline() {
+    for (code, asked_again) in [("route_not_found", 3), ("not_found", 0)] {
+        let bench = Bench::new(world(3), &[ON]).await;
+        let kind = FaultKind::Status {
+            status: 404,
+            code: Some(code.to_owned()),
+            retry_after: None,
+            should_retry: None,
+        };
+        bench.api.add_fault(Fault {
+            routes: vec![Route::Timeline],
+            ..Fault::new(kind)
+        });
+        bench.collect_and_settle().await;
+        bench.requests();
+        bench.collect_and_settle().await;
+        let again = bench.requests().count(Route::Timeline);
+        assert_eq!(again, asked_again, "{code}");
+    }
+}
+
+#[tokio::test]
 async fn a_scrape_waits_for_no_timeline_and_a_second_one_asks_for_none_twice() {
     let _clock = StoppedClock::new();
     let bench = Bench::new(world(30), &[ON]).await;

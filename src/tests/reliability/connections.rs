@@ -3,6 +3,7 @@
 //! new ones.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,10 +13,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use kernel_api_simulator::{Fault, FaultKind};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::{ServerConfig, pki_types::PrivateKeyDer};
+use tokio_rustls::server::TlsStream;
 
 use crate::tests::common::api::{Api, world};
 use crate::tests::common::bench::Exporter;
@@ -25,13 +28,13 @@ use crate::tests::common::clock::{StoppedClock, fast};
 /// A relay to `target`; each [`Relay::stall`] ends the forwarding of what is
 /// connected, and closes nothing.
 struct Relay {
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     epoch: watch::Sender<u64>,
     accepted: Arc<AtomicUsize>,
 }
 
 impl Relay {
-    async fn to(target: std::net::SocketAddr) -> Self {
+    async fn to(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (epoch, seen) = watch::channel(0);
@@ -64,9 +67,8 @@ impl Relay {
     }
 }
 
-/// An API of no connections, over HTTP/2 and TLS; its address, and the file
-/// with its certificate.
-async fn http2_api(directory: &std::path::Path) -> (std::net::SocketAddr, std::path::PathBuf) {
+/// TLS with HTTP/2 for `localhost`, and the file with its certificate.
+fn tls(directory: &std::path::Path) -> (TlsAcceptor, std::path::PathBuf) {
     let key = rcgen::KeyPair::generate().unwrap();
     let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
     let cert = params.self_signed(&key).unwrap();
@@ -78,26 +80,78 @@ async fn http2_api(directory: &std::path::Path) -> (std::net::SocketAddr, std::p
         .with_single_cert(vec![cert.der().clone()], key)
         .unwrap();
     config.alpn_protocols = vec![b"h2".to_vec()];
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    (TlsAcceptor::from(Arc::new(config)), roots)
+}
+
+/// An API whose connections are each given to `serve`.
+async fn api_of<F>(
+    acceptor: TlsAcceptor,
+    serve: impl Fn(TlsStream<TcpStream>) -> F + Clone + Send + 'static,
+) -> SocketAddr
+where
+    F: Future<Output = ()> + Send,
+{
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
+            let (acceptor, serve) = (acceptor.clone(), serve.clone());
             tokio::spawn(async move {
-                let Ok(stream) = acceptor.accept(stream).await else {
-                    return;
-                };
-                let answer = service_fn(async |_| {
-                    let answer = hyper::Response::new(Full::new(Bytes::from_static(b"[]")));
-                    Ok::<_, Infallible>(answer)
-                });
-                let server = auto::Builder::new(TokioExecutor::new());
-                let _ = server.serve_connection(TokioIo::new(stream), answer).await;
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    serve(stream).await;
+                }
             });
         }
     });
-    (address, roots)
+    address
+}
+
+/// Serves a list without connections.
+async fn well(stream: TlsStream<TcpStream>) {
+    let answer = service_fn(async |_| {
+        let answer = hyper::Response::new(Full::new(Bytes::from_static(b"[]")));
+        Ok::<_, Infallible>(answer)
+    });
+    let server = auto::Builder::new(TokioExecutor::new());
+    let _ = server.serve_connection(TokioIo::new(stream), answer).await;
+}
+
+/// Answers the first request, and says of the next that it is too late for it:
+/// GOAWAY without an error, as of a load balancer that is drained.
+async fn drained(mut stream: TlsStream<TcpStream>) {
+    const SETTINGS: u8 = 4;
+    const HEADERS: u8 = 1;
+    let frame = |kind: u8, flags: u8, id: u8, payload: &[u8]| {
+        let length = u8::try_from(payload.len()).unwrap();
+        [&[0, 0, length, kind, flags, 0, 0, 0, id], payload].concat()
+    };
+    let mut preface = [0; 24];
+    stream.read_exact(&mut preface).await.unwrap();
+    let hello = frame(SETTINGS, 0, 0, &[]);
+    stream.write_all(&hello).await.unwrap();
+    let mut head = [0; 9];
+    while stream.read_exact(&mut head).await.is_ok() {
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length as usize];
+        stream.read_exact(&mut payload).await.unwrap();
+        let answer = match (head[3], head[8]) {
+            (SETTINGS, _) if head[4] == 0 => frame(SETTINGS, 1, 0, &[]),
+            // 0x88 is `:status: 200`; the body is the end of the stream.
+            (HEADERS, 1) => [frame(HEADERS, 4, 1, &[0x88]), frame(0, 1, 1, b"[]")].concat(),
+            (HEADERS, _) => frame(7, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]),
+            _ => continue,
+        };
+        stream.write_all(&answer).await.unwrap();
+    }
+}
+
+/// An exporter that asks at this address and trusts `roots`.
+fn trusting(roots: &std::path::Path, address: SocketAddr) -> Exporter {
+    let config = roots.with_extension("yml");
+    std::fs::write(&config, format!("api: {{ca_file: {}}}", roots.display())).unwrap();
+    let url = format!("https://localhost:{}", address.port());
+    let config = format!("--config.file={}", config.display());
+    Exporter::new(&url, &[&config], &[("KERNEL_API_KEY", "sk_demo")])
 }
 
 async fn recovers(exporter: &Exporter, relay: &Relay) {
@@ -128,14 +182,28 @@ async fn a_dead_but_open_connection_is_left_http_1() {
 async fn a_dead_but_open_connection_is_left_http_2() {
     let _clock = StoppedClock::new();
     let directory = tempfile::tempdir().unwrap();
-    let (target, roots) = http2_api(directory.path()).await;
-    let relay = Relay::to(target).await;
-    let config = directory.path().join("config.yml");
-    std::fs::write(&config, format!("api: {{ca_file: {}}}", roots.display())).unwrap();
-    let url = format!("https://localhost:{}", relay.address.port());
-    let config = format!("--config.file={}", config.display());
-    let exporter = Exporter::new(&url, &[&config], &[("KERNEL_API_KEY", "sk_demo")]);
+    let (acceptor, roots) = tls(directory.path());
+    let relay = Relay::to(api_of(acceptor, well).await).await;
+    let exporter = trusting(&roots, relay.address);
     recovers(&exporter, &relay).await;
+}
+
+#[tokio::test]
+async fn a_goaway_costs_no_error_and_no_pause() {
+    // Whoever paused would wait for ever.
+    let _clock = StoppedClock::new();
+    let directory = tempfile::tempdir().unwrap();
+    let (acceptor, roots) = tls(directory.path());
+    let relay = Relay::to(api_of(acceptor, drained).await).await;
+    let exporter = trusting(&roots, relay.address);
+    // Each but the first is sent in vain on the connection of the one before.
+    for scrapes in 1..=5 {
+        let scrape = exporter.scrape(SCRAPE).await;
+        assert!(scrape.up(), "{}", scrape.text);
+        assert_eq!(relay.accepted.load(Ordering::SeqCst), scrapes);
+        let errors = scrape.of("kernel_auth_api_errors_total");
+        assert_eq!(errors.map(|(_, count)| count).sum::<f64>(), 0.0);
+    }
 }
 
 #[tokio::test]
@@ -144,7 +212,7 @@ async fn an_address_that_the_api_has_left_is_not_asked_for_ever() {
     let (old, new) = (Api::start(world(30)).await, Api::start(world(30)).await);
     let at = |api: &Api| api.url.strip_prefix("http://").unwrap().parse().unwrap();
     // What the name stands for: new connections go where it points now.
-    let (target, seen) = watch::channel::<std::net::SocketAddr>(at(&old));
+    let (target, seen) = watch::channel::<SocketAddr>(at(&old));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {

@@ -1,11 +1,11 @@
 //! What a query string leaves of a scrape.
 
 use exporter_toolkit::server::{Body, plain};
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode, header};
 use tokio::time::Instant;
 
 use super::settings::Reloadable;
-use crate::collect;
+use crate::collect::{self, ProbeError};
 use crate::model::{self, CollectorSet, Fleet};
 
 /// Why a scrape is not answered.
@@ -13,6 +13,8 @@ use crate::model::{self, CollectorSet, Fleet};
 pub(super) struct Complaint {
     pub(super) status: StatusCode,
     pub(super) text: String,
+    /// Seconds.
+    retry_after: Option<u16>,
 }
 
 impl Complaint {
@@ -20,11 +22,32 @@ impl Complaint {
         Self {
             status: StatusCode::BAD_REQUEST,
             text,
+            retry_after: None,
         }
     }
 
     pub(super) fn response(&self) -> Response<Body> {
-        plain(self.status, &self.text)
+        let mut response = plain(self.status, &self.text);
+        if let Some(seconds) = self.retry_after {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl From<ProbeError> for Complaint {
+    fn from(error: ProbeError) -> Self {
+        let bad = Self::bad(error.to_string());
+        match error {
+            ProbeError::Spent => Self {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                retry_after: Some(60),
+                ..bad
+            },
+            _ => bad,
+        }
     }
 }
 
@@ -70,6 +93,7 @@ impl Narrowed {
                 text: "the projects are not known: the API has not listed them yet; see the log \
                        and kernel_auth_up"
                     .into(),
+                retry_after: None,
             }),
         }
     }
