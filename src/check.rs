@@ -1,6 +1,8 @@
 //! `check-config`: what the configuration says, and what the API says to it.
 
+mod advice;
 mod cost;
+mod findings;
 mod online;
 mod report;
 

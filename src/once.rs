@@ -91,7 +91,7 @@ pub(crate) async fn run(config: &Config, args: &OnceArgs) -> Result<bool, OnceEr
                 config_load: Some((true, now)),
                 timelines_pending: Some(live.watcher.timelines_pending()),
                 log_dropped: Some(logging::dropped_lines()),
-                ceilings: None,
+                ceilings: Some(live.watcher.ceilings()),
                 probe: None,
             };
             let own = if args.disable_exporter_metrics {

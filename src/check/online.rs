@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use prometheus::proto::MetricFamily;
 
-use super::report::{Findings, Report};
+use super::findings::Findings;
+use super::report::Report;
 use crate::app::{self, StartError, Upstream};
 use crate::collect::{Request, list_projects};
 use crate::config::{Account, Config};

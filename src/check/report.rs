@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::cost::{self, Cost};
+use super::advice::{self, setting};
+use super::cost;
+use super::findings::Findings;
 use crate::collect::Collected;
 use crate::config::{Account, Config, KeySource, shown_path};
 use crate::duration;
-use crate::kernel::{AuthContext, Error, Project};
-use crate::model::{
-    AuthStatus, Collector, Endpoint, ErrorReason, Projects, ScopeView, Selection, Snapshot,
-};
+use crate::kernel::AuthContext;
+use crate::model::{AuthStatus, Collector, ErrorReason, Projects, ScopeView, Snapshot};
 
 /// Cells of a line.
 const WIDTH: usize = 80;
@@ -21,72 +21,6 @@ const INDENT: usize = 13;
 
 /// Projects, or ids, that are named one by one.
 const NAMED: usize = 8;
-
-/// Half of what Prometheus gives a scrape where nobody says otherwise.
-const SLOW: Duration = Duration::from_secs(5);
-
-/// What the API said to one key.
-pub(super) struct Findings {
-    /// What the key is.
-    pub(super) context: Result<AuthContext, Error>,
-    /// The organisation's projects, where it came to that.
-    pub(super) projects: Option<Result<Vec<Project>, Error>>,
-    /// Connections of the whole organisation, where the API tells.
-    pub(super) in_organization: Option<u64>,
-    /// One collection, as a scrape would make it.
-    pub(super) collected: Option<Collected>,
-    pub(super) took: Duration,
-    /// What it cost, by endpoint.
-    pub(super) requests: BTreeMap<String, u64>,
-    /// The published limit, requests a minute.
-    pub(super) limit: Option<u64>,
-}
-
-impl Findings {
-    pub(super) fn of(context: Result<AuthContext, Error>) -> Self {
-        Self {
-            context,
-            projects: None,
-            in_organization: None,
-            collected: None,
-            took: Duration::ZERO,
-            requests: BTreeMap::new(),
-            limit: None,
-        }
-    }
-
-    /// Whether it is of no use to ask for more: the key is refused, or nobody
-    /// answers.
-    pub(super) fn is_the_end(&self) -> bool {
-        let answered = |error: &Error| {
-            matches!(
-                error.reason(),
-                ErrorReason::Forbidden
-                    | ErrorReason::NotFound
-                    | ErrorReason::ClientError
-                    | ErrorReason::ServerError
-                    | ErrorReason::Decode
-            )
-        };
-        self.context.as_ref().is_err_and(|error| !answered(error))
-    }
-
-    fn count(&self, endpoint: Endpoint) -> u64 {
-        self.requests.get(endpoint.as_str()).copied().unwrap_or(0)
-    }
-
-    fn cost(&self, config: &Config) -> Cost {
-        Cost {
-            scrape: self.count(Endpoint::Connections) + self.count(Endpoint::Connection),
-            listing: self.count(Endpoint::Projects),
-            org: if config.collectors.has(Collector::Org) {
-                4
-            } else {
-                0
-            },
-        }
-    }
-}
 
 /// A text for people, and whether the API answered fully.
 #[derive(Debug)]
@@ -138,8 +72,10 @@ impl Report {
         };
         self.is_good &= collected.is_whole();
         self.projects(account, found);
-        let advice = self.connections(config, account, found, collected);
-        let advice = [advice, self.cost(config, name, found, collected)].concat();
+        self.connections(found, collected);
+        self.cost(config, name, found, collected);
+        let mut advice = advice::on_selection(config, account, found, collected);
+        advice.extend(advice::on_cost(config, self.interval, found));
         if advice.is_empty() && collected.is_whole() {
             self.line("to set", "nothing");
         }
@@ -195,14 +131,8 @@ impl Report {
         self.line("projects", &format!("{listed}; {watched}"));
     }
 
-    /// Says what is seen; returns what should be set.
-    fn connections(
-        &mut self,
-        config: &Config,
-        account: &Account,
-        found: &Findings,
-        collected: &Collected,
-    ) -> Vec<String> {
+    /// Says what is seen.
+    fn connections(&mut self, found: &Findings, collected: &Collected) {
         let fleet = &collected.fleet;
         let mut by_status: BTreeMap<&str, usize> = BTreeMap::new();
         for (_, _, connection) in fleet.connections() {
@@ -217,7 +147,7 @@ impl Report {
             let _ = write!(text, ": {}", by_status.join(", "));
         }
         self.line("sees", &text);
-        self.by_project(&fleet.scopes);
+        self.by_project(&fleet.scopes, found);
         let missing: Vec<&str> = fleet
             .scopes
             .iter()
@@ -234,50 +164,18 @@ impl Report {
             };
             self.line("not known", &format!("{named}{more}"));
         }
-
-        let mut advice = Vec::new();
-        let context = found.context.as_ref().ok();
-        let of_project = context.and_then(|context| context.project.as_deref());
-        let active = match &found.projects {
-            Some(Ok(projects)) => projects.iter().filter(|project| project.active).count(),
-            _ => 0,
-        };
-        if let (Projects::All, Some(project)) = (&account.projects, of_project) {
-            advice.push(format!(
-                "leave {} out: this key is of {project} alone",
-                setting(config, "--kernel.project=all", "projects: all")
-            ));
-        }
-        if account.projects == Projects::Unscoped && of_project.is_none() && active > 1 {
-            let all = match found.in_organization {
-                Some(all) => format!(", {total} of {all} connections"),
-                None => String::new(),
-            };
-            advice.push(format!(
-                "{}, unless the default project alone is meant{all}",
-                setting(config, "--kernel.project=all", "projects: all")
-            ));
-        }
-        if total == 0 && collected.is_whole() {
-            let nothing = match &account.selection {
-                every if *every == Selection::default() => {
-                    "another key or project: there is no connection in this one"
-                }
-                Selection::Every { .. } => "another selection: no connection matches this one",
-                Selection::Ids(_) => "ids that Kernel knows, with their project",
-            };
-            advice.push(nothing.to_owned());
-        }
-        advice
     }
 
     /// How many there are in each project, and what failed.
-    fn by_project(&mut self, scopes: &[ScopeView]) {
-        let name = |view: &ScopeView| view.scope.project().unwrap_or("no project").to_owned();
+    fn by_project(&mut self, scopes: &[ScopeView], found: &Findings) {
+        let name = |view: &ScopeView| match view.scope.project() {
+            Some(id) => found.project(id),
+            None => "no project".to_owned(),
+        };
         for view in scopes.iter().filter(|view| !view.is_up()).take(NAMED) {
             let message = view.failure.as_ref().map_or("", |failure| &failure.message);
             let text = match view.scope.project() {
-                Some(project) => format!("{project}: {message}"),
+                Some(_) => format!("{}: {message}", name(view)),
                 None => message.to_owned(),
             };
             self.line("failed", &text);
@@ -292,7 +190,10 @@ impl Report {
             .map(|view| (count(view), name(view)))
             .collect();
         counts.sort_by(|(one, a), (other, b)| other.cmp(one).then_with(|| a.cmp(b)));
-        let width = counts.iter().take(NAMED).map(|(_, name)| name.len());
+        let width = counts
+            .iter()
+            .take(NAMED)
+            .map(|(_, name)| name.chars().count());
         let width = width.max().unwrap_or(0).min(WIDTH - INDENT - 12);
         for (count, name) in counts.iter().take(NAMED) {
             self.line("", &format!("{name:<width$} {count:>7}"));
@@ -304,14 +205,8 @@ impl Report {
         }
     }
 
-    /// Says what it costs; returns what should be set.
-    fn cost(
-        &mut self,
-        config: &Config,
-        name: &str,
-        found: &Findings,
-        collected: &Collected,
-    ) -> Vec<String> {
+    /// Says what it costs.
+    fn cost(&mut self, config: &Config, name: &str, found: &Findings, collected: &Collected) {
         let cost = found.cost(config);
         let every = self.interval.max(config.api.cache);
         let minute = cost.per_minute(every);
@@ -337,11 +232,9 @@ impl Report {
             counted(minute, "request"),
             duration::format(every)
         );
-        let allowed = found
-            .limit
-            .map(|limit| (limit, cost::allowed(limit, config.api.quota_share)));
-        match allowed {
-            Some((limit, allowed)) => {
+        match found.limit {
+            Some(limit) => {
+                let allowed = cost::allowed(limit, config.api.quota_share);
                 let share = config.api.quota_share;
                 let _ = write!(
                     text,
@@ -370,50 +263,7 @@ impl Report {
             *requests += minute;
             accounts.push(name.to_owned());
         }
-        let mut advice = Vec::new();
-        let too_many = allowed.filter(|(_, allowed)| minute > *allowed);
-        if let Some((_, allowed)) = too_many {
-            advice.push(match cost.fits_every(allowed) {
-                Some(span) => {
-                    let span = duration::format(span);
-                    let cache = setting(config, "--kernel.cache=", "cache: ");
-                    format!("{cache}{span}, or a scrape_interval of {span}: {minute} are too many")
-                }
-                None => "a narrower selection: the limit is too low for this fleet".to_owned(),
-            });
-        }
-        let timeout = cost::scrape_timeout(found.took);
-        // What waits for its quota is not slow.
-        if found.took > SLOW && too_many.is_none() {
-            let and = if timeout > self.interval {
-                " and a scrape_interval above it"
-            } else {
-                ""
-            };
-            let timeout = duration::format(timeout);
-            advice.push(format!("scrape_timeout: {timeout} in Prometheus{and}"));
-        }
-        let concurrency = config.api.concurrency;
-        if found.took > SLOW / 2 && cost.scrape >= 2 * concurrency as u64 && concurrency < 32 {
-            let flag = setting(config, "--kernel.concurrency=", "concurrency: ");
-            advice.push(format!("{flag}{}, if that is faster", 2 * concurrency));
-        }
-        let hold = config.api.hold;
-        if !hold.is_zero() && hold <= every {
-            advice.push(format!(
-                "{} above {}: {} holds nothing from one collection to the next",
-                setting(config, "--kernel.hold", "hold"),
-                duration::format(every),
-                duration::format(hold)
-            ));
-        }
-        advice
     }
-}
-
-/// A setting as it is named where the configuration is.
-fn setting<'a>(config: &Config, flag: &'a str, key: &'a str) -> &'a str {
-    if config.file.is_some() { key } else { flag }
 }
 
 fn source(key: &KeySource) -> String {

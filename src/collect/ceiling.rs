@@ -93,7 +93,7 @@ mod tests {
     async fn so_many_ids_are_unknown_and_for_a_minute() {
         let ceiling = ProbeCeiling::new(1, None);
         let [here, there] = [None, Some("proj_1")].map(|project| Scope::new(None, project));
-        for id in 0..UNKNOWN + 1 {
+        for id in 0..=UNKNOWN {
             ceiling.unknown(&here, &format!("ma_{id}"));
         }
         assert_eq!(lock(&ceiling.unknown).since.len(), UNKNOWN);

@@ -26,7 +26,7 @@ const ROOMS: &str = "
     web        | collect config exposition logging model remedies telemetry version | clap prometheus reqwest
     app        | collect config kernel logging model telemetry version web | clap
     once       | app cli collect config exposition logging model output remedies | reqwest
-    check      | app collect config duration kernel model telemetry | clap reqwest
+    check      | app collect config duration kernel model redact telemetry | clap reqwest
     demo       | app cli config | reqwest
     run        | app assets check cli config demo logging model once output redact version | reqwest
 ";

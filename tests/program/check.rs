@@ -56,8 +56,9 @@ async fn it_tells_what_the_key_sees_and_what_that_costs() {
     ] {
         assert!(text.contains(told), "{told}: {}", ended.stdout);
     }
-    for (id, _, archived) in api.control.projects() {
-        assert_ne!(text.contains(&id), archived, "{id}");
+    for (id, name, archived) in api.control.projects() {
+        let told = format!("{name} ({id})");
+        assert_ne!(text.contains(&told), archived, "{told}: {text}");
     }
     assert_eq!(api.control.requests().non_get, 0);
 }
@@ -194,6 +195,15 @@ async fn the_syntax_is_checked_where_no_key_is() {
         ),
         (WEB.replace("RequireAndVerify", "Perhaps"), "unknown policy"),
         (WEB.replace("cert_file", "certfile"), "certfile"),
+        // What stands in the file itself is there to be read.
+        (
+            WEB.replace("key_file: nowhere.key", "key: nothing"),
+            "no PEM private key",
+        ),
+        (
+            WEB.replace("cert_file: nowhere.crt", "cert: nothing"),
+            "no PEM certificate",
+        ),
         (
             "basic_auth_users: {a: plain}".to_owned(),
             "basic_auth_users",

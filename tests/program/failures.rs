@@ -1,8 +1,10 @@
 //! What a scraper sees while the API does not do its part.
 
+use std::time::Duration;
+
 use kernel_api_simulator::{Fault, FaultKind, Route};
 use reqwest::Method;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::support::{Api, KEY, Metrics, PATIENCE, Program, request};
@@ -139,7 +141,11 @@ async fn hints_without_end_cost_no_more_than_silence() {
     let hints = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".repeat(100);
     let api = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        while stream.write_all(hints.as_bytes()).await.is_ok() {}
+        // What comes before the request would be an error by itself.
+        stream.read_u8().await.unwrap();
+        while stream.write_all(hints.as_bytes()).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     });
     let exporter = Program::exporter(&url, KEY, &["--kernel.timeout=1s"]);
     let scrape = exporter.scrape().await;

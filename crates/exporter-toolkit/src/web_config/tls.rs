@@ -55,6 +55,15 @@ pub(super) fn server_config(
     let (versions, suites) = names::agree(versions, suites, http2)?;
     let clients = Clients::read(section, &mut pem)?;
     if pem.files.is_without_pem() {
+        // What stands in the file itself can be read all the same.
+        for pem in [Some(&certificate), clients.authorities.as_ref()] {
+            if let Some(pem) = pem.filter(|pem| pem.is_inline()) {
+                pem.certificates()?;
+            }
+        }
+        if key.is_inline() {
+            key.private_key()?;
+        }
         return Ok(None);
     }
     let chain = certificate.certificates()?;

@@ -76,6 +76,11 @@ impl PemSource<'_> {
 }
 
 impl Pem<'_> {
+    /// Whether it stands in the file itself.
+    pub(super) fn is_inline(&self) -> bool {
+        self.origin.is_empty()
+    }
+
     pub(super) fn problem(&self, what: impl std::fmt::Display) -> Problem {
         problem(self.key, self.text, format_args!("{what}{}", self.origin))
     }
