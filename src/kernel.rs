@@ -18,6 +18,7 @@ mod policy;
 mod proxy;
 mod rate;
 mod retry;
+mod transport;
 mod verdict;
 mod wire;
 

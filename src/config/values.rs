@@ -3,8 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use reqwest::Url;
 use tracing_subscriber::filter::LevelFilter;
+use url::Url;
 
 use crate::model::NamePattern;
 
@@ -33,6 +33,10 @@ impl ApiUrl {
             return Err(
                 "the URL contains a query or fragment; remove everything from the ? or # on",
             );
+        }
+        // Requests are sent to what HTTP takes for a URI; some hosts are none.
+        if url.as_str().parse::<http::Uri>().is_err() {
+            return Err(SYNTAX);
         }
         Ok(Self {
             text: url.as_str().trim_end_matches('/').to_owned(),
@@ -274,6 +278,12 @@ mod tests {
     }
 
     #[test]
+    fn a_host_that_no_request_can_name_is_an_error() {
+        assert!(Url::parse("https://a{b").is_ok());
+        assert!(ApiUrl::parse("https://a{b").is_err());
+    }
+
+    #[test]
     fn what_stands_before_every_path() {
         let external = |text: &str| ExternalUrl::parse(text).map(|url| url.to_string());
         for (text, url, path) in [
@@ -319,6 +329,7 @@ mod tests {
             let whole = format!("{base}/auth/connections");
             let read = Url::parse(&whole).unwrap();
             prop_assert_eq!(read.as_str(), whole.as_str());
+            prop_assert!(whole.parse::<http::Uri>().is_ok());
         }
     }
 }

@@ -6,8 +6,6 @@ use std::fmt;
 use http::StatusCode;
 use serde::Deserialize;
 
-use tokio_rustls::rustls;
-
 use super::paging::PageError;
 use crate::model::{Endpoint, ErrorReason};
 use crate::redact;
@@ -80,6 +78,14 @@ pub(crate) enum Problem {
 }
 
 impl Problem {
+    /// A connection that was made, and of which no answer came.
+    pub(super) fn unreachable(text: String) -> Self {
+        Self::Unreachable {
+            reason: ErrorReason::Transport,
+            text: text.into(),
+        }
+    }
+
     /// Whether another connection might have done better: no answer in time, a
     /// broken one, or one that says that the server is not well.
     pub(super) fn may_be_the_connections(&self) -> bool {
@@ -297,75 +303,6 @@ pub(super) fn code_of(body: &[u8]) -> Option<Box<str>> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     (!code.is_empty() && code.len() <= 64 && code.bytes().all(plain))
         .then(|| redact::foreign(&code).into())
-}
-
-/// Tells the transport's failures apart and keeps its words, without the URL.
-pub(super) fn transport(error: reqwest::Error) -> Problem {
-    if error.is_timeout() {
-        return Problem::Timeout;
-    }
-    let error = error.without_url();
-    let mut reason = if error.is_connect() {
-        ErrorReason::Connect
-    } else {
-        ErrorReason::Transport
-    };
-    let mut text = String::new();
-    let mut of_tls = None;
-    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
-    while let Some(at) = cause {
-        if let Some(error) = tls_error(at) {
-            reason = ErrorReason::Tls;
-            of_tls = about_certificate(error);
-        }
-        let said = at.to_string();
-        if said.contains("dns error") {
-            reason = ErrorReason::Dns;
-        }
-        // Each layer repeats the words of the one below; the innermost say it all.
-        text = said;
-        cause = at.source();
-    }
-    if let Some(words) = of_tls {
-        words.clone_into(&mut text);
-    }
-    if text.is_empty() {
-        text = error.to_string();
-    }
-    text.truncate(text.floor_char_boundary(200));
-    Problem::Unreachable {
-        reason,
-        text: redact::logged(&text).into(),
-    }
-}
-
-/// What the TLS stack said, however often an `io::Error` is wrapped around it.
-fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
-    error.downcast_ref().or_else(|| {
-        let wrapped = error.downcast_ref::<std::io::Error>()?.get_ref()?;
-        tls_error(wrapped)
-    })
-}
-
-/// What is wrong with the server's certificate, where the TLS stack's own words
-/// would help nobody.
-fn about_certificate(error: &rustls::Error) -> Option<&'static str> {
-    use rustls::CertificateError;
-    let rustls::Error::InvalidCertificate(error) = error else {
-        return None;
-    };
-    Some(match error {
-        CertificateError::UnknownIssuer => {
-            "the server's certificate is signed by nobody who is trusted here"
-        }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "the server's certificate has expired"
-        }
-        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            "the server's certificate is that of an authority (CA:TRUE), which no server may use"
-        }
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -4,11 +4,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, SERVER};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use super::error::{self, Error, Problem};
 use super::http::{Http, Pool};
+use super::transport;
 use crate::model::{Endpoint, Timestamp};
 use crate::redact;
 
@@ -81,20 +84,19 @@ impl Http {
         code: &mut Option<u16>,
     ) -> Result<(HeaderMap, Vec<u8>), Failure> {
         let url = format!("{}{}", self.base, query.path);
-        let mut request = pool
-            .client
-            .get(url)
+        let mut request = Request::get(url)
             .header(ACCEPT, HeaderValue::from_static("application/json"))
             .header(AUTHORIZATION, key);
         if let Some(project) = query.project {
             request = request.header(&PROJECT_HEADER, project);
         }
-        let mut response = request.send().await.map_err(error::transport)?;
-        let status = response.status();
+        let request = request.body(Empty::new());
+        let request = request.map_err(|error| transport::problem(&error))?;
+        let (head, mut body) = pool.transport.send(request).await?.into_parts();
+        let (status, headers) = (head.status, head.headers);
         *code = Some(status.as_u16());
-        let headers = std::mem::take(response.headers_mut());
         if status == StatusCode::OK {
-            return match read_body(&mut response, &headers, query.max_body).await {
+            return match read_body(&mut body, &headers, query.max_body).await {
                 Ok(body) => Ok((headers, body)),
                 Err(problem) => Err(Failure {
                     problem,
@@ -103,7 +105,7 @@ impl Http {
             };
         }
         // What counts is in the head; a body that does not come is none.
-        let body = read_body(&mut response, &headers, ERROR_BODY);
+        let body = read_body(&mut body, &headers, ERROR_BODY);
         let body = match timeout(ERROR_BODY_TIME, body).await {
             Ok(Ok(body)) => body,
             _ => Vec::new(),
@@ -143,7 +145,7 @@ impl Http {
 }
 
 async fn read_body(
-    response: &mut reqwest::Response,
+    incoming: &mut Incoming,
     headers: &HeaderMap,
     limit: usize,
 ) -> Result<Vec<u8>, Problem> {
@@ -154,7 +156,12 @@ async fn read_body(
         return Err(Problem::BodyTooLarge { limit });
     }
     let mut body = Vec::with_capacity(announced.unwrap_or(0));
-    while let Some(chunk) = response.chunk().await.map_err(error::transport)? {
+    while let Some(frame) = incoming.frame().await {
+        let frame = frame.map_err(|error| transport::problem(&error))?;
+        // Trailers say nothing.
+        let Ok(chunk) = frame.into_data() else {
+            continue;
+        };
         if body.len() + chunk.len() > limit {
             return Err(Problem::BodyTooLarge { limit });
         }

@@ -3,29 +3,20 @@
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::Semaphore;
+use tokio_rustls::rustls::RootCertStore;
+use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use super::observer::Observer;
 use super::proxy::{self, ProxyError};
-
-/// How long a connection may take to be made. Five seconds, as the official
-/// Python client has it.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How often an HTTP/2 connection on which a request waits is asked whether it
-/// is alive, and how long it may take to say so.
-const PING_INTERVAL: Duration = Duration::from_secs(20);
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
+use super::transport::Transport;
 
 /// What all accounts share: the connection pool and the bound on requests in
 /// flight.
 pub(crate) struct Http {
     pool: Mutex<Pool>,
-    roots: Vec<reqwest::Certificate>,
-    proxy: Option<reqwest::Proxy>,
     pub(super) base: Box<str>,
     pub(super) slots: Semaphore,
     pub(super) observer: Arc<dyn Observer>,
@@ -36,7 +27,7 @@ pub(crate) struct Http {
 /// Connections to the API, kept between requests.
 #[derive(Clone, Debug)]
 pub(super) struct Pool {
-    pub(super) client: reqwest::Client,
+    pub(super) transport: Transport,
     generation: u64,
 }
 
@@ -73,9 +64,6 @@ pub(crate) enum HttpError {
     /// The environment names no proxy where it should.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
-    /// The TLS stack.
-    #[error("the HTTP client cannot be set up: {0}; check the system's certificates")]
-    Setup(String),
 }
 
 impl Http {
@@ -92,15 +80,11 @@ impl Http {
         } else {
             proxy::of_environment(&settings.base_url)?
         };
-        let client = client(&roots, proxy.as_ref())
-            .map_err(|error| HttpError::Setup(with_causes(&error)))?;
         Ok(Self {
             pool: Mutex::new(Pool {
-                client,
+                transport: Transport::new(&settings.base_url, roots, proxy),
                 generation: 0,
             }),
-            roots,
-            proxy,
             base: settings.base_url.as_str().into(),
             slots: Semaphore::new(settings.concurrency),
             observer,
@@ -117,13 +101,9 @@ impl Http {
     /// to where the API no longer is: requests from now on have new ones.
     pub(super) fn leave(&self, pool: &Pool) {
         let mut current = self.pools();
-        if current.generation != pool.generation {
-            return;
-        }
-        // Made before from the same settings.
-        if let Ok(client) = client(&self.roots, self.proxy.as_ref()) {
+        if current.generation == pool.generation {
             *current = Pool {
-                client,
+                transport: current.transport.anew(),
                 generation: current.generation + 1,
             };
         }
@@ -134,41 +114,15 @@ impl Http {
     }
 }
 
-fn client(
-    roots: &[reqwest::Certificate],
-    proxy: Option<&reqwest::Proxy>,
-) -> Result<reqwest::Client, reqwest::Error> {
-    let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("kernel-auth-exporter/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_keepalive(Duration::from_secs(30))
-        .pool_idle_timeout(Duration::from_secs(90))
-        .http2_adaptive_window(true)
-        // Only while a request waits, and no oftener than servers tolerate.
-        .http2_keep_alive_interval(PING_INTERVAL)
-        .http2_keep_alive_timeout(PING_TIMEOUT)
-        .tls_certs_only(roots.iter().cloned());
-    builder = builder.no_proxy();
-    if let Some(proxy) = proxy {
-        builder = builder.proxy(proxy.clone());
-    }
-    builder.build()
-}
-
 /// Whom to trust: `ca_file`, else the system, else what this program carries.
-fn roots(settings: &ClientSettings) -> Result<Vec<reqwest::Certificate>, HttpError> {
+fn roots(settings: &ClientSettings) -> Result<RootCertStore, HttpError> {
     if let Some(path) = &settings.ca_file {
         let shown = || path.display().to_string();
         let pem = std::fs::read(path).map_err(|error| HttpError::CaFile {
             path: shown(),
             error,
         })?;
-        return reqwest::Certificate::from_pem_bundle(&pem)
-            .ok()
-            .filter(|roots| !roots.is_empty())
-            .ok_or_else(|| HttpError::CaFormat { path: shown() });
+        return of_pem(&pem).ok_or_else(|| HttpError::CaFormat { path: shown() });
     }
     if !settings.base_url.starts_with("https:") {
         return Ok(bundled_roots());
@@ -183,15 +137,20 @@ fn roots(settings: &ClientSettings) -> Result<Vec<reqwest::Certificate>, HttpErr
     }))
 }
 
+fn of_pem(pem: &[u8]) -> Option<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for root in CertificateDer::pem_slice_iter(pem) {
+        roots.add(root.ok()?).ok()?;
+    }
+    (!roots.is_empty()).then_some(roots)
+}
+
 /// The system's roots; why there are none, where there are none: an image
 /// without any, a variable that names the wrong file.
-fn system_roots() -> Result<Vec<reqwest::Certificate>, String> {
+fn system_roots() -> Result<RootCertStore, String> {
     let found = rustls_native_certs::load_native_certs();
-    let roots: Vec<_> = found
-        .certs
-        .iter()
-        .filter_map(|root| reqwest::Certificate::from_der(root).ok())
-        .collect();
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(found.certs);
     if !roots.is_empty() {
         return Ok(roots);
     }
@@ -203,14 +162,13 @@ fn system_roots() -> Result<Vec<reqwest::Certificate>, String> {
     })
 }
 
-fn bundled_roots() -> Vec<reqwest::Certificate> {
-    webpki_root_certs::TLS_SERVER_ROOT_CERTS
-        .iter()
-        .filter_map(|root| reqwest::Certificate::from_der(root).ok())
-        .collect()
+fn bundled_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+    roots
 }
 
-/// What the error says, and what is behind it: `builder error` alone helps nobody.
+/// What the error says, and what is behind it.
 fn with_causes(error: impl std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -3,8 +3,10 @@
 
 use std::ffi::OsString;
 
-use reqwest::{NoProxy, Proxy, Url};
+use http::Uri;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use thiserror::Error;
+use url::Url;
 
 /// A variable that should name a proxy.
 #[derive(Debug, Error)]
@@ -15,40 +17,48 @@ use thiserror::Error;
 pub(crate) struct ProxyError(&'static str);
 
 /// The way to `api`, unless it is direct.
-pub(super) fn of_environment(api: &str) -> Result<Option<Proxy>, ProxyError> {
+pub(super) fn of_environment(api: &str) -> Result<Option<Intercept>, ProxyError> {
     of(api, |name| std::env::var_os(name))
 }
 
-fn of(api: &str, env: impl Fn(&str) -> Option<OsString>) -> Result<Option<Proxy>, ProxyError> {
+fn of(api: &str, env: impl Fn(&str) -> Option<OsString>) -> Result<Option<Intercept>, ProxyError> {
     let first = |names: &[&'static str]| {
         let mut set = names.iter().filter_map(|name| Some((*name, env(name)?)));
         set.find(|(_, value)| !value.is_empty())
     };
-    let Ok(api) = Url::parse(api) else {
+    let Ok(api) = api.parse::<Uri>() else {
         return Ok(None);
     };
-    let named = match api.scheme() {
-        "https" => first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]),
+    let named = match api.scheme_str() {
+        Some("https") => first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]),
         _ => first(&["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]),
     };
     let Some((name, value)) = named else {
         return Ok(None);
     };
-    let proxy = value.to_str().and_then(url).map(Proxy::all);
-    let Some(Ok(proxy)) = proxy else {
-        return Err(ProxyError(name));
+    let proxy = value.to_str().and_then(url).ok_or(ProxyError(name))?;
+    let to_api = |direct: String| {
+        let rules = Matcher::builder().all(proxy.as_str()).no(direct).build();
+        rules.intercept(&api)
     };
+    if to_api(String::new()).is_none() {
+        return Err(ProxyError(name));
+    }
     let direct = first(&["NO_PROXY", "no_proxy"]).map(|(_, list)| list);
     let direct = direct.and_then(|list| {
-        let port = api.port_or_known_default();
-        let hosts: Vec<_> = list
-            .to_str()?
-            .split(',')
-            .filter_map(|entry| host(entry, port))
-            .collect();
-        NoProxy::from_string(&hosts.join(","))
+        let port = port(&api);
+        let hosts = list.to_str()?.split(',');
+        let hosts: Vec<_> = hosts.filter_map(|entry| host(entry, port)).collect();
+        Some(hosts.join(","))
     });
-    Ok(Some(proxy.no_proxy(direct)))
+    Ok(to_api(direct.unwrap_or_default()))
+}
+
+fn port(api: &Uri) -> u16 {
+    api.port_u16().unwrap_or(match api.scheme_str() {
+        Some("https") => 443,
+        _ => 80,
+    })
 }
 
 fn url(text: &str) -> Option<Url> {
@@ -63,13 +73,13 @@ fn url(text: &str) -> Option<Url> {
 }
 
 /// What an entry of `NO_PROXY` says of hosts: one with a port holds for that
-/// port alone, which the HTTP client does not know.
-fn host(entry: &str, port: Option<u16>) -> Option<&str> {
+/// port alone, which the matcher does not know.
+fn host(entry: &str, port: u16) -> Option<&str> {
     let entry = entry.trim();
     let host = match entry.rsplit_once(':') {
         // Not a colon within an IPv6 address.
         Some((host, named)) if !host.contains(':') || host.ends_with(']') => {
-            if named.parse().ok() != port {
+            if named.parse() != Ok(port) {
                 return None;
             }
             host
@@ -137,7 +147,7 @@ mod tests {
             ("[::1]:80", None),
             ("*", Some("*")),
         ] {
-            assert_eq!(host(entry, Some(443)), expected, "{entry}");
+            assert_eq!(host(entry, 443), expected, "{entry}");
         }
     }
 }

@@ -9,26 +9,26 @@ use std::path::Path;
 /// Each room, what it may know of the rooms above it, and crates that it does
 /// not touch.
 const ROOMS: &str = "
-    model      | | clap http hyper prometheus reqwest serde serde_json tokio tracing
-    redact     | | clap http hyper prometheus reqwest serde serde_json tokio tracing
-    kernel     | model redact | clap hyper prometheus
-    collect    | kernel model redact | clap hyper prometheus serde_json
-    exposition | model | clap reqwest serde_json
-    version    | | clap http hyper prometheus reqwest serde serde_json tokio tracing
-    telemetry  | exposition::catalogue kernel::Observer model version | clap hyper reqwest
-    duration   | | clap http hyper prometheus reqwest serde serde_json tokio tracing
-    output     | | clap http hyper prometheus reqwest serde serde_json tokio tracing
-    assets     | duration output | hyper reqwest tokio
-    config     | duration model redact | clap hyper prometheus tokio
-    logging    | config redact | clap hyper reqwest
-    cli        | assets config duration version | hyper reqwest tokio
-    remedies   | model | clap http hyper prometheus reqwest tokio tracing
-    web        | collect config exposition logging model remedies telemetry version | clap prometheus reqwest
+    model      | | clap http hyper hyper_util prometheus serde serde_json tokio tracing
+    redact     | | clap http hyper hyper_util prometheus serde serde_json tokio tracing
+    kernel     | model redact | clap prometheus
+    collect    | kernel model redact | clap hyper hyper_util prometheus serde_json
+    exposition | model | clap hyper_util serde_json
+    version    | | clap http hyper hyper_util prometheus serde serde_json tokio tracing
+    telemetry  | exposition::catalogue kernel::Observer model version | clap hyper hyper_util
+    duration   | | clap http hyper hyper_util prometheus serde serde_json tokio tracing
+    output     | | clap http hyper hyper_util prometheus serde serde_json tokio tracing
+    assets     | duration output | hyper hyper_util tokio
+    config     | duration model redact | clap hyper hyper_util prometheus tokio
+    logging    | config redact | clap hyper hyper_util
+    cli        | assets config duration version | hyper hyper_util tokio
+    remedies   | model | clap http hyper hyper_util prometheus tokio tracing
+    web        | collect config exposition logging model remedies telemetry version | clap hyper hyper_util prometheus
     app        | collect config kernel logging model telemetry version web | clap
-    once       | app cli collect config exposition logging model output remedies | reqwest
-    check      | app collect config duration kernel model redact telemetry | clap reqwest
-    demo       | app cli config | reqwest
-    run        | app assets check cli config demo logging model once output redact version | reqwest
+    once       | app cli collect config exposition logging model output remedies | hyper_util
+    check      | app collect config duration kernel model redact telemetry | clap hyper_util
+    demo       | app cli config | hyper_util
+    run        | app assets check cli config demo logging model once output redact version | hyper_util
 ";
 
 /// The table, read: by room, its place, what it knows, what it does not touch.

@@ -1,13 +1,12 @@
 //! What a scraper sees while the API does not do its part.
 
-use std::time::Duration;
-
 use kernel_api_simulator::{Fault, FaultKind, Route};
 use reqwest::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
-use super::support::{Api, KEY, Metrics, PATIENCE, Program, request};
+use super::support::{Api, KEY, Metrics, PATIENCE, Program, get, request};
 
 /// Metricss as Prometheus does, with a timeout of its own, and holds what every
 /// failure has in common: an answer, `kernel_auth_up 0`, one reason counted for
@@ -133,26 +132,40 @@ async fn an_api_that_comes_back_is_seen_at_the_next_scrape() {
     assert!(after.has("kernel_auth_connection_status"));
 }
 
-/// `103 Early Hints` and never an answer.
+/// `103 Early Hints` and never an answer, as fast as they are read.
 #[tokio::test]
 async fn hints_without_end_cost_no_more_than_silence() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".repeat(100);
-    let api = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        // What comes before the request would be an error by itself.
-        stream.read_u8().await.unwrap();
-        while stream.write_all(hints.as_bytes()).await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".repeat(30_000);
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    let api = async {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // What comes before the request would be an error by itself.
+            stream.read_u8().await.unwrap();
+            begun.send(()).unwrap();
+            // It hangs up, so nothing goes on behind the scrape.
+            while stream.write_all(hints.as_bytes()).await.is_ok() {}
         }
-    });
-    let exporter = Program::exporter(&url, KEY, &["--kernel.timeout=1s"]);
-    let scrape = exporter.scrape().await;
-    assert_eq!(scrape.value("kernel_auth_up"), Some(0.0));
-    exporter.logged("reason=timeout").await;
-    // It hangs up, so nothing goes on behind the scrape.
-    let hung_up = tokio::time::timeout(PATIENCE, api).await;
-    hung_up.expect("an end").unwrap();
-    exporter.get("/-/healthy").await;
+    };
+    let exporter = Program::exporter(&url, KEY, &[]);
+    let healthy = format!("{}/-/healthy", exporter.address().await);
+    let watch = async {
+        let alive = async {
+            begins.recv().await.unwrap();
+            get(&healthy).await
+        };
+        let (failed, alive) = tokio::join!(fails_with(exporter, "transport"), alive);
+        assert_eq!(alive.status(), 200);
+        // Each try ends at once, so that there is time for all of them.
+        let tries = failed.0.of("kernel_auth_api_requests_total");
+        assert_eq!(tries.map(|(_, count)| count).sum::<f64>(), 3.0);
+        let words = "more than 64 interim answers (1xx)";
+        assert!(failed.1.contains(words), "{}", failed.1);
+    };
+    tokio::select! {
+        () = watch => {}
+        () = api => unreachable!("it serves for ever"),
+    }
 }

@@ -18,6 +18,7 @@ mod memory;
 #[path = "../../src/tests/common/metrics.rs"]
 mod metrics;
 mod output;
+mod proxies;
 mod shutdown;
 mod silence;
 mod strangers;
