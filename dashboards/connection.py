@@ -43,7 +43,8 @@ TEXTS = [
     (20, "NONE", GREY), (21, "DISCOVERING", SKY), (22, "AWAITING_INPUT", RED), (23, "AWAITING_EXTERNAL_ACTION", ORANGE),
     (24, "SUBMITTING", YELLOW), (25, "COMPLETED", BLUE), (26, "UNKNOWN", GREY),
     (30, "NONE", GREY), (31, "LOGIN", SKY), (32, "REAUTH", PURPLE), (33, "UNKNOWN", GREY),
-    (40, "BLIND", RED), (41, "visible", BLUE), (50, "no", ORANGE), (51, "yes", BLUE), (60, "firing", RED)]
+    (40, "BLIND", RED), (41, "visible", BLUE), (50, "no", ORANGE), (51, "yes", BLUE),
+    (60, "firing", RED), (70, "shows an error", ORANGE)]
 
 SCOPES = "job, instance, cluster, namespace, account, project"
 SEEN = f"max({metric('kernel_auth_up')} and on ({SCOPES}) {of('status')})"
@@ -120,14 +121,15 @@ FIRED = alerts('job=~"$job"', THIS)
 
 HISTORY = states(
     "What happened?", "How did it come about, and was somebody called? Status and kind of a login stay after its end; its step is shown while it "
-    "runs, and each alert while it fired. A gap: nobody knew.",
+    "runs, each alert while it fired, and an error that the site shows. A gap: nobody knew.",
     [query(code("status", "status", STATUS), "status"),
      query(code("flow_status", "flow_status", FLOW), "last login"),
      query(code("flow_type", "flow_type", KIND), "its kind"),
      query(f"{code('flow_step', 'flow_step', STEP)} and {LIVE}", "its step"),
      query(f"min by ({ID}) ({of('can_reauth')}) + 50", "can log in again"),
      query(f"{SEEN} + 40", "Kernel's API"),
-     query(f'60 * max by (alert) (label_replace({FIRED}, "alert", "$1", "alertname", "KernelAuth(.+)"))', "{{alert}}")],
+     query(f'60 * max by (alert) (label_replace({FIRED}, "alert", "$1", "alertname", "KernelAuth(.+)"))', "{{alert}}"),
+     query(f"70 * ({one('website_error')} == 1)", "the site")],
     TEXTS, names=True)
 
 CHECK_AGE = lines(

@@ -2,8 +2,9 @@
 watching cost?"""
 
 from panels import (
-    AMBER, BLUE, CODES, COLORED, ENDPOINTS, GREY, OF_ALERTS, ORANGE, PURPLE, REASONS, RED, SCOPE, SKY, TEXT, alerts, began, board, by_name,
-    data_source, eq, laid_out, lines, mapped, metric, named_alert, numbers, query, row, rows_of, selector, states, table, thresholds, variable)
+    AMBER, BLUE, CODES, COLORED, ENDPOINTS, GREY, OF_ALERTS, ORANGE, PURPLE, REASONS, RED, SCOPE, SKY, TEXT, alerts, began, board,
+    by_name, data_source, eq, laid_out, lines, mapped, metric, named_alert, numbers, query, row, rows_of, runbook, selector,
+    states, table, thresholds, variable)
 
 SCOPED = ('job=~"$job"', 'account=~"$account"')
 VISIBLE = selector("scope:kernel_auth_visible:max", *SCOPED)
@@ -78,7 +79,7 @@ FIRING = table(
                          f"and ignoring (alertstate) {alerts(*ABOUT)})"))],
     [("alert", "Alert", 200), ("severity", "Severity", 85), ("Value #B", "For", 70), ("account", "Account", 110),
      ("instance", "Exporter", None)],
-    overrides=[by_name("For", unit="s", decimals=0),
+    overrides=[runbook(), by_name("For", unit="s", decimals=0),
                by_name("Severity", mappings=mapped(("critical", "critical", RED), ("warning", "warning", AMBER)), **COLORED)],
     sort="Severity", descending=False, empty="none fires")
 
@@ -193,7 +194,8 @@ PLAN = table(
 def make():
     variables = [
         variable("account", "Account", 'label_values(kernel_auth_up{job=~"$job",instance=~"$instance"}, account)'),
-        variable("job", "Job", "label_values(kernel_auth_up, job)", all_value=".+"),
+        variable("job", "Job", "query_result(count by (job) (kernel_auth_up or scope:kernel_auth_visible:max))", all_value=".+",
+                 regex='/job="([^"]+)"/'),
         variable("instance", "Instance", 'label_values(kernel_auth_up{job=~"$job"}, instance)', all_value=".+"),
         data_source()]
     return board(

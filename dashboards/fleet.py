@@ -3,8 +3,8 @@ rules record, whose cost does not grow with the range of time."""
 
 from panels import (
     AMBER, BAR, BLUE, COLORED, CONNECTION, GREY, OF_ALERTS, OUTCOMES, RED, SKY, TEXT, alerts, began, board, by_name, data_source,
-    eq, laid_out, lines, mapped, metric, named_alert, numbers, query, ranges, row, rows_of, selector, states, table, thresholds,
-    variable)
+    eq, laid_out, lines, mapped, metric, named_alert, numbers, query, ranges, row, rows_of, runbook, selector, states, table,
+    thresholds, variable)
 from remedies import texts
 
 LISTED = 50
@@ -117,6 +117,7 @@ FIRING = table(
                          f"and ignoring (alertstate) {alerts(*ABOUT)})"))],
     [("alert", "Alert", 265), ("severity", "Severity", 95), ("Value #A", "How many", 90), ("Value #B", "Longest for", None)],
     overrides=[
+        runbook(),
         by_name("Longest for", unit="s", decimals=0),
         by_name("Severity", mappings=mapped(("critical", "critical", RED), ("warning", "warning", AMBER)), **COLORED)],
     sort="Severity", descending=False, empty="none fires")

@@ -272,6 +272,16 @@ def named_alert(expr):
     return f'label_replace({expr}, "alert", "$1", "alertname", "KernelAuth(.+)")'
 
 
+# `assets --runbook-base-url` puts another in its place.
+RUNBOOKS = "https://example.com/kernel-auth-exporter/docs/runbooks"
+
+
+def runbook():
+    """From an alert's name, as `named_alert` leaves it, to what to do."""
+    return by_name("Alert", links=[{
+        "title": "Runbook", "targetBlank": True, "url": RUNBOOKS + "/KernelAuth${__data.fields.Alert}.md"}])
+
+
 def began(name, expr, title, text):
     """A line where alerts began to fire."""
     return {"name": name, "datasource": DATASOURCE, "enable": True, "hide": False, "iconColor": ORANGE,

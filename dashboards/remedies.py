@@ -7,18 +7,7 @@ from panels import TEXT
 
 REMEDIES = json.loads((pathlib.Path(__file__).parents[1] / "alerts" / "remedies.json").read_text())
 
-# A login that waits has no code yet.
-WAITING = {
-    "AWAITING_INPUT": {
-        "meaning": "A login waits for what only a person knows.",
-        "remedy": "Answer it on its login page; the command names that.",
-        "command": "kernel auth connections get <id>"},
-    "AWAITING_EXTERNAL_ACTION": {
-        "meaning": "A login waits for a push, a key or a link in a mail.",
-        "remedy": "Confirm it on the phone, or in the mail.",
-        "command": "kernel auth connections follow <id>"},
-}
-CODES = {**REMEDIES["can_reauth_reason"], **REMEDIES["error_code"], **WAITING}
+CODES = {**REMEDIES["can_reauth_reason"], **REMEDIES["error_code"], **REMEDIES["flow_step"]}
 
 
 def texts(member, short=False):

@@ -103,7 +103,14 @@ pub(crate) fn render(options: &Options, off: &[&str]) -> Vec<Asset> {
         ),
     ];
     let made = made.into_iter().map(|(path, text)| (path, text.into()));
-    let fixed = FIXED.iter().map(|(path, text)| (*path, (*text).into()));
+    let runbooks = options.runbook_base_url.to_string();
+    let fixed = FIXED.iter().map(|(path, text)| {
+        let text = match path.strip_prefix("dashboards/") {
+            Some(_) => text.replace(options::RUNBOOKS, &runbooks).into(),
+            None => (*text).into(),
+        };
+        (*path, text)
+    });
     made.chain(fixed)
         .map(|(path, contents)| Asset { path, contents })
         .collect()

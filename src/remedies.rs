@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::model::{ErrorCode, ReauthReason};
+use crate::model::{ErrorCode, FlowStep, ReauthReason};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +24,7 @@ pub(crate) struct Remedy {
 struct Table {
     error_code: BTreeMap<String, Remedy>,
     can_reauth_reason: BTreeMap<String, Remedy>,
+    flow_step: BTreeMap<String, Remedy>,
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
@@ -42,16 +43,23 @@ impl Remedy {
     pub(crate) fn of_reason(reason: ReauthReason) -> Option<&'static Self> {
         TABLE.can_reauth_reason.get(reason.as_str())
     }
+
+    /// Of the step at which a live login waits for a person.
+    pub(crate) fn of_step(step: FlowStep) -> Option<&'static Self> {
+        TABLE.flow_step.get(step.as_str())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn names(table: &BTreeMap<String, Remedy>) -> Vec<String> {
+        table.keys().cloned().collect()
+    }
+
     #[test]
     fn every_code_and_reason_has_a_remedy_and_nothing_else_does() {
-        let names =
-            |table: &BTreeMap<String, Remedy>| -> Vec<String> { table.keys().cloned().collect() };
         let sorted = |labels: &[&str]| {
             let mut labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
             labels.sort();
@@ -65,15 +73,25 @@ mod tests {
     }
 
     #[test]
+    fn a_login_that_waits_has_a_remedy_and_no_other_has() {
+        let waits = [FlowStep::AwaitingExternalAction, FlowStep::AwaitingInput];
+        assert_eq!(names(&TABLE.flow_step), waits.map(FlowStep::as_str));
+    }
+
+    #[test]
     fn every_text_is_a_sentence_and_every_command_one_of_kernel() {
         for remedy in TABLE
             .error_code
             .values()
             .chain(TABLE.can_reauth_reason.values())
+            .chain(TABLE.flow_step.values())
         {
             assert!(remedy.meaning.ends_with('.'), "{remedy:?}");
             assert!(remedy.advice.ends_with('.'), "{remedy:?}");
             assert!(remedy.command.starts_with("kernel "), "{remedy:?}");
+            // An option that sets something says what is to stand there.
+            let last = remedy.command.rsplit(' ').next().unwrap();
+            assert!(!last.starts_with("--"), "{remedy:?}");
         }
     }
 }

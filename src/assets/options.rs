@@ -13,6 +13,9 @@ use self::values::invalid;
 pub(crate) use self::values::{BaseUrl, InvalidOption, JobName, PromDuration, Share, Target};
 
 /// Everything that `assets` lets a user choose.
+/// The placeholder that the repository's own rules and dashboards have.
+pub(super) const RUNBOOKS: &str = "https://example.com/kernel-auth-exporter/docs/runbooks";
+
 #[derive(Clone, Debug, PartialEq, Args)]
 pub(crate) struct Options {
     /// Where the runbook pages are published
@@ -21,7 +24,7 @@ pub(crate) struct Options {
         long,
         value_name = "URL",
         hide_default_value = true,
-        default_value = "https://example.com/kernel-auth-exporter/docs/runbooks"
+        default_value = RUNBOOKS
     )]
     pub runbook_base_url: BaseUrl,
 
@@ -54,8 +57,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DURATION", default_value = "3m")]
     pub human_login_for: PromDuration,
 
-    /// How long a login waits for a person before somebody is called; it lives
-    /// ten minutes.
+    /// How long a login waits for a person before somebody is called; its
+    /// time to answer is ten minutes, and the whole login has twenty.
     #[arg(long, value_name = "DURATION", default_value = "1m")]
     pub flow_awaiting_for: PromDuration,
 

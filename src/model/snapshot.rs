@@ -105,6 +105,11 @@ pub(crate) struct ScopeView {
 }
 
 impl ScopeView {
+    /// What people call the project: its name, else its id.
+    pub(crate) fn project(&self) -> Option<&str> {
+        self.project_name.as_deref().or(self.scope.project())
+    }
+
     /// Whether the most recent collection came whole from the API.
     pub(crate) fn is_up(&self) -> bool {
         self.failure.is_none()

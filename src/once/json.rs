@@ -45,6 +45,10 @@ fn scope(view: &ScopeView) -> Value {
     object([
         account,
         project,
+        (
+            "project_name",
+            view.project_name.as_deref().map(Value::from),
+        ),
         ("up", Some(json!(view.is_up()))),
         ("failure", view.failure.as_deref().map(failure)),
         ("fetched_at", time(snapshot.map(|seen| seen.fetched_at))),
@@ -117,6 +121,7 @@ fn flow(flow: &Flow, now: Timestamp) -> Value {
             "pending_inputs",
             live.then(|| Value::Object(inputs.collect())),
         ),
+        ("website_error", flow.website_error.map(Value::from)),
     ])
 }
 
@@ -141,6 +146,13 @@ fn settings(settings: &Settings) -> Value {
         (
             "credential",
             settings.credential.map(|kind| json!(kind.as_str())),
+        ),
+        ("allowed_domains", settings.allowed_domains.map(Value::from)),
+        (
+            "sso_provider",
+            settings
+                .sso_provider
+                .map(|provider| json!(provider.as_str())),
         ),
     ])
 }

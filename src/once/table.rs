@@ -97,7 +97,7 @@ fn row(view: &ScopeView, snapshot: &Snapshot, connection: &Connection, now: Time
             .unwrap_or_default(),
         Column::Relogin => relogin_words(connection),
         Column::Account => visible(scope.account().unwrap_or_default()).into_owned(),
-        Column::Project => visible(scope.project().unwrap_or_default()).into_owned(),
+        Column::Project => visible(view.project().unwrap_or_default()).into_owned(),
         Column::Connection => visible(&labels.id()).into_owned(),
     };
     let filled = |cell: String| {
@@ -131,7 +131,7 @@ fn summary(out: &mut String, fleet: &Fleet, rows: &[Row], now: Timestamp) {
         let Some(failure) = &view.failure else {
             continue;
         };
-        let place = [view.scope.account(), view.scope.project()];
+        let place = [view.scope.account(), view.project()];
         let place: Vec<_> = place.into_iter().flatten().map(visible).collect();
         let place = if place.is_empty() {
             String::new()
@@ -207,6 +207,7 @@ mod tests {
     use super::*;
     use crate::model::Failure;
     use crate::tests::common::rows::listed;
+    use crate::tests::exposition::golden::hold_text;
 
     fn fleet(rows: &str, up: bool) -> Fleet {
         let snapshot = Snapshot {
@@ -300,6 +301,18 @@ logged in             -      fine     a.example     -                           
             let rows = table.split("\n\n").next().unwrap();
             assert!(rows.lines().all(|line| line.width() <= room), "{table}");
             assert_eq!(table.contains("--wide shows all"), room < 120, "{table}");
+        }
+    }
+
+    #[test]
+    fn golden_tables() {
+        for room in [80, 200] {
+            let look = Look {
+                room: Some(room),
+                ..WIDE
+            };
+            let table = render(&fleet(ROWS, true), Timestamp::from_seconds(1_000_000), look);
+            hold_text(&format!("table-{room}.txt"), &table);
         }
     }
 

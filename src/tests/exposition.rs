@@ -2,7 +2,7 @@
 
 pub(crate) mod fixture;
 mod formats;
-mod golden;
+pub(crate) mod golden;
 mod judges;
 pub(crate) mod oracle;
 pub(crate) mod parser;

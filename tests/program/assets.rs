@@ -123,6 +123,10 @@ fn options_reach_the_files() {
         assert!(!rules.contains("example.com"), "{name}");
         assert!(!rules.contains("kernel-auth-exporter\""), "{name}");
     }
+    let board = dir.path().join("dashboards/kernel-auth-fleet.json");
+    let board = fs::read_to_string(board).unwrap();
+    assert!(board.contains("\"https://runbooks.example.org/auth/KernelAuth$"));
+    assert!(!board.contains("example.com"));
     let sample = dir.path().join("examples/prometheus-alerting.yml");
     let sample = fs::read_to_string(sample).unwrap();
     for wanted in [

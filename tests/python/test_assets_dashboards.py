@@ -268,9 +268,23 @@ def test_links_keep_time_and_variables(board):
     assert set(links["tags"]) <= set(board["tags"])
     assert all(set(links["tags"]) <= set(other["tags"]) for other in BOARDS.values())
     for path, value in walk(board):
-        if path.endswith("/url") and value:
+        if path.endswith("/url") and value and "/runbooks/" not in value:
             assert value.startswith("/d/kernel-auth-") and value.split("?")[0].removeprefix("/d/") in BOARDS
             assert "${__url_time_range}" in value and "${job:queryparam}" in value and "${datasource:queryparam}" in value
+
+
+@pytest.mark.parametrize("uid", ["kernel-auth-fleet", "kernel-auth-exporter"])
+def test_an_alert_that_fires_leads_to_its_runbook(uid):
+    (firing,) = [one for one in panels(BOARDS[uid]) if "fire" in one["title"]]
+    (links,) = [one["value"] for override in firing["fieldConfig"]["overrides"] if override["matcher"]["options"] == "Alert"
+                for one in override["properties"] if one["id"] == "links"]
+    base, name = links[0]["url"].rsplit("/", 1)
+    groups = yaml.safe_load((ROOT / "alerts" / "kernel-auth-rules.yml").read_text())["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    rule = next(rule for rule in rules if rule.get("alert") == "KernelAuthExporterDown")
+    assert rule["annotations"]["runbook_url"] == f"{base}/{name.replace('${__data.fields.Alert}', 'ExporterDown')}"
+    # The names in the list are those of the alerts without what all begin with.
+    assert 'label_replace(' in firing["targets"][0]["expr"] and '"KernelAuth(.+)"' in firing["targets"][0]["expr"]
 
 
 def test_the_worklist_is_the_first_table_and_its_link_the_first_column():

@@ -179,21 +179,23 @@ KERNEL_COMMANDS = [
     "kernel auth connections login <id>",
     "kernel auth connections follow <id>",
     "kernel auth connections timeline <id> --type reauth",
-    "kernel auth connections submit <id> --field-value",
+    "kernel auth connections submit <id> --field-value <field>=<value>",
     *[f"kernel auth connections update <id> --{flag}" for flag in (
-        "auto-reauth", "health-checks", "health-check-interval", "proxy-id", "login-url", "allowed-domain")],
-    "kernel credentials update <name> --totp-secret",
-    "kernel credentials update <name> --value",
+        "auto-reauth", "auto-reauth=false", "health-checks", "health-check-interval <seconds>", "proxy-id <proxy>", "login-url <url>", "allowed-domain <domain>")],
+    "kernel credentials update <name> --totp-secret <secret>",
+    "kernel credentials update <name> --value <field>=<value>",
     "kernel credential-providers test <provider>",
 ]
 
 
 def test_every_code_has_a_remedy(catalogue):
-    assert list(REMEDIES) == ["error_code", "can_reauth_reason"]
+    assert list(REMEDIES) == ["error_code", "can_reauth_reason", "flow_step"]
     for family, label, kind in (("connection_flow_error", "error_code", "error_code"),
                                 ("connection_can_reauth_reason", "reason", "can_reauth_reason")):
         assert set(REMEDIES[kind]) == catalogue.values[f"kernel_auth_{family}", label]
-        for code, one in REMEDIES[kind].items():
+    assert set(REMEDIES["flow_step"]) < catalogue.values["kernel_auth_connection_flow_step", "flow_step"]
+    for table in REMEDIES.values():
+        for code, one in table.items():
             assert list(one) == ["meaning", "remedy", "command"], code
             assert one["command"] in KERNEL_COMMANDS, code
             for text in (one["meaning"], one["remedy"]):

@@ -307,7 +307,7 @@ _told.says(10, "KernelAuthConnectionNeedsAuth", says(
     "", "critical", "shop.example.net is logged out for profile buyer",
     "Agents that use profile buyer on shop.example.net are logged out: connection c1 is NEEDS_AUTH. Unattended re-login: "
     "has_credential. Last failure: captcha_blocked.", links("KernelAuthConnectionNeedsAuth", "c1"),
-    "Try stealth mode or another proxy, or log in by hand. kernel auth connections update c1 --proxy-id", **CONNECTION))
+    "Try stealth mode or another proxy, or log in by hand. kernel auth connections update c1 --proxy-id <proxy>", **CONNECTION))
 _told = story("what is said of a connection that has no profile", 20).exporter().connection((0, "NEEDS_AUTH"), profile=None)
 _told.says(10, "KernelAuthConnectionNeedsAuth", says(
     "", "critical", "shop.example.net is logged out",

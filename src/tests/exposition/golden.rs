@@ -1,4 +1,4 @@
-//! A whole scrape, as a file to read. `UPDATE_GOLDEN=1 cargo test --lib golden`
+//! A whole scrape, and other outputs, as files to read. `UPDATE_GOLDEN=1 cargo test --lib golden`
 //! writes it anew.
 
 use std::path::Path;
@@ -8,13 +8,17 @@ use crate::exposition::{Escaping, Format, Options, render};
 use super::fixture::{self, NOW, active, options};
 
 fn hold(file: &str, options: Options) {
+    let text = render(&fixture::story(), &fixture::own(), NOW, options);
+    hold_text(file, &String::from_utf8(text).unwrap());
+}
+
+/// Compares `text` with a file of `tests/golden`.
+pub(crate) fn hold_text(file: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
         .join(file);
-    let text = render(&fixture::story(), &fixture::own(), NOW, options);
-    let text = String::from_utf8(text).unwrap();
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, &text).unwrap();
+        std::fs::write(&path, text).unwrap();
     }
     let golden = std::fs::read_to_string(&path).unwrap();
     let differs = golden

@@ -35,7 +35,7 @@ async fn it_says_what_happened_and_what_to_do() {
         "login: failed, captcha blocked",
         "A CAPTCHA was not solved.",
         "no credential",
-        "kernel auth connections update ma_seen --proxy-id",
+        "kernel auth connections update ma_seen <span class=\"option\">--proxy-id</span> &lt;proxy&gt;",
         "href=\"probe?target=ma_seen\"",
         "href=\"./\"",
     ] {
@@ -54,7 +54,7 @@ async fn a_login_that_waits_can_be_opened_by_a_command() {
     let page = front.get("/connection?id=ma_seen").await;
     assert!(
         page.text
-            .contains("<code>kernel auth connections login ma_seen</code>")
+            .contains("<code>kernel auth connections get ma_seen</code>")
     );
     assert!(page.text.contains("datetime=\"2100-01-01T00:00:00Z\""));
     assert!(

@@ -145,16 +145,13 @@ async fn a_failing_api_is_said_and_the_last_state_shown() {
     let front = exporter(&api, &["--kernel.project=all"]).await;
     front.scrape().await;
     let there = rows(&front.get("/").await);
-    let project = api.control.projects()[0].0.clone();
+    let (project, name, _) = api.control.projects()[0].clone();
     api.control.add_fault(Fault::status(403).project(&project));
     front.scrape().await;
     let page = front.get("/").await;
-    assert!(
-        page.text.contains("for 1 of 2 accounts and projects"),
-        "{}",
-        page.text
-    );
-    assert!(page.text.contains("<details open>"));
+    let words =
+        format!("The API forbade it to the key (403)</strong> for <bdi>{name}</bdi>, since ");
+    assert!(page.text.contains(&words), "{}", page.text);
     assert!(page.text.contains("<title>") && page.text.contains("API fails"));
     assert_eq!(rows(&page), there);
 }

@@ -8,8 +8,8 @@ use super::parts::{
 use super::query::home;
 use crate::model::{
     Attention, Connection, EventOutcome, EventSlot, EventType, FlowStatus, History, PendingInput,
-    ScopeView, Snapshot, Timestamp, connection_id, failure_words, flow_words, plain_words,
-    span_words, visible,
+    ScopeView, Snapshot, SsoProvider, Timestamp, connection_id, failure_words, flow_words,
+    plain_words, span_words, visible,
 };
 use crate::remedies::Remedy;
 
@@ -84,7 +84,7 @@ fn choice<'a>(id: &str, scopes: impl Iterator<Item = &'a ScopeView>, paused: boo
         ul {
             @for scope in scopes {
                 li {
-                    a href=(connection_link(id, &scope.scope, paused)) { (place(&scope.scope)) }
+                    a href=(connection_link(id, &scope.scope, paused)) { (place(scope)) }
                 }
             }
         }
@@ -151,15 +151,13 @@ impl Seen<'_> {
             section.help aria-labelledby="help" {
                 h2 #help { "What to do" }
                 @if level == Attention::Waiting {
-                    p {
-                        "The login waits for somebody now. Open it, and do what it asks for"
-                        @if let Some(at) = flow.expires_at {
-                            " before " (date(at)) ", which is in "
-                            (span_words(at.seconds_since(self.now)))
+                    @if let Some(at) = flow.expires_at {
+                        p {
+                            strong { (span_words(at.seconds_since(self.now))) }
+                            " are left, until " (date(at)) "."
                         }
-                        "."
                     }
-                    (self.command("kernel auth connections login <id>"))
+                    @if let Some(remedy) = Remedy::of_step(flow.step) { (self.remedy(remedy)) }
                 }
                 @if let Some(remedy) = error.and_then(Remedy::of_error) {
                     h3 { "The last login failed: " (error.map(|code| plain_words(code.as_str())).unwrap_or_default()) }
@@ -204,7 +202,18 @@ impl Seen<'_> {
         } else {
             command.to_owned()
         };
-        html! { pre tabindex="0" { code { (command) } } }
+        let words = command.split(' ').enumerate();
+        html! {
+            pre tabindex="0" {
+                code {
+                    @for (at, word) in words {
+                        @if at > 0 { " " }
+                        // A line does not end within the name of an option.
+                        @if word.starts_with("--") { span.option { (word) } } @else { (word) }
+                    }
+                }
+            }
+        }
     }
 
     fn facts(&self, view: &View<'_>) -> Markup {
@@ -244,13 +253,19 @@ impl Seen<'_> {
                 @if flow.is_live(self.now) && !asked.is_empty() {
                     (fact("It asks for", &html! { (asked.join(", ")) }))
                 }
+                (maybe("The site shows an error", flow.website_error.map(yes_no)))
                 (maybe("Can log in again by itself", connection.can_reauth.map(yes_no)))
                 (maybe("Because", connection.can_reauth_reason.map(|reason| {
                     html! { (plain_words(reason.as_str())) }
                 })))
                 (fact("Connection", &html! { span.code { (name(&id)) } }))
                 (maybe("Account", self.scope.scope.account().map(name)))
-                (maybe("Project", self.scope.scope.project().map(name)))
+                (maybe("Project", self.scope.scope.project().map(|id| html! {
+                    @match &self.scope.project_name {
+                        Some(called) => { (name(called)) ", " span.code { (name(id)) } }
+                        None => { span.code { (name(id)) } }
+                    }
+                })))
                 (fact("Seen", &html! {
                     (date(self.snapshot.fetched_at)) ", "
                     (time(self.snapshot.fetched_at, &ago(self.snapshot.fetched_at, view.now)))
@@ -266,15 +281,21 @@ impl Seen<'_> {
     fn actions(&self) -> Markup {
         let id = self.connection.labels.id();
         let scope = &self.scope.scope;
+        let probe = |debug| {
+            let parameters = [
+                ("target", Some(&*id)),
+                ("account", scope.account()),
+                ("project", scope.project()),
+                ("debug", debug),
+            ];
+            link("probe", &parameters)
+        };
         html! {
             @if connection_id(&id).is_ok() {
                 p {
-                    a href=(link("probe", &[
-                        ("target", Some(&id)),
-                        ("account", scope.account()),
-                        ("project", scope.project()),
-                    ])) { "Fetch it now" }
-                    ", which costs the API a request."
+                    a href=(probe(None)) { "Fetch it now" } ", or "
+                    a href=(probe(Some("true"))) { "see what is asked and answered" }
+                    ". Either costs the API a request."
                 }
             }
         }
@@ -296,6 +317,15 @@ impl Seen<'_> {
                     (maybe("Unattended re-logins", settings.auto_reauth.map(on_off)))
                     (maybe("Credential", settings.credential.map(|kind| {
                         html! { (plain_words(kind.as_str())) }
+                    })))
+                    (maybe("Signs in with", settings.sso_provider.map(|provider| html! {
+                        (provider_words(provider))
+                    })))
+                    (maybe("Domains that credentials may be typed at", settings.allowed_domains.map(|count| html! {
+                        @match count {
+                            0 => { "any" }
+                            count => { (count) }
+                        }
                     })))
                     (maybe("Typed credentials are saved", settings.save_credentials.map(yes_no)))
                     (maybe("Logins are recorded", settings.record_session.map(yes_no)))
@@ -346,6 +376,16 @@ fn maybe(term: &str, value: Option<Markup>) -> Markup {
 
 fn yes_no(is: bool) -> Markup {
     html! { @if is { "yes" } @else { "no" } }
+}
+
+/// What people call who signs somebody in.
+const fn provider_words(provider: SsoProvider) -> &'static str {
+    match provider {
+        SsoProvider::Google => "Google",
+        SsoProvider::Github => "GitHub",
+        SsoProvider::Microsoft => "Microsoft",
+        SsoProvider::Other => "another provider",
+    }
 }
 
 fn on_off(is: bool) -> Markup {

@@ -2,13 +2,16 @@
 
 use maud::{Markup, html};
 
-use super::parts::{View, ago, class, clock, counted, hint, name, place, sign, time};
+use super::parts::{View, ago, class, clock, counted, hint, level_sign, name, place, sign, time};
 use super::query::Query;
 use super::select::Selected;
 use crate::model::{Attention, Failure, Fleet, ScopeView, failure_words, span_words, visible};
 
 /// Accounts and projects that are listed; those that fail first.
 const MAX_SCOPES: usize = 50;
+
+/// Reasons that are told above the numbers.
+const MAX_REASONS: usize = 3;
 
 /// From this age on the data may be older than who reads them thinks.
 const OLD_SECONDS: f64 = 600.0;
@@ -59,56 +62,98 @@ pub(super) fn glance(view: &View<'_>, query: &Query, selected: &Selected<'_>) ->
 /// Whether the API answers, and how old the data are.
 fn api(view: &View<'_>) -> Markup {
     let scopes = &view.fleet.scopes;
-    let failing: Vec<&Failure> = scopes
-        .iter()
-        .filter_map(|view| view.failure.as_deref())
-        .collect();
-    // One trouble, as a rule, however many projects there are.
-    let shared = failing
-        .first()
-        .filter(|first| failing.iter().all(|each| each.reason == first.reason));
+    let groups = failing(view.fleet);
     let oldest = scopes
         .iter()
         .filter_map(|scope| Some(scope.snapshot.as_ref()?.fetched_at))
         .min();
-    html! {
-        p.api.good[failing.is_empty()].bad[!failing.is_empty()] {
-            span.sign aria-hidden="true" {
-                @if failing.is_empty() { "\u{2713}" } @else { "\u{2715}" }
-            }
-            " "
-            @match (&*failing, scopes.len()) {
-                ([], 0) => { strong { "The API answers" } "; there is no active project." }
-                ([], _) => { strong { "The API answers." } }
-                (failing, all) => {
-                    strong {
-                        "The API "
-                        (shared.map_or("did not answer fully", |first| failure_words(first.reason)))
-                    }
-                    @if all > 1 {
-                        " for " (counted(failing.len())) " of " (counted(all))
-                        " accounts and projects"
-                    }
-                    @if let ([only], 1) = (failing, all) { ", " (since(view, only)) }
-                    "."
+    if groups.is_empty() {
+        return html! {
+            p.api.good {
+                (sign("\u{2713}")) " "
+                @if scopes.is_empty() {
+                    strong { "The API answers" } "; there is no active project."
+                } @else {
+                    strong { "The API answers." }
                 }
-            }
-            " "
-            @match oldest {
-                Some(at) if failing.is_empty() => {
-                    "Last asked " (time(at, &ago(at, view.now))) ", at " (clock(at, view.now)) "."
+                @if let Some(at) = oldest {
+                    " Last asked " (time(at, &ago(at, view.now))) ", at " (clock(at, view.now)) "."
                     @if view.now.seconds_since(at) > OLD_SECONDS { " Nobody has scraped since." }
                 }
-                Some(at) => {
-                    "The last known state is shown, from " (time(at, &ago(at, view.now)))
-                    ", at " (clock(at, view.now)) "."
+            }
+        };
+    }
+    let shown = groups.len().min(MAX_REASONS);
+    html! {
+        div.api.bad {
+            @for group in &groups[..shown] {
+                p {
+                    (sign("\u{2715}")) " "
+                    strong { "The API " (failure_words(group.first.reason)) }
+                    @if scopes.len() > 1 { " for " (whom(group, scopes.len())) }
+                    ", " (since(view, group.first)) "."
                 }
-                None if !failing.is_empty() => {
-                    "Nothing is known."
+            }
+            @if shown < groups.len() {
+                p { "There are " (counted(groups.len() - shown)) " more reasons below." }
+            }
+            p {
+                @match oldest {
+                    Some(at) => {
+                        "The last known state is shown, from " (time(at, &ago(at, view.now)))
+                        ", at " (clock(at, view.now)) "."
+                    }
+                    None => { "Nothing is known." }
                 }
-                None => {}
             }
         }
+    }
+}
+
+/// Accounts and projects for which the API fails in the same way: one trouble,
+/// as a rule, however many there are.
+struct Failing<'a> {
+    first: &'a Failure,
+    scopes: Vec<&'a ScopeView>,
+}
+
+fn failing(fleet: &Fleet) -> Vec<Failing<'_>> {
+    let mut groups: Vec<Failing<'_>> = Vec::new();
+    for scope in &fleet.scopes {
+        let Some(failure) = scope.failure.as_deref() else {
+            continue;
+        };
+        let mut same = groups.iter_mut();
+        match same.find(|group| group.first.reason == failure.reason) {
+            Some(group) => group.scopes.push(scope),
+            None => groups.push(Failing {
+                first: failure,
+                scopes: vec![scope],
+            }),
+        }
+    }
+    groups
+}
+
+fn whom(group: &Failing<'_>, all: usize) -> Markup {
+    let Failing { scopes, .. } = group;
+    html! {
+        @if scopes.len() == all {
+            "all " (counted(all)) " accounts and projects"
+        } @else if let [scope] = &**scopes {
+            (whose(scope))
+        } @else {
+            (counted(scopes.len())) " of " (counted(all)) " accounts and projects"
+        }
+    }
+}
+
+/// The account and the project; the account alone where its projects cannot be
+/// listed.
+fn whose(scope: &ScopeView) -> Markup {
+    html! {
+        @if scope.snapshot.is_none() && scope.scope.project().is_none() { "projects of " }
+        (place(scope))
     }
 }
 
@@ -154,7 +199,7 @@ fn tiles(query: &Query, selected: &Selected<'_>) -> Markup {
                         aria-current=[(query.level == Some(level)).then_some("true")]
                     {
                         span.number { (counted(count)) } " "
-                        span.label { (sign(level)) " " (level.as_str()) } " "
+                        span.label { (level_sign(level)) " " (level.as_str()) } " "
                         span.hint { (hint(level)) }
                     }
                 }
@@ -165,7 +210,7 @@ fn tiles(query: &Query, selected: &Selected<'_>) -> Markup {
                     aria-current=[query.level.is_none().then_some("true")]
                 {
                     span.number { (counted(selected.total())) } " "
-                    span.label { span.sign aria-hidden="true" { "\u{2211}" } " all" } " "
+                    span.label { (sign("\u{2211}")) " all" } " "
                     span.hint { "every connection watched" }
                 }
             }
@@ -179,7 +224,7 @@ fn scopes(view: &View<'_>) -> Markup {
     let (good, bad): (Vec<_>, Vec<_>) = scopes.iter().partition(|scope| scope.is_up());
     let hidden = scopes.len().saturating_sub(MAX_SCOPES);
     html! {
-        details open[!bad.is_empty()] {
+        details {
             summary { (counted(scopes.len())) " accounts and projects" }
             div.scroll role="region" aria-label="Accounts and projects" tabindex="0" {
                 table {
@@ -215,14 +260,13 @@ fn scope_row(view: &View<'_>, scope: &ScopeView) -> Markup {
     html! {
         tr {
             th scope="row" {
-                @if scope.snapshot.is_none() && scope.scope.project().is_none() { "Projects of " }
-                (place(&scope.scope))
+                (whose(scope))
             }
             @match &scope.failure {
                 None => { td { "answers" } }
                 Some(failure) => {
                     td.fails {
-                        strong { span aria-hidden="true" { "\u{2715}" } " " (failure_words(failure.reason)) }
+                        strong { (sign("\u{2715}")) " " (failure_words(failure.reason)) }
                         span.until { (since(view, failure)) }
                     }
                 }

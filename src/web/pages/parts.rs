@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use crate::model::{Attention, Fleet, Scope, Timestamp, span_words, visible};
+use crate::model::{Attention, Fleet, Scope, ScopeView, Timestamp, span_words, visible};
 
 /// What a page is about.
 pub(in crate::web) struct View<'a> {
@@ -43,13 +43,17 @@ pub(super) const fn class(level: Attention) -> &'static str {
     look(level).0
 }
 
-/// The sign of a level, for eyes only.
-pub(super) fn sign(level: Attention) -> Markup {
-    html! { span.sign aria-hidden="true" { (look(level).1) } }
+/// A sign, for eyes only.
+pub(super) fn sign(of: &str) -> Markup {
+    html! { span.sign aria-hidden="true" { (of) } }
+}
+
+pub(super) fn level_sign(level: Attention) -> Markup {
+    sign(look(level).1)
 }
 
 pub(super) fn badge(level: Attention) -> Markup {
-    html! { span.badge.(class(level)) { (sign(level)) " " (level.as_str()) } }
+    html! { span.badge.(class(level)) { (level_sign(level)) " " (level.as_str()) } }
 }
 
 /// What a level means for who reads it.
@@ -81,10 +85,10 @@ pub(super) fn domain(text: &str) -> Markup {
     }
 }
 
-/// The account and the project, as far as they are named.
-pub(super) fn place(scope: &Scope) -> Markup {
+/// The account and the project, as people call them, as far as they are named.
+pub(super) fn place(view: &ScopeView) -> Markup {
     html! {
-        @match (scope.account(), scope.project()) {
+        @match (view.scope.account(), view.project()) {
             (Some(account), Some(project)) => { (name(account)) " / " (name(project)) }
             (Some(only), None) | (None, Some(only)) => { (name(only)) }
             (None, None) => { "no project named" }

@@ -175,7 +175,7 @@ fn row(paused: bool, row: &Row<'_>, columns: Columns) -> Markup {
     let id = labels.id();
     let page = connection_link(&id, &row.view.scope, paused);
     let whereabouts = html! {
-        @if columns.place { br; span.place { (place(&row.view.scope)) } }
+        @if columns.place { br; span.place { (place(row.view)) } }
     };
     html! {
         tr {

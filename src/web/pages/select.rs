@@ -180,7 +180,7 @@ impl Row<'_> {
             || labels
                 .profile_name()
                 .is_some_and(|name| contains(&name, wanted))
-            || [scope.account(), scope.project()]
+            || [scope.account(), scope.project(), self.view.project()]
                 .into_iter()
                 .flatten()
                 .any(|name| contains(name, wanted))
