@@ -213,8 +213,8 @@ def make():
             (1, [(24, row("Process, and what is sent again (all accounts)", 8, [(8, CPU), (8, process("How much memory does it use?", "Resident.", "bytes", "process_resident_memory_bytes")), (8, RETRIES)]))]),
             (1, [(24, row("Versions (all accounts)", 6, [(24, VERSIONS)]))]),
                         (1, [(24, row("Organisation and login history (org and timeline collectors)", 8, [
-                (6, used("How many connections of those allowed?", "When is the limit reached?", "connections")),
-                (6, used("How many sessions of those allowed?", "Do logins have to wait for a browser?", "concurrent_sessions")),
+                (6, used("Connections near the limit?", "When is the limit reached?", "connections")),
+                (6, used("Sessions near the limit?", "Do logins have to wait for a browser?", "concurrent_sessions")),
                 (12, PLAN)]))]),
             (1, [(24, row("Clocks and timelines", 8, [(12, CLOCK), (12, BEHIND)]))]),
         ]),

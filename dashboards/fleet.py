@@ -3,7 +3,7 @@ rules record, whose cost does not grow with the range of time."""
 
 from panels import (
     AMBER, BAR, BLUE, COLORED, CONNECTION, GREY, OF_ALERTS, OUTCOMES, RED, SKY, TEXT, alerts, began, board, by_name, data_source,
-    eq, laid_out, lines, mapped, metric, named_alert, numbers, query, ranges, row, rows_of, runbook, selector, states, table,
+    eq, laid_out, lines, mapped, named_alert, numbers, query, ranges, row, rows_of, runbook, selector, states, table,
     thresholds, variable)
 from remedies import texts
 
@@ -242,7 +242,7 @@ CHECKS = numbers(
 
 def took(part):
     return (f"histogram_quantile({part}, sum by (le, type) (increase("
-            f"{metric('kernel_auth_flow_duration_seconds_bucket', eq('outcome', 'SUCCESS'))}[$__range]))) >= 0")
+            f"{selector('kernel_auth_flow_duration_seconds_bucket', *SCOPED[:3], eq('outcome', 'SUCCESS'))}[$__range]))) >= 0")
 
 
 DURATIONS = table(

@@ -262,6 +262,16 @@ def test_ids_are_unique_and_nothing_overlaps(board):
 
 
 @boards
+def test_what_is_asked_for_is_a_variable_of_the_board(board):
+    """Grafana leaves the name of any other as it is, and finds nothing."""
+    known = {one["name"] for one in board["templating"]["list"]}
+    for query in every(board["uid"]):
+        for name in re.findall(r"\$\{?(\w+)", query.expr):
+            # One of a replacement, one of Grafana's own.
+            assert name in known or name.isdigit() or name.startswith("__"), str(query)
+
+
+@boards
 def test_links_keep_time_and_variables(board):
     (links,) = board["links"]
     assert links["type"] == "dashboards" and links["keepTime"] and links["includeVars"]
