@@ -105,7 +105,8 @@ ELSEWHERE = {
     "kernel-auth-connection: How is it set up at Kernel? H": "quiet",
 }
 # Of another connection than the one that waits.
-OF_BROKEN = {"kernel-auth-connection: How did its logins end? A", "kernel-auth-connection: What happened? G", "kernel-auth-connection: annotation Alerts"}
+OF_BROKEN = {"kernel-auth-connection: How did its logins end? A", "kernel-auth-connection: What happened? G",
+             "kernel-auth-connection: What happened? H", "kernel-auth-connection: annotation Alerts"}
 # What the story has none of.
 NOTHING = {
     "kernel-auth-connection: How is it set up at Kernel? K": "the simulated API can check all of them",
