@@ -54,8 +54,11 @@ SCOPES = table(
      rows_of(f"max by ({SCOPE}, reason) ({of('kernel_auth_failure_reason')} == 1)"),
      rows_of(AGE),
      rows_of(f"sum by ({SCOPE}) (max by ({SCOPE}, status) ({of('kernel_auth_connections')}))"),
-     rows_of(f"count by ({SCOPE}) ({of('kernel_auth_up')})")],
-    [("account", "Account", 130), ("project", "Project", 250), ("Value #A", "Seen", 90), ("reason", "Why not", 180),
+     rows_of(f"count by ({SCOPE}) ({of('kernel_auth_up')})"),
+     rows_of(f"max by ({SCOPE}, project_name) ({of('kernel_auth_project_info')})")],
+    # The answer stands first: a phone shows two columns or three.
+    [("Value #A", "Seen", 80), ("account", "Account", 120), ("project", "Project", 250),
+     ("project_name", "Its name", 120), ("reason", "Why not", 180),
      ("Value #C", "Age of the data", 135), ("Value #D", "Connections", 110), ("Value #E", "Exporters", 95),
      ("cluster", "Cluster", 110), ("namespace", "Namespace", None)],
     overrides=[by_name("Seen", mappings=mapped((1, "yes", TEXT), (0, "BLIND", RED)), **COLORED),

@@ -110,6 +110,7 @@ OF_BROKEN = {"kernel-auth-connection: How did its logins end? A", "kernel-auth-c
 # What the story has none of.
 NOTHING = {
     "kernel-auth-connection: How is it set up at Kernel? K": "the simulated API can check all of them",
+    "kernel-auth-exporter: What is seen of each account and project? F": "only told where every project is to be shown",
     "kernel-auth-exporter: Which plan, and what does it allow? C": "only told where every project is to be shown",
 }
 
