@@ -11,6 +11,7 @@ import argparse
 import re
 import statistics
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -30,7 +31,7 @@ class JsonExporter(Process):
         self.log = log
         port = free_port()
         command = [binary, f"--config.file={CONFIG}", f"--web.listen-address=127.0.0.1:{port}"]
-        super().__init__(["sh", "-c", 'exec "$0" "$@" 2>"$LOG"', *command], wait=False, more={"LOG": str(log)})
+        super().__init__(["sh", "-c", 'exec "$@" 2>"$0"', log, *command], wait=False)
         self.address = f"http://127.0.0.1:{port}"
         until(lambda: answer(f"{self.address}/")[0] == 200)
 
@@ -39,8 +40,11 @@ class JsonExporter(Process):
 
 
 class Ours:
+    """Its log is read and thrown away: a full pipe would stop it."""
+
     def __init__(self, process):
         self.process = process
+        threading.Thread(target=process.child.stderr.read, daemon=True).start()
 
     def scrape(self):
         return answer(f"{self.process.address}/metrics")
@@ -69,12 +73,14 @@ def until(condition):
 
 
 def answer(url):
-    """Status and text."""
+    """Status and text. A scraper has given up after ten seconds."""
     try:
-        with urllib.request.urlopen(url, timeout=120) as found:
+        with urllib.request.urlopen(url, timeout=10) as found:
             return found.status, found.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
+    except TimeoutError:
+        return "no answer in 10 s", ""
 
 
 def control(simulator, method, path, body=""):

@@ -42,6 +42,16 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # They need what scripts/judges builds, and it runs them.
 collect_ignore_glob = [] if "VICTORIA_METRICS" in os.environ else ["test_judges_*.py"]
 
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+    """What a test needs is installed, or built; one that is skipped has failed."""
+    report = yield
+    if report.skipped:
+        report.outcome, report.longrepr = "failed", f"skipped: {report.longrepr}"
+    return report
+
+
 # Proxies of the environment are not for servers on this machine.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

@@ -113,6 +113,7 @@ def test_every_expression_returns_data(simulator, exporter, assets, running, tmp
     api.control("POST", "/organization/limits", {"max_auth_connections": 100, "max_concurrent_sessions": 10})
     watched = api.create_connection(id="ma_watched", domain="watched.example.com", profile_name="watched",
                                     status="AUTHENTICATED")["id"]
+    api.create_connection(id="ma_out", domain="watched.example.com", profile_name="out", status="AUTHENTICATED")
     config = tmp_path / "config.yml"
     config.write_text("accounts:\n  - {name: simulated, api_key_env: KERNEL_API_KEY, projects: all}\n")
     whole = exporter(api, "--collector.timeline", "--collector.org", "--config.file", str(config))
@@ -128,19 +129,27 @@ def test_every_expression_returns_data(simulator, exporter, assets, running, tmp
     prometheus.wait(f'kernel_auth_connection_events_total{{{here},type="reauth",outcome="FAILED"}} == 0')
 
     # The watched connection's bad day.
-    api.happen(watched, "health_check", outcome="AUTHENTICATED")
+    for id in (watched, "ma_out"):
+        api.happen(id, "health_check", outcome="AUTHENTICATED")
     for outcome, error in (("FAILED", {"error_code": "bot_detected"}), ("SUCCESS", {}),
                            ("FAILED", {"error_code": "credentials_invalid"})):
         api.happen(watched, "flow_starts", type="REAUTH")
-        api.happen(watched, "flow_reaches", step="AWAITING_INPUT")
-        prometheus.wait(f'connection:kernel_auth_flow_awaiting:max{{{here}}}')
+        prometheus.wait(f'kernel_auth_connection_flow_live{{{here}}} == 1')
+        # A login that waits for a person mutes what is told of the same connection for two
+        # minutes, once it has waited for long enough; whether this one does is chance.
+        if outcome == "SUCCESS":
+            prometheus.wait(f'ALERTS{{alertname="KernelAuthReauthFailingRepeatedly",alertstate="firing",{here}}}')
+            api.happen(watched, "flow_reaches", step="AWAITING_INPUT")
+            prometheus.wait(f'connection:kernel_auth_flow_awaiting:max{{{here}}}')
         api.advance("20s")
         api.happen(watched, "flow_ends", outcome=outcome, **error)
         prometheus.wait(f'kernel_auth_connection_flow_status{{{here},flow_status="{outcome}"}} == 1')
-    api.set_connection(watched, status="NEEDS_AUTH", can_reauth=False, can_reauth_reason="no_credential",
-                       health_check_interval=300, health_checks=True, auto_reauth=True,
-                       health_check_unavailable_reason="no_auth_check_url")
-    prometheus.wait(f'{{__name__=~"connection:kernel_auth_(human_login|logged_out):firing",{here}}} == 1')
+    for id in (watched, "ma_out"):
+        api.set_connection(id, status="NEEDS_AUTH", can_reauth=False, can_reauth_reason="no_credential",
+                           health_check_interval=300, health_checks=True, auto_reauth=True,
+                           health_check_unavailable_reason="no_auth_check_url")
+    prometheus.wait('{__name__=~"connection:kernel_auth_(human_login|logged_out):firing",connection_id="ma_out"} == 1')
+    prometheus.wait(f'min(connection:kernel_auth_needs_auth:max{{{here}}}) == 1')
     api.set_connection(watched, status="AUTHENTICATED")
     prometheus.wait(f'max(connection:kernel_auth_needs_auth:max{{{here}}}) == 0')
     api.set_connection(watched, status="NEEDS_AUTH")

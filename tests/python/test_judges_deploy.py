@@ -1,5 +1,5 @@
 """What is deployed is decoded strictly, by the Go types of Kubernetes and of the
-Prometheus Operator."""
+Prometheus Operator, and actionlint reads the workflows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from test_deploy_chart import MATRIX, render
+from test_judges_chart import MATRIX, render
 
 
 def is_manifest(path) -> bool:
@@ -76,3 +76,9 @@ def test_the_judge_refuses(text, word):
         assert judge(good)[0] == 0
     code, _, said = judge(text)
     assert code == 1 and word in said
+
+
+def test_actionlint_has_nothing_to_say():
+    workflows = sorted((ROOT / ".github/workflows").glob("*.yml"))
+    done = subprocess.run([os.environ["ACTIONLINT"], *workflows], capture_output=True, text=True, timeout=60)
+    assert workflows and (done.returncode, done.stdout, done.stderr) == (0, "", "")
