@@ -115,9 +115,10 @@ REMEDY = table(
     [rows_of(said())], [("line", "Part", 95), ("said", "Said", None)],
     overrides=[by_name("Part", mappings=mapped(*((number, name, TEXT) for number, (_, name) in enumerate(SAID)))),
                by_name("Said", mappings=lines_of_text(), **WRAPPED)],
-    sort="Part", descending=False, header=False, merge=False, empty="nothing: it is logged in, and no login waits")
+    sort="Part", descending=False, header=False, merge=False, empty="nothing, as far as anything is known of it")
 
-FIRED = alerts('job=~"$job"', THIS)
+# Where no connection is chosen, alerts about none are not its own.
+FIRED = alerts('job=~"$job"', f'{ID}!=""', THIS)
 
 HISTORY = states(
     "What happened?", "How did it come about, and was somebody called? Status and kind of a login stay after its end; its step is shown while it "
@@ -168,8 +169,9 @@ SETTINGS = table(
 
 
 def make():
-    shown = metric("kernel_auth_connection_status", 'domain=~".*${find:regex}.*"')
-    called = metric("kernel_auth_connection_status", 'profile_name=~".*${find:regex}.*"')
+    # What is typed may have a dot, which Grafana writes with a backslash: a double-quoted string would read that.
+    shown = metric("kernel_auth_connection_status", "domain=~`.*${find:regex}.*`")
+    called = metric("kernel_auth_connection_status", "profile_name=~`.*${find:regex}.*`")
     by = "connection_id, domain, profile_name"
     # Logged out first, bounded: a picker of ten thousand helps nobody.
     listed = lambda chosen: (f"max by ({by}) ({chosen[:-1]},status=\"NEEDS_AUTH\"}} + 1 or {chosen})")
@@ -179,7 +181,7 @@ def make():
         {"name": "find", "label": "Find", "type": "textbox", "query": "", "hide": 0, "skipUrlSync": False,
          "current": {"selected": False, "text": "", "value": ""}, "options": [{"selected": True, "text": "", "value": ""}]},
         variable("connection_id", "Connection", picker, multi=False, regex='/connection_id="(?<value>[^"]+)".*\\bshown="(?<text>[^"]+)"/'),
-        variable("job", "Job", "query_result(count by (job) (kernel_auth_connection_status))", all_value=".+", regex='/job="([^"]+)"/'),
+        variable("job", "Job", "query_result(count by (job) (kernel_auth_up or kernel_auth_connection_found))", all_value=".+", regex='/job="([^"]+)"/'),
         variable("instance", "Instance", 'label_values(kernel_auth_up{job=~"$job"}, instance)', all_value=".+", hide=2),
         data_source()]
     return board(

@@ -85,7 +85,13 @@ class Chosen:
     def put(self, query: Query, over: int = SIX_HOURS) -> str:
         step = query.step or 60
         known = {**self.values, "__range": f"{over}s", "__interval": f"{step}s", "__rate_interval": f"{max(step + 60, 240)}s"}
-        return re.sub(r"\$\{?([a-z_]+)(?::\w+)?\}?", lambda match: known[match.group(1)], query.expr)
+
+        def value(match: re.Match[str]) -> str:
+            # As Grafana writes `${name:regex}`.
+            plain = known[match[1]]
+            return re.sub(r"[\\^$.*+?()|\[\]{}/]", r"\\\g<0>", plain) if match[2] == ":regex" else plain
+
+        return re.sub(r"\$\{?([a-z_]+)(:\w+)?\}?", value, query.expr)
 
 
 @dataclasses.dataclass
