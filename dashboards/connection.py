@@ -173,9 +173,10 @@ def make():
     shown = metric("kernel_auth_connection_status", "domain=~`.*${find:regex}.*`")
     called = metric("kernel_auth_connection_status", "profile_name=~`.*${find:regex}.*`")
     by = "connection_id, domain, profile_name"
-    # Logged out first, bounded: a picker of ten thousand helps nobody.
-    listed = lambda chosen: (f"max by ({by}) ({chosen[:-1]},status=\"NEEDS_AUTH\"}} + 1 or {chosen})")
-    picker = (f'query_result(label_join(topk(500, {listed(shown)} or {listed(called)}), '
+    # Logged out first, bounded: a picker of ten thousand helps nobody. Two replicas are as many again.
+    some = lambda chosen, matcher: f"topk(1000, {chosen[:-1]},status{matcher}\"NEEDS_AUTH\"}})"
+    listed = lambda chosen: f"{some(chosen, '=')} + 1 or {some(chosen, '!=')}"
+    picker = (f'query_result(label_join(topk(500, max by ({by}) ({listed(shown)} or {listed(called)})), '
               f'"shown", " · ", "profile_name", "domain"))')
     variables = [
         {"name": "find", "label": "Find", "type": "textbox", "query": "", "hide": 0, "skipUrlSync": False,
