@@ -6,6 +6,7 @@ import re
 import subprocess
 
 import pytest
+import yaml
 
 from assets_stories import JOB, STATUS, Story, judge, labels, links
 from monitoring import PROMTOOL
@@ -414,6 +415,25 @@ def test_promtool_finds_nothing_to_say_about_the_rules():
 def test_promtool_agrees_with_every_story(tmp_path):
     code, said = judge(STORIES, RULES, tmp_path)
     assert code == 0, said
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_probe_blinds_nothing_while_it_is_answered(tmp_path, answered):
+    """Its target need not name the project that the API names."""
+    probe = 'job="kernel-auth-probe",instance="a"'
+    project = ',project="p"' if answered else ""
+    series = {f"probe_success{{{probe}}}": int(answered), f"up{{{probe}}}": 1}
+    if answered:
+        series[f'kernel_auth_connection_found{{{probe},connection_id="a"{project}}}'] = 1
+    expected = f'scope:kernel_auth_visible:max{{job="kernel-auth-exporter"{project}}}'
+    test = tmp_path / "probe.yml"
+    test.write_text(yaml.safe_dump({
+        "rule_files": [str(RULES)], "evaluation_interval": "30s", "tests": [{
+            "interval": "30s", "input_series": [{"series": name, "values": f"{value}x20"} for name, value in series.items()],
+            "promql_expr_test": [{"expr": "scope:kernel_auth_visible:max", "eval_time": "5m",
+                                  "exp_samples": [{"labels": expected, "value": int(answered)}]}]}]}))
+    done = subprocess.run([PROMTOOL, "test", "rules", str(test)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_story_that_is_wrong_is_found_out(tmp_path):
