@@ -27,6 +27,9 @@ SAMPLES, BYTES = 1_000_000, 1_000_000
 # Prometheus scrapes and evaluates twice as often as the story does.
 DENSER = 2
 
+# One worker makes the history and asks it, from the beginning on: the others need not wait for it.
+pytestmark = pytest.mark.xdist_group("history")
+
 
 @pytest.fixture(scope="session")
 def history(tmp_path_factory):
