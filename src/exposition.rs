@@ -5,27 +5,33 @@
 //! wants. [`Chunks`] writes it piece by piece as the socket takes it, so that a
 //! scrape costs the memory of a chunk, whatever the size of the fleet.
 
+mod blocks;
 pub(crate) mod catalogue;
 mod chunks;
+mod gzip;
 mod lines;
 pub(crate) mod negotiate;
 mod number;
 mod options;
+mod piecewise;
 mod registry;
 mod render;
 mod text;
 
 use std::sync::Arc;
 
+pub(crate) use blocks::Blocks;
 pub(crate) use catalogue::{Own, ProbeResult};
-#[cfg(test)]
-pub(crate) use chunks::CHUNK_BYTES;
-pub(crate) use chunks::{Chunks, Text};
+pub(crate) use chunks::Chunks;
 #[cfg(test)]
 pub(crate) use negotiate::Escaping;
 pub(crate) use negotiate::{Encoding, Format};
 pub(crate) use options::Options;
+#[cfg(test)]
+pub(crate) use piecewise::CHUNK_BYTES;
+pub(crate) use piecewise::Text;
 
+use self::gzip::Gzip;
 use self::render::Renderer;
 use crate::model::{Fleet, Timestamp};
 
@@ -38,8 +44,20 @@ pub(crate) struct Exposition {
 }
 
 impl Exposition {
-    /// `now` is this machine's time: ages are as of then.
-    pub(crate) fn new(fleet: Arc<Fleet>, own: Own, now: Timestamp, options: Options) -> Self {
+    /// The whole answer, as the socket takes it. `now` is this machine's time:
+    /// ages are as of then. What is compressed is kept in `blocks`.
+    pub(crate) fn body(
+        fleet: Arc<Fleet>,
+        own: Own,
+        now: Timestamp,
+        options: Options,
+        blocks: &Arc<Blocks>,
+    ) -> Chunks<Self> {
+        let gzip = (options.encoding == Encoding::Gzip).then(|| Gzip::new(blocks, &fleet, options));
+        Chunks::new(Self::new(fleet, own, now, options), gzip)
+    }
+
+    fn new(fleet: Arc<Fleet>, own: Own, now: Timestamp, options: Options) -> Self {
         Self {
             fleet,
             own,
@@ -52,11 +70,15 @@ impl Text for Exposition {
     fn fill(&mut self, out: &mut Vec<u8>, limit: usize) -> bool {
         self.renderer.fill(&self.fleet, &self.own, out, limit)
     }
+
+    fn block(&mut self, out: &mut Vec<u8>) -> (bool, bool) {
+        self.renderer.block(&self.fleet, &self.own, out)
+    }
 }
 
 /// The text of an [`Exposition`] at once, never compressed.
 pub(crate) fn render(fleet: &Fleet, own: &Own, now: Timestamp, options: Options) -> Vec<u8> {
-    let mut out = Vec::with_capacity(chunks::CHUNK_CAPACITY);
+    let mut out = Vec::with_capacity(piecewise::CHUNK_CAPACITY);
     Renderer::new(now, options).fill(fleet, own, &mut out, usize::MAX);
     out
 }

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 
 use crate::collect::{self, AccountSettings, Watcher};
 use crate::exposition::negotiate::Escaping;
-use crate::exposition::{Chunks, Encoding, Exposition, Format, Options, Own, render};
+use crate::exposition::{Blocks, Encoding, Exposition, Format, Options, Own, render};
 use crate::kernel::{Client, ClientSettings, Decoder, Http, Key, Observer};
 use crate::model::{
     AccountView, AuthStatus, ClockOffset, Connection, CredentialKind, Endpoint, ErrorReason, Field,
@@ -24,12 +24,13 @@ use crate::model::{
 const NOW: Timestamp = Timestamp::from_micros(1_795_341_600_250_000);
 
 /// The ways to write a fleet that are measured.
-pub const WAYS: [&str; 5] = [
+pub const WAYS: [&str; 6] = [
     "text 0.0.4",
     "text 1.0.0",
     "openmetrics 1.0.0",
     "text 0.0.4, active states",
     "text 0.0.4, gzip",
+    "text 0.0.4, gzip, nothing changed",
 ];
 
 fn options(way: &str) -> Options {
@@ -42,7 +43,7 @@ fn options(way: &str) -> Options {
             states: States::Active,
             ..plain
         },
-        "text 0.0.4, gzip" => Options {
+        "text 0.0.4, gzip" | "text 0.0.4, gzip, nothing changed" => Options {
             encoding: Encoding::Gzip,
             ..plain
         },
@@ -51,12 +52,12 @@ fn options(way: &str) -> Options {
 }
 
 /// A fleet to write.
-pub struct Written(Arc<Fleet>);
+pub struct Written(Arc<Fleet>, Arc<Blocks>);
 
 impl Written {
     /// So many connections, alike but not the same.
     pub fn of(connections: usize) -> Self {
-        Self(fleet(connections))
+        Self(fleet(connections), Arc::default())
     }
 
     /// Its whole text, not compressed.
@@ -67,8 +68,7 @@ impl Written {
     /// Reads the body to its end, as a connection does, and gives its length.
     pub fn drain(&self, way: &str) -> usize {
         let options = options(way);
-        let text = Exposition::new(Arc::clone(&self.0), Own::default(), NOW, options);
-        let mut body = Chunks::new(text, options.encoding);
+        let mut body = Exposition::body(Arc::clone(&self.0), Own::default(), NOW, options, &self.1);
         let mut context = Context::from_waker(Waker::noop());
         let mut length = 0;
         loop {
@@ -136,7 +136,8 @@ fn connection(index: usize, scope: &Scope, scratch: &mut String) -> Connection {
     }
 }
 
-fn fleet(connections: usize) -> Arc<Fleet> {
+/// So many connections of one project.
+pub(crate) fn fleet(connections: usize) -> Arc<Fleet> {
     let scope = Scope::new(None, Some("proj_bench"));
     let mut scratch = String::new();
     let connections = (0..connections)

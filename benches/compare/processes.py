@@ -95,6 +95,8 @@ class Simulator(Process):
     def __init__(self, connections, latency="0s", speed=1):
         command = [EXPORTER, "simulate", "--listen-address=127.0.0.1:0", "--control-address=127.0.0.1:0"]
         command += [f"--connections={connections}", f"--latency={latency}", f"--speed={speed}"]
+        # Without a published limit the exporter bounds its collections by itself.
+        command += ["--rate-limit=100000000/min"]
         super().__init__(command)
         self.control = self.named("control")
 

@@ -167,6 +167,14 @@ impl Family {
         }
     }
 
+    /// Whether its lines stay as they are while the connections do: those of
+    /// ages and of times left change with the clock.
+    pub(super) fn lasts(&self) -> bool {
+        let of_connections = matches!(self.source, Source::Connection(_));
+        let moves = self.name.ends_with("_age_seconds") || self.name.ends_with("_in_seconds");
+        of_connections && !moves
+    }
+
     /// Whether the exporter's registry has it.
     #[cfg(test)]
     pub(crate) const fn is_gathered(&self) -> bool {

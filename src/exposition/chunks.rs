@@ -1,37 +1,18 @@
 //! Text as an HTTP body: made when it is asked for, a chunk at a time.
 
 use std::convert::Infallible;
-use std::io::Write as _;
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use http_body::{Body, Frame, SizeHint};
 
-use super::negotiate::Encoding;
-
-/// How much is made before it is handed on, in bytes.
-pub(crate) const CHUNK_BYTES: usize = 64 * 1024;
-
-/// Room for a chunk and for what one connection can put on top of it.
-pub(super) const CHUNK_CAPACITY: usize = CHUNK_BYTES + 8 * 1024;
+use super::gzip::Gzip;
+use super::piecewise::{CHUNK_BYTES, CHUNK_CAPACITY, Text};
 
 /// How much text may be made before other tasks have a turn, in bytes: less
 /// than a millisecond's work, some milliseconds' where it is compressed.
 const TURN_BYTES: usize = 1024 * 1024;
-
-/// Compressed text is handed on from this size, in bytes.
-const GZIP_CHUNK_BYTES: usize = 16 * 1024;
-
-/// A text that is made bit by bit.
-pub(crate) trait Text {
-    /// Appends to `out` until it holds `limit` bytes, or little more, or the
-    /// text is complete, which is `true`. Goes on where it stopped.
-    fn fill(&mut self, out: &mut Vec<u8>, limit: usize) -> bool;
-}
 
 /// A text on its way to the socket. Holds one chunk of it.
 #[derive(Debug)]
@@ -43,35 +24,12 @@ pub(crate) struct Chunks<T> {
     in_turn: usize,
 }
 
-/// A compressor and the text on its way into it.
-#[derive(Debug)]
-struct Gzip {
-    encoder: GzEncoder<Vec<u8>>,
-    text: Vec<u8>,
-}
-
-impl Gzip {
-    fn new() -> Self {
-        Self {
-            encoder: GzEncoder::new(Vec::with_capacity(GZIP_CHUNK_BYTES), Compression::fast()),
-            text: Vec::with_capacity(CHUNK_CAPACITY),
-        }
-    }
-
-    /// Compresses what is in `text`, and empties it.
-    fn absorb(&mut self) {
-        self.encoder
-            .write_all(&self.text)
-            .expect("a Vec takes everything");
-        self.text.clear();
-    }
-}
-
 impl<T: Text> Chunks<T> {
-    pub(crate) fn new(text: T, encoding: Encoding) -> Self {
+    /// `gzip`, unless it goes as it is.
+    pub(crate) fn new(text: T, gzip: Option<Gzip>) -> Self {
         Self {
             text,
-            gzip: (encoding == Encoding::Gzip).then(Gzip::new),
+            gzip,
             complete: false,
             in_turn: 0,
         }
@@ -79,24 +37,19 @@ impl<T: Text> Chunks<T> {
 
     /// The next piece of the answer; `None` when other tasks should have a
     /// turn first.
-    fn advance(&mut self) -> Option<Vec<u8>> {
+    fn advance(&mut self) -> Option<Bytes> {
         let Some(gzip) = &mut self.gzip else {
             let mut out = Vec::with_capacity(CHUNK_CAPACITY);
             self.complete = self.text.fill(&mut out, CHUNK_BYTES);
             self.in_turn += out.len();
-            return Some(out);
+            return Some(out.into());
         };
         while self.in_turn < TURN_BYTES {
-            self.complete = self.text.fill(&mut gzip.text, CHUNK_BYTES);
-            self.in_turn += gzip.text.len();
-            gzip.absorb();
-            if self.complete {
-                gzip.encoder.try_finish().expect("a Vec takes everything");
-                return Some(mem::take(gzip.encoder.get_mut()));
-            }
-            if gzip.encoder.get_ref().len() >= GZIP_CHUNK_BYTES {
-                let next = Vec::with_capacity(GZIP_CHUNK_BYTES);
-                return Some(mem::replace(gzip.encoder.get_mut(), next));
+            let (length, complete, piece) = gzip.advance(&mut self.text);
+            self.complete = complete;
+            self.in_turn += length;
+            if piece.is_some() {
+                return piece;
             }
         }
         None
@@ -119,7 +72,7 @@ impl<T: Text + Unpin> Body for Chunks<T> {
         {
             // The text can end exactly where the chunk before did.
             let end = chunk.is_empty() && self.complete;
-            return Poll::Ready((!end).then(|| Ok(Frame::data(Bytes::from(chunk)))));
+            return Poll::Ready((!end).then(|| Ok(Frame::data(chunk))));
         }
         self.in_turn = 0;
         context.waker().wake_by_ref();

@@ -1,14 +1,51 @@
 //! The writer: one for all formats, which differ in a family's head and in the
 //! last line.
 
+use std::ops::RangeInclusive;
+
 use prometheus::proto::MetricFamily;
 
 use super::catalogue::{self, ConnectionValue, Family, Own, Source, Subject, Value, families};
 use super::lines::Lines;
 use super::options::Options;
+use super::piecewise::CHUNK_BYTES;
 use super::registry;
 use super::text::put_label;
 use crate::model::{AuthStatus, Fleet, Snapshot, Timestamp};
+
+/// A block has at least so many bytes, and at most so many and those of one
+/// connection.
+const BLOCK_BYTES: RangeInclusive<usize> = 96 * 1024..=384 * 1024;
+
+/// Of so many connections one may end a block.
+const BLOCK_ENDS: u32 = 16;
+
+/// Where the text may be cut.
+#[derive(Clone, Copy)]
+enum Cut {
+    /// From this length on.
+    At(usize),
+    /// Behind connections whose labels say so: another connection that comes or
+    /// goes moves none of the other cuts.
+    Block,
+}
+
+impl Cut {
+    /// Whether it is cut behind the connection of these labels.
+    #[inline]
+    fn is_here(self, out: &[u8], labels: &str) -> bool {
+        match self {
+            Self::At(limit) => out.len() >= limit,
+            Self::Block if out.len() < *BLOCK_BYTES.start() => false,
+            Self::Block => {
+                // FNV-1a, whose upper bits are mixed best.
+                let mix = |mark: u32, byte| (mark ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+                let ends = labels.bytes().fold(0x811c_9dc5, mix) < u32::MAX / BLOCK_ENDS;
+                ends || out.len() >= *BLOCK_BYTES.end()
+            }
+        }
+    }
+}
 
 /// How far the text is written. Goes on where it stopped.
 #[derive(Debug)]
@@ -64,20 +101,49 @@ impl Renderer {
         out: &mut Vec<u8>,
         limit: usize,
     ) -> bool {
+        self.advance(fleet, own, out, |_| Cut::At(limit)).0
+    }
+
+    /// The next [`Text::block`](super::Text::block): lines of one family, where
+    /// they last as long as what they are about.
+    pub(super) fn block(&mut self, fleet: &Fleet, own: &Own, out: &mut Vec<u8>) -> (bool, bool) {
+        self.advance(fleet, own, out, |family| {
+            if family.lasts() {
+                Cut::Block
+            } else {
+                Cut::At(CHUNK_BYTES)
+            }
+        })
+    }
+
+    fn advance(
+        &mut self,
+        fleet: &Fleet,
+        own: &Own,
+        out: &mut Vec<u8>,
+        cut_of: impl Fn(&Family) -> Cut,
+    ) -> (bool, bool) {
         while let Some(family) = families().get(self.family) {
             if self.wants(family, own) {
+                let cut = cut_of(family);
+                let is_block = matches!(cut, Cut::Block);
+                if is_block && !out.is_empty() {
+                    return (false, false);
+                }
                 let mut lines = self
                     .begun
                     .take()
                     .unwrap_or_else(|| Lines::new(family, self.options));
-                if !self.write(&mut lines, family, fleet, own, out, limit) {
+                if !self.write(&mut lines, family, fleet, own, out, cut) {
                     self.begun = Some(lines);
-                    return false;
+                    return (false, is_block);
+                }
+                if is_block && !out.is_empty() {
+                    self.end_family();
+                    return (false, true);
                 }
             }
-            self.family += 1;
-            self.outer = 0;
-            self.inner = 0;
+            self.end_family();
         }
         if self.family == families().len() {
             self.family += 1;
@@ -89,7 +155,13 @@ impl Renderer {
                 out.extend_from_slice(b"# EOF\n");
             }
         }
-        true
+        (true, false)
+    }
+
+    fn end_family(&mut self) {
+        self.family += 1;
+        self.outer = 0;
+        self.inner = 0;
     }
 
     fn write(
@@ -99,17 +171,17 @@ impl Renderer {
         fleet: &Fleet,
         own: &Own,
         out: &mut Vec<u8>,
-        limit: usize,
+        cut: Cut,
     ) -> bool {
         match family.source {
-            Source::Connection(value) => self.connections(lines, value, fleet, out, limit),
-            Source::Found => self.found(lines, fleet, out, limit),
+            Source::Connection(value) => self.connections(lines, value, fleet, out, cut),
+            Source::Found => self.found(lines, fleet, out, cut),
             Source::Scope(_)
             | Source::ScopeFact(_)
             | Source::ScopeText(_)
             | Source::Tally
             | Source::Account(_)
-            | Source::AccountFact(_) => self.groups(lines, family, fleet, out, limit),
+            | Source::AccountFact(_) => self.groups(lines, family, fleet, out, cut),
             Source::Own(value) => {
                 if let Some(value) = value(own) {
                     lines.sample(out, "", "", value);
@@ -133,7 +205,7 @@ impl Renderer {
         family: &Family,
         fleet: &Fleet,
         out: &mut Vec<u8>,
-        limit: usize,
+        cut: Cut,
     ) -> bool {
         loop {
             let (view, account) = (fleet.scopes.get(self.outer), fleet.accounts.get(self.outer));
@@ -195,7 +267,7 @@ impl Renderer {
                 _ => return true,
             }
             self.outer += 1;
-            if out.len() >= limit {
+            if cut.is_here(out, "") {
                 return false;
             }
         }
@@ -207,7 +279,7 @@ impl Renderer {
         value: ConnectionValue,
         fleet: &Fleet,
         out: &mut Vec<u8>,
-        limit: usize,
+        cut: Cut,
     ) -> bool {
         while let Some(view) = fleet.scopes.get(self.outer) {
             if let Some(snapshot) = &view.snapshot {
@@ -215,7 +287,7 @@ impl Renderer {
                 for connection in snapshot.connections.iter().skip(self.inner) {
                     lines.connection(out, value, connection, now);
                     self.inner += 1;
-                    if out.len() >= limit {
+                    if cut.is_here(out, connection.labels.as_str()) {
                         return false;
                     }
                 }
@@ -226,7 +298,7 @@ impl Renderer {
         true
     }
 
-    fn found(&mut self, lines: &mut Lines, fleet: &Fleet, out: &mut Vec<u8>, limit: usize) -> bool {
+    fn found(&mut self, lines: &mut Lines, fleet: &Fleet, out: &mut Vec<u8>, cut: Cut) -> bool {
         while let Some(view) = fleet.scopes.get(self.outer) {
             if let Some(snapshot) = &view.snapshot {
                 for found in snapshot.found.iter().skip(self.inner) {
@@ -235,7 +307,7 @@ impl Renderer {
                     let value = Value::Integer(u64::from(found.found));
                     lines.sample(out, &self.scratch, view.scope.label_suffix(), value);
                     self.inner += 1;
-                    if out.len() >= limit {
+                    if cut.is_here(out, "") {
                         return false;
                     }
                 }

@@ -1,5 +1,6 @@
 //! The text that scrapers get, through the crate's front door.
 
+mod blocks;
 pub(crate) mod fixture;
 mod formats;
 pub(crate) mod golden;

@@ -113,7 +113,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::exposition::{CHUNK_BYTES, Chunks, Encoding};
+    use crate::exposition::{CHUNK_BYTES, Chunks};
     use crate::model::{ClockOffset, Failure, ScopeView, Snapshot};
     use crate::tests::exposition::fixture::sparse;
 
@@ -140,7 +140,7 @@ mod tests {
     }
 
     async fn text(fleet: Fleet) -> Value {
-        let body = Chunks::new(Targets::new(fleet), Encoding::Identity)
+        let body = Chunks::new(Targets::new(fleet), None)
             .collect()
             .await
             .unwrap()
@@ -187,7 +187,7 @@ mod tests {
             accounts: Vec::new(),
             scopes: vec![view(Scope::default(), &rows, Some(1))],
         };
-        let mut body = Chunks::new(Targets::new(fleet.clone()), Encoding::Identity);
+        let mut body = Chunks::new(Targets::new(fleet.clone()), None);
         let mut pieces = 0;
         while let Some(frame) = body.frame().await {
             let data = frame.unwrap().into_data().unwrap();

@@ -22,7 +22,7 @@ pub(crate) use self::settings::{Reloadable, StaticSettings};
 use super::discovery::{self, Targets};
 use super::{pages, probe};
 use crate::collect::{self, Collected};
-use crate::exposition::{self, Encoding, Format, Options, Own, ProbeResult};
+use crate::exposition::{self, Blocks, Chunks, Encoding, Format, Options, Own, ProbeResult};
 use crate::logging;
 use crate::model::{Fleet, Timestamp};
 use crate::telemetry::Telemetry;
@@ -42,6 +42,7 @@ pub(crate) struct Routes {
     /// The first whole collection has been told.
     has_collected: AtomicBool,
     pace: Pace,
+    blocks: Arc<Blocks>,
 }
 
 #[derive(Clone, Copy)]
@@ -75,6 +76,7 @@ impl Routes {
             pages: Semaphore::new(PAGES),
             has_collected: AtomicBool::new(false),
             pace: Pace::default(),
+            blocks: Arc::default(),
         }
     }
 
@@ -200,7 +202,7 @@ impl Routes {
             probe: None,
         };
         let options = live.options(narrowed.collectors, request.headers());
-        exposed(collected.fleet, own, options, permit)
+        exposed(collected.fleet, own, options, &self.blocks, permit)
     }
 
     /// One collection that no scrape asks for; the pages show it.
@@ -273,7 +275,7 @@ impl Routes {
                     &probe::explained(&target, &probed, &log, &metrics),
                 )
             }
-            None => exposed(probed.fleet, own, options, permit),
+            None => exposed(probed.fleet, own, options, &self.blocks, permit),
         }
     }
 
@@ -299,7 +301,7 @@ impl Routes {
             return discovery::unknown();
         }
         let mut response =
-            Response::new(with_permit(Targets::new(fleet), Encoding::Identity, permit));
+            Response::new(with_permit(Chunks::new(Targets::new(fleet), None), permit));
         let headers = response.headers_mut();
         let put = HeaderValue::from_static;
         headers.insert(header::CONTENT_TYPE, put("application/json"));

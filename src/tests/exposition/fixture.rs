@@ -254,8 +254,7 @@ pub(crate) fn story() -> Fleet {
 
 /// A fleet on its way to a socket.
 pub(crate) fn stream(fleet: Arc<Fleet>, own: Own, options: Options) -> Chunks<Exposition> {
-    let text = Exposition::new(fleet, own, NOW, options);
-    Chunks::new(text, options.encoding)
+    Exposition::body(fleet, own, NOW, options, &Arc::default())
 }
 
 /// What an answer of `/probe` says beside the fleet.

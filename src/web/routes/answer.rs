@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt;
 
-use crate::exposition::{Chunks, Encoding, Exposition, Options, Own, Text};
+use crate::exposition::{Blocks, Chunks, Exposition, Options, Own, Text};
 use crate::model::{Fleet, Timestamp};
 use exporter_toolkit::server::{Body, RequestPermit, plain};
 
@@ -15,11 +15,12 @@ pub(super) fn exposed(
     fleet: Arc<Fleet>,
     own: Own,
     options: Options,
+    blocks: &Arc<Blocks>,
     permit: RequestPermit,
 ) -> Response<Body> {
     let now = Timestamp::from(SystemTime::now());
-    let text = Exposition::new(fleet, own, now, options);
-    let mut response = Response::new(with_permit(text, options.encoding, permit));
+    let text = Exposition::body(fleet, own, now, options, blocks);
+    let mut response = Response::new(with_permit(text, permit));
     let headers = response.headers_mut();
     let put = HeaderValue::from_static;
     headers.insert(header::CONTENT_TYPE, put(options.format.content_type()));
@@ -32,28 +33,16 @@ pub(super) fn exposed(
     response
 }
 
-pub(super) fn with_permit<T>(text: T, encoding: Encoding, permit: RequestPermit) -> Body
+/// A text that keeps its place among the scrapes until it is sent.
+pub(super) fn with_permit<T>(text: Chunks<T>, permit: RequestPermit) -> Body
 where
     T: Text + Send + Unpin + 'static,
 {
-    let text = Permitted {
-        text,
-        _permit: permit,
-    };
-    let chunks = Chunks::new(text, encoding);
-    chunks.map_err(|never| match never {}).boxed_unsync()
-}
-
-/// A text that keeps its place among the scrapes until it is sent.
-struct Permitted<T> {
-    text: T,
-    _permit: RequestPermit,
-}
-
-impl<T: Text> Text for Permitted<T> {
-    fn fill(&mut self, out: &mut Vec<u8>, limit: usize) -> bool {
-        self.text.fill(out, limit)
-    }
+    let held = text.map_frame(move |frame| {
+        let _ = &permit;
+        frame
+    });
+    held.map_err(|never| match never {}).boxed_unsync()
 }
 
 pub(super) fn not_allowed(allow: &'static str) -> Response<Body> {
