@@ -10,7 +10,9 @@ use clap::{Args, FromArgMatches};
 use crate::duration;
 
 use self::values::invalid;
-pub(crate) use self::values::{BaseUrl, InvalidOption, JobName, PromDuration, Share, Target};
+pub(crate) use self::values::{
+    BaseUrl, InvalidOption, JobName, PromDuration, Share, SignUp, Target,
+};
 
 /// Everything that `assets` lets a user choose.
 /// The placeholder that the repository's own rules and dashboards have.
@@ -61,6 +63,15 @@ pub(crate) struct Options {
     /// time to answer is ten minutes, and the whole login has twenty.
     #[arg(long, value_name = "DURATION", default_value = "1m")]
     pub flow_awaiting_for: PromDuration,
+
+    /// Whether a connection that was never logged in, for an hour, is told.
+    #[arg(long, value_name = "HOW", default_value = "warning")]
+    pub never_logged_in: SignUp,
+
+    /// Whether a login is told that a person began and that waits for five
+    /// minutes, other than to repair what was logged out within the last day.
+    #[arg(long, value_name = "HOW", default_value = "warning")]
+    pub person_login: SignUp,
 
     /// How long an exporter does not answer.
     #[arg(long, value_name = "DURATION", default_value = "5m")]
@@ -191,6 +202,8 @@ impl Options {
             "flow_awaiting_bridge" => bridge(self.flow_awaiting_for),
             "flow_failed_for" | "burn_for" => short.to_string(),
             "flow_failed_bridge" | "burn_bridge" => bridge(short),
+            "never_logged_in" => self.never_logged_in.recorded().to_string(),
+            "person_login" => self.person_login.recorded().to_string(),
             "exporter_down_for" => self.exporter_down_for.to_string(),
             "api_unreachable_for" => self.api_down_for.to_string(),
             "api_unreachable_bridge" => bridge(self.api_down_for),

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import signal
+import subprocess
 
 import pytest
 
@@ -399,6 +400,27 @@ def test_logins_that_a_person_began(world, judged):
     night.target().shows(0, well).shows(5, out).shows(6, mending).shows(16, out)
     night.told(AWAITING, "critical", 7, 18, connection_id="ma_1", domain=SHOP)
     night.told(NEEDS, "critical", 18, connection_id="ma_1", domain=SHOP)
+
+
+def test_sign_ups_are_told_as_chosen(world, binary, tmp_path):
+    exporter = world.exporter()
+    world.create_connection(id="ma_new", domain=SHOP, profile_name="new", status="NEEDS_AUTH", can_reauth=False,
+                            can_reauth_reason="no_prior_successful_login", health_checks=True, auto_reauth=True)
+    created = metrics(exporter)
+    waiting(world, "ma_new", "LOGIN")
+    signing_up = metrics(exporter)
+    this = dict(connection_id="ma_new", domain=SHOP)
+    for never, person in [("off", "critical"), ("critical", "off")]:
+        made = tmp_path / person
+        subprocess.run([binary, "assets", made, f"--never-logged-in={never}", f"--person-login={person}"],
+                       check=True, capture_output=True)
+        night = Night("A person begins a first login, and goes away for ever", 100)
+        night.target().shows(0, created).shows(10, signing_up).shows(20, created)
+        if person != "off":
+            night.told(AWAITING, person, 15, 22, **this)
+        if never != "off":
+            night.told(HUMAN, never, 60.5, **this)
+        assert not night.judge(made / "alerts" / "kernel-auth-rules.yml", tmp_path)
 
 
 def test_failures(world, judged):

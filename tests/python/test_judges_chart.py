@@ -341,10 +341,14 @@ THRESHOLDS = [
 ]
 
 
-@pytest.mark.parametrize("thresholds, flags", THRESHOLDS, ids=lambda value: None)
-def test_thresholds_mean_what_the_flags_of_assets_mean(thresholds, flags, binary, tmp_path):
+SIGN_UPS = [({"neverLoggedIn": "off", "personLogin": "critical"}, ["--never-logged-in=off", "--person-login=critical"])]
+
+
+@pytest.mark.parametrize("key, given, flags", [*(("thresholds", *one) for one in THRESHOLDS), *(("signUps", *one) for one in SIGN_UPS)],
+                         ids=lambda value: None)
+def test_values_mean_what_the_flags_of_assets_mean(key, given, flags, binary, tmp_path):
     base = {"runbookBaseUrl": "https://git.example.org/runbooks/", "dashboardBaseUrl": "https://grafana.example.org"}
-    values = {"existingSecret": "k", "prometheusRule": {"enabled": True, "thresholds": thresholds, **base}}
+    values = {"existingSecret": "k", "prometheusRule": {"enabled": True, key: given, **base}}
     flags = [*flags, f"--runbook-base-url={base['runbookBaseUrl']}", f"--dashboard-base-url={base['dashboardBaseUrl']}"]
     subprocess.run([binary, "assets", tmp_path, *flags], check=True, capture_output=True)
     theirs = (tmp_path / "alerts/kernel-auth-prometheusrule.yml").read_text()
@@ -435,6 +439,7 @@ def test_it_is_a_subchart(tmp_path):
     ({"existingSecret": "k", "webConfig": WEB, "existingWebConfigSecret": "w"}, "keep one"),
     ({"existingSecret": "k", "alertmanagerConfig": {"enabled": True}}, 'no receiver "pager"'),
     ({"existingSecret": "k", "prometheusRule": {"enabled": True, "thresholds": {"interval": "2m"}}}, "at most 1m"),
+    ({"existingSecret": "k", "prometheusRule": {"enabled": True, "signUps": {"personLogin": "page"}}}, "must be one of"),
     ({"accounts": [ACCOUNTS["accounts"][0]] * 2}, "given twice"),
     ({"accounts": [{"name": "a b", "existingSecret": "k"}]}, "does not match pattern"),
     ({"existingSecret": "k", "replicas": 2}, "additional properties"),

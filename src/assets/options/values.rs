@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 use crate::duration;
 
 /// A value that cannot be put into the rules: what is wrong, and what is right.
@@ -13,6 +15,28 @@ pub(crate) struct InvalidOption(String);
 
 pub(super) fn invalid<T>(message: impl Into<String>) -> Result<T, InvalidOption> {
     Err(InvalidOption(message.into()))
+}
+
+/// How a sign-up is told that goes no further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SignUp {
+    /// Not at all.
+    Off,
+    /// It can wait for the morning.
+    Warning,
+    /// It calls somebody.
+    Critical,
+}
+
+impl SignUp {
+    /// As the rules record it.
+    pub(super) const fn recorded(self) -> u8 {
+        match self {
+            Self::Off => 0,
+            Self::Critical => 1,
+            Self::Warning => 2,
+        }
+    }
 }
 
 /// A span of time in the rules.

@@ -80,6 +80,10 @@ dashboard_base_url: {{ trimSuffix "/" $rule.dashboardBaseUrl | quote }}
 job: {{ $job | quote }}
 jobs: {{ printf "job=~%q" (printf "%s|%s" (replace "." "[.]" $job) $terms.probe_job) | quote }}
 snapshot_max_age_seconds: {{ div (add $millis.snapshotMaxAge 999) 1000 | quote }}
+{{- $signUps := dict "off" 0 "critical" 1 "warning" 2 }}
+{{- range $name := list "neverLoggedIn" "personLogin" }}
+{{ snakecase $name }}: {{ get $signUps (get $rule.signUps $name) | quote }}
+{{- end }}
 {{- range $name := list "stalenessFactor" "reauthFailures" "flappingChanges" "burnMinConnections" "keyExpiryWarningDays" "keyExpiryCriticalDays" }}
 {{ snakecase $name }}: {{ get $rule.thresholds $name | int64 | quote }}
 {{- end }}
