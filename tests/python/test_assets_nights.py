@@ -1,6 +1,7 @@
 """What is told in which night: with what must come also what must not."""
 
 import datetime
+import json
 import math
 import os
 import pathlib
@@ -11,6 +12,7 @@ import subprocess
 import pytest
 
 from assets_nights import PROBE, Night
+from monitoring import PROMTOOL
 
 ROOT = pathlib.Path(__file__).parents[2]
 RULES = ROOT / "alerts" / "kernel-auth-rules.yml"
@@ -30,9 +32,9 @@ SHOP = "shop.example.net"
 class World:
     """A simulated API whose clock stands, and exporters over it."""
 
-    def __init__(self, simulator, start, tmp_path):
+    def __init__(self, simulator, start, tmp_path, **flags):
         self.start, self.tmp_path = start, tmp_path
-        self.api = simulator(connections=0, speed=0)
+        self.api = simulator(**{"connections": 0, "speed": 0, **flags})
         for name in ("set_connection", "create_connection", "delete_connection", "happen", "faults", "clear_faults", "advance"):
             setattr(self, name, getattr(self.api, name))
         self.clock = datetime.datetime.now(datetime.timezone.utc)
@@ -421,6 +423,34 @@ def test_sign_ups_are_told_as_chosen(world, binary, tmp_path):
         if never != "off":
             night.told(HUMAN, never, 60.5, **this)
         assert not night.judge(made / "alerts" / "kernel-auth-rules.yml", tmp_path)
+
+
+def test_increase_sees_the_first_login_of_a_new_connection(simulator, start, tmp_path):
+    """A counter is shown at 0 before it counts: from nothing to 1 is no increase."""
+    # Its clock goes: what ended before the exporter started does not count.
+    world = World(simulator, start, tmp_path, speed=1, rate_limit="100000/min")
+    exporter = world.exporter("--collector.timeline")
+    metrics(exporter)
+    # Its times are whole seconds, and the exporter started within one.
+    world.advance("2s")
+    world.create_connection(id="ma_new", domain=SHOP, profile_name="new", status="NEEDS_AUTH")
+    world.happen("ma_new", "flow_starts", type="LOGIN")
+    world.happen("ma_new", "flow_ends", outcome="FAILED", error_code="bot_detected")
+    night = Night("The first login of a new connection fails", 60)
+    counted = re.compile(r'^kernel_auth_connection_events_total\{connection_id="ma_new".*type="login",outcome="FAILED".* 1$', re.M)
+    target, minute, text = night.target(), 0, ""
+    # As often as it takes; nothing else tells that a timeline was read.
+    while not counted.search(text):
+        assert minute < 40, text
+        text = metrics(exporter)
+        target.shows(minute, text)
+        minute += 1
+    expr = 'sum(increase(kernel_auth_connection_events_total{connection_id="ma_new",outcome="FAILED"}[1h])) > bool 0.5'
+    test = {"interval": "30s", "input_series": night.series(), "promql_expr_test": [
+        {"expr": expr, "eval_time": "60m", "exp_samples": [{"labels": "{}", "value": 1}]}]}
+    path = tmp_path / "increase.json"
+    path.write_text(json.dumps({"evaluation_interval": "30s", "tests": [test]}))
+    subprocess.run([PROMTOOL, "test", "rules", str(path)], check=True)
 
 
 def test_failures(world, judged):
