@@ -1,59 +1,31 @@
 //! Puts the rooms together, and owns the order of start and shutdown.
 
+mod parts;
 mod reload;
 mod service_manager;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::parts::{StartError, Upstream, client, reloadable, telemetry, watcher};
 pub(crate) use self::reload::Loader;
 use self::reload::Reloader;
-use crate::collect::{self, AccountSettings, Watcher};
-use crate::config::{Account, Config, KeySource, shown_path};
-use crate::kernel::{Client, ClientSettings, Http, HttpError, Key, KeyError, Reread};
+use crate::config::{Config, shown_path};
 use crate::logging;
-use crate::model::{Collector, Endpoint, Projects, Timestamp};
-use crate::telemetry::Telemetry;
 use crate::version::Build;
-use crate::web::routes::{Order, Reload, Reloadable, Routes, StaticSettings};
-use exporter_toolkit::listener::{ListenError, Listener};
+use crate::web::routes::{Order, Reload, Routes, StaticSettings};
+use exporter_toolkit::listener::Listener;
 use exporter_toolkit::server::{self, Limits};
-use exporter_toolkit::web_config::{WebConfig, WebConfigError, WebConfigHandle};
+use exporter_toolkit::web_config::{WebConfig, WebConfigHandle};
 
 /// Between two looks at the same page.
 const REFRESH: Duration = Duration::from_secs(30);
-
-/// Why the exporter cannot start.
-#[derive(Debug, Error)]
-pub(crate) enum StartError {
-    /// No client for the API.
-    #[error(transparent)]
-    Http(#[from] HttpError),
-    /// A key that is none.
-    #[error("{account}: {error}")]
-    Key {
-        /// Whose.
-        account: String,
-        /// Why.
-        error: String,
-    },
-    /// No socket.
-    #[error(transparent)]
-    Listen(#[from] ListenError),
-    /// The web configuration.
-    #[error("--web.config.file: {0}")]
-    WebConfig(#[from] WebConfigError),
-    /// Signals, threads.
-    #[error("{0}")]
-    System(#[from] io::Error),
-}
 
 /// Serves metrics until SIGTERM or SIGINT. `loader` reads the configuration
 /// again when there is to be a reload.
@@ -211,186 +183,6 @@ pub(crate) fn check(config: &Config) -> Result<String, StartError> {
         WebConfig::load(path)?;
     }
     Ok(config.summary())
-}
-
-/// The exporter's own metrics, for the endpoints that `config` uses.
-pub(crate) fn telemetry(config: &Config) -> Telemetry {
-    let telemetry = Telemetry::new(Build::current(), &endpoints(config));
-    expect_flows(&telemetry, config);
-    telemetry
-}
-
-/// Has the metrics of logins where they are collected.
-fn expect_flows(telemetry: &Telemetry, config: &Config) {
-    if config.collectors.has(Collector::Timeline) {
-        telemetry.expect_flows();
-    }
-}
-
-fn endpoints(config: &Config) -> Vec<Endpoint> {
-    let mut endpoints = vec![Endpoint::Connections, Endpoint::Connection];
-    if config
-        .accounts
-        .iter()
-        .any(|account| account.projects == Projects::All)
-    {
-        endpoints.push(Endpoint::Projects);
-    }
-    if config.collectors.has(Collector::Timeline) {
-        endpoints.push(Endpoint::Timeline);
-    }
-    if config.collectors.has(Collector::Org) {
-        endpoints.extend([
-            Endpoint::OrgLimits,
-            Endpoint::OrgEntitlements,
-            Endpoint::AuthContext,
-            Endpoint::ApiKeys,
-        ]);
-    }
-    endpoints
-}
-
-/// The way to the API: kept over a reload that does not change it, so that
-/// open connections and the bound on requests in flight last.
-#[derive(Clone)]
-pub(crate) struct Upstream {
-    made: Option<(ClientSettings, Arc<Http>)>,
-    /// When the first was made: when this program started.
-    started: Timestamp,
-}
-
-impl Default for Upstream {
-    fn default() -> Self {
-        Self {
-            made: None,
-            started: Timestamp::from(SystemTime::now()),
-        }
-    }
-}
-
-impl Upstream {
-    fn http(
-        &mut self,
-        settings: ClientSettings,
-        telemetry: &Telemetry,
-    ) -> Result<Arc<Http>, HttpError> {
-        // What `ca_file` holds may have changed though its path has not.
-        if let Some((before, http)) = &self.made
-            && *before == settings
-            && settings.ca_file.is_none()
-        {
-            return Ok(Arc::clone(http));
-        }
-        let observer = Arc::new(telemetry.clone());
-        let http = Arc::new(Http::new(&settings, observer)?);
-        self.made = Some((settings, Arc::clone(&http)));
-        Ok(http)
-    }
-}
-
-/// What answers scrapes, as `config` wants it; `previous` is what did before.
-pub(crate) fn reloadable(
-    config: &Config,
-    telemetry: &Telemetry,
-    upstream: &mut Upstream,
-    previous: Option<&Watcher>,
-) -> Result<Reloadable, StartError> {
-    Ok(Reloadable {
-        watcher: watcher(config, telemetry, upstream, previous)?,
-        collectors: config.collectors,
-        states: config.metrics.states,
-        timeout: config.api.timeout,
-        timeout_offset: config.web.timeout_offset,
-        cache: config.api.cache,
-        hold: config.api.hold,
-    })
-}
-
-/// The watcher that `config` describes, in the place of `previous`.
-pub(crate) fn watcher(
-    config: &Config,
-    telemetry: &Telemetry,
-    upstream: &mut Upstream,
-    previous: Option<&Watcher>,
-) -> Result<Watcher, StartError> {
-    let api = &config.api;
-    let http = http(config, telemetry, upstream)?;
-    let settings = Arc::new(collect::Settings {
-        timeout: api.timeout,
-        cache: api.cache,
-        hold: api.hold,
-        concurrency: api.concurrency,
-        max_connections: api.max_connections,
-        probe_requests: api.probe_requests,
-        profile_names: config.metrics.profile_name,
-        timeline_requests: config
-            .collectors
-            .has(Collector::Timeline)
-            .then_some(api.timeline_requests),
-        started: upstream.started,
-        org: config.collectors.has(Collector::Org),
-    });
-    let mut accounts = Vec::with_capacity(config.accounts.len());
-    for account in &config.accounts {
-        let client = Client::new(Arc::clone(&http), key(account)?, api.quota_share);
-        accounts.push((account_settings(account), client));
-    }
-    Ok(Watcher::new(&settings, accounts, previous))
-}
-
-/// The API as `account` sees it, for questions beside collections.
-pub(crate) fn client(
-    config: &Config,
-    account: &Account,
-    telemetry: &Telemetry,
-) -> Result<Client, StartError> {
-    let http = http(config, telemetry, &mut Upstream::default())?;
-    Ok(Client::new(http, key(account)?, config.api.quota_share))
-}
-
-fn http(
-    config: &Config,
-    telemetry: &Telemetry,
-    upstream: &mut Upstream,
-) -> Result<Arc<Http>, StartError> {
-    let api = &config.api;
-    let settings = ClientSettings {
-        base_url: api.url.as_str().to_owned(),
-        is_loopback: api.url.is_loopback(),
-        concurrency: api.concurrency,
-        ca_file: api.ca_file.clone(),
-    };
-    Ok(upstream.http(settings, telemetry)?)
-}
-
-fn key(account: &Account) -> Result<Key, StartError> {
-    let named = || {
-        let name = account.name.as_deref();
-        name.unwrap_or("API key").to_owned()
-    };
-    let source = account.key.clone();
-    let secret = source.read().map_err(|error| StartError::Key {
-        account: named(),
-        error: error.to_string(),
-    })?;
-    let reread: Option<Reread> = match source {
-        KeySource::Value(_) => None,
-        KeySource::File(_) => Some(Arc::new(move || {
-            source.read().map_err(|error| error.to_string())
-        })),
-    };
-    Key::new(&secret, reread).map_err(|error: KeyError| StartError::Key {
-        account: named(),
-        error: error.to_string(),
-    })
-}
-
-fn account_settings(account: &Account) -> AccountSettings {
-    AccountSettings {
-        name: account.name.clone(),
-        projects: account.projects.clone(),
-        selection: account.selection.clone(),
-    }
 }
 
 /// The first SIGTERM or SIGINT ends the program in order, the second at once.

@@ -12,7 +12,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{StartError, Upstream, reloadable, service_manager};
+use super::parts::{self, StartError, Upstream, reloadable};
+use super::service_manager;
 use crate::config::{Config, ConfigError};
 use crate::web::routes::{Order, Routes};
 use exporter_toolkit::web_config::WebConfigHandle;
@@ -80,8 +81,8 @@ impl Reloader {
             };
             let mut upstream = upstream;
             let made = reloadable(&config, &telemetry, &mut upstream, Some(&before.watcher))?;
-            telemetry.expect_endpoints(&super::endpoints(&config));
-            super::expect_flows(&telemetry, &config);
+            telemetry.expect_endpoints(&parts::endpoints(&config));
+            parts::expect_flows(&telemetry, &config);
             Ok(Some((made, upstream, config.summary())))
         });
         let made = made
