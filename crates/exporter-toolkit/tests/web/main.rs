@@ -220,7 +220,8 @@ async fn bodies_are_bounded() {
 
 #[tokio::test]
 async fn shutdown_lets_a_running_response_finish() {
-    let server = TestServer::start(
+    let server = TestServer::start_at(
+        "127.0.0.4:0",
         Answers::with_gate(),
         Limits::default(),
         WebConfigHandle::disabled(),
@@ -253,7 +254,8 @@ async fn shutdown_lets_a_running_response_finish() {
 
 #[tokio::test]
 async fn shutdown_waits_for_http_2_too_and_says_goodbye() {
-    let server = TestServer::start(
+    let server = TestServer::start_at(
+        "127.0.0.5:0",
         Answers::with_gate(),
         Limits::default(),
         WebConfigHandle::disabled(),

@@ -153,7 +153,18 @@ pub struct TestServer {
 
 impl TestServer {
     pub async fn start(answers: Answers, limits: Limits, web_config: WebConfigHandle) -> Self {
-        let listener = Listener::bind(&"127.0.0.1:0".parse().expect("valid"))
+        Self::start_at("127.0.0.1:0", answers, limits, web_config).await
+    }
+
+    /// On a loopback address that no other test has, for those that look whether it
+    /// is free again: a port of 127.0.0.1 may be another server's by then.
+    pub async fn start_at(
+        address: &str,
+        answers: Answers,
+        limits: Limits,
+        web_config: WebConfigHandle,
+    ) -> Self {
+        let listener = Listener::bind(&address.parse().expect("valid"))
             .await
             .expect("a free port");
         Self::on(vec![listener], answers, limits, web_config)
