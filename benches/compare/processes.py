@@ -1,5 +1,6 @@
 """Starting, scraping and measuring the processes that are compared."""
 
+import json
 import os
 import re
 import socket
@@ -14,6 +15,7 @@ EXPORTER = TARGET / "release" / "kernel-auth-exporter"
 FLOOR = TARGET / "release" / "examples" / "floor"
 VENV = TARGET / "compare-venv"
 KEY = "sk_demo"
+PROMETHEUS = os.environ.get("PROMETHEUS", "prometheus")
 
 # What a process still does after its answer, such as letting go of the snapshot
 # before, belongs to the scrape.
@@ -143,6 +145,57 @@ class Floor(Process):
         if not answer:
             raise SystemExit(f"the floor ended: {self.child.stderr.read()}")
         return int(answer[1])
+
+
+class Prometheus:
+    """A Prometheus that scrapes one exporter and keeps all in `directory`."""
+
+    def __init__(self, directory, target, interval, rules=()):
+        self.directory = directory
+        config = directory / "prometheus.yml"
+        every = {"scrape_interval": f"{interval}s", "scrape_timeout": f"{interval}s", "evaluation_interval": f"{interval}s"}
+        config.write_text(json.dumps({
+            "global": every, "rule_files": [str(path) for path in rules],
+            "scrape_configs": [{"job_name": "kernel-auth-exporter", "static_configs": [
+                {"targets": [target.removeprefix("http://")]}]}]}))
+        self.log = open(directory / "log", "w+")
+        self.child = subprocess.Popen(
+            [PROMETHEUS, f"--config.file={config}", f"--storage.tsdb.path={directory / 'data'}",
+             "--web.enable-admin-api", f"--web.listen-address=127.0.0.1:0"],
+            stdout=subprocess.DEVNULL, stderr=self.log)
+        self.address = None
+        while not self.address:
+            for line in (directory / "log").read_text().splitlines():
+                if "Listening on" in line:
+                    self.address = "http://" + line.split("address=")[1].split()[0]
+            time.sleep(0.1)
+
+    def ask(self, path, method="GET"):
+        with urllib.request.urlopen(urllib.request.Request(self.address + path, method=method)) as answer:
+            return answer.read().decode()
+
+    def memory(self):
+        text = self.ask("/metrics")
+        return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("go_memstats_heap_inuse_bytes"))
+
+    def block(self):
+        """Series, samples, bytes of chunks and of the index."""
+        name = json.loads(self.ask("/api/v1/admin/tsdb/snapshot", "POST"))["data"]["name"]
+        series = samples = chunks = index = 0
+        for block in (self.directory / "data" / "snapshots" / name).iterdir():
+            stats = json.loads((block / "meta.json").read_text())["stats"]
+            series, samples = max(series, stats["numSeries"]), samples + stats["numSamples"]
+            chunks += sum(part.stat().st_size for part in (block / "chunks").iterdir())
+            index += (block / "index").stat().st_size
+        return series, samples, chunks, index
+
+    def rules(self):
+        """Each group, once it has been evaluated."""
+        return json.loads(self.ask("/api/v1/rules"))["data"]["groups"]
+
+    def stop(self):
+        self.child.kill()
+        self.child.wait()
 
 
 def scrape(address, encoding="identity", timeout="600"):

@@ -188,10 +188,8 @@ impl Account {
     /// Asks about the organisation where that is wanted and due, once these
     /// collections are over. Nobody waits for it.
     fn ask_of_org(self: &Arc<Self>, attempt: Attempt) {
-        if !self.shared.settings.org {
-            return;
-        }
-        let Some(asking) = self.org.due() else {
+        let due = self.shared.settings.org.then(|| self.org.due());
+        let Some(asking) = due.flatten() else {
             return;
         };
         let scopes = self.scopes();
@@ -236,8 +234,7 @@ impl Account {
     /// Waits for what goes on after a collection.
     pub(super) async fn settled(&self) {
         let scopes = self.scopes();
-        let scopes = scopes.iter().map(|scope| scope.timeline_settled());
-        join_all(scopes).await;
+        join_all(scopes.iter().map(|scope| scope.timeline_settled())).await;
         self.org.settled().await;
     }
 
@@ -340,10 +337,8 @@ impl Account {
             return Some(running);
         }
         // What is known does for as long as there is nothing to ask with.
-        if self.projects.is_known() && self.shared.client.would_wait(1).is_some() {
-            return None;
-        }
-        if !self.projects.may_read() {
+        let does = self.projects.is_known() && self.shared.client.would_wait(1).is_some();
+        if does || !self.projects.may_read() {
             return None;
         }
         let begun = timeout_at(deadline, self.shared.client.begin(span)).await;

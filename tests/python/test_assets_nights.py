@@ -446,7 +446,7 @@ def test_increase_sees_the_first_login_of_a_new_connection(simulator, start, tmp
         target.shows(minute, text)
         minute += 1
     expr = 'sum(increase(kernel_auth_connection_events_total{connection_id="ma_new",outcome="FAILED"}[1h])) > bool 0.5'
-    test = {"interval": "30s", "input_series": night.series(), "promql_expr_test": [
+    test = {"interval": "30s", "input_series": night.series(expr), "promql_expr_test": [
         {"expr": expr, "eval_time": "60m", "exp_samples": [{"labels": "{}", "value": 1}]}]}
     path = tmp_path / "increase.json"
     path.write_text(json.dumps({"evaluation_interval": "30s", "tests": [test]}))
@@ -498,6 +498,19 @@ def test_failures(world, judged):
     night.target().shows(1, first)
     night.told(FAILED, "warning", 6, **this)
 
+    world.set_connection("ma_1", can_reauth=True, can_reauth_reason="has_credential")
+    world.happen("ma_1", "flow_starts", type="REAUTH")
+    world.happen("ma_1", "flow_ends", outcome="EXPIRED")
+    expired = metrics(exporter)
+    world.set_connection("ma_1", status="AUTHENTICATED")
+    night = judged("A re-login expires", 40)
+    night.target().shows(0, well).shows(10, running).shows(20, expired)
+    night.told(NEEDS, "critical", 20, **this)
+
+    night = judged("An authenticated connection still carries a login that expired", 60)
+    night.target().shows(0, metrics(exporter))
+
+
 
 def test_whole_domains(world, judged):
     for number in range(25):
@@ -519,6 +532,37 @@ def test_whole_domains(world, judged):
     night = judged("Twenty re-logins of a domain wait for a push", 40)
     night.target().shows(0, well).shows(10, waits).shows(14, well)
     night.told(MANY, "critical", 11, 16, domain=SHOP)
+
+
+def test_two_hundred_at_once(world, judged):
+    """Of four sites; of a fifth, too few to be told as a site."""
+    sites = [(f"ma_{site}_{number}", f"shop{site}.example.net") for site in range(4) for number in range(49)]
+    sites += [(f"ma_4_{number}", "shop4.example.net") for number in range(4)]
+    for id, domain in sites:
+        world.connection(id, domain)
+    exporter = world.exporter()
+    well = metrics(exporter)
+    for id, _ in sites:
+        world.set_connection(id, status="NEEDS_AUTH")
+    night = judged("All 200 connections are logged out at once, 196 of them of four domains", 30)
+    night.target().shows(0, well).shows(5, metrics(exporter)).shows(15, well)
+    for site in range(4):
+        night.told(DOMAIN, "critical", 10, 25, domain=f"shop{site}.example.net")
+    for number in range(4):
+        night.told(NEEDS, "critical", 10, 25, domain="shop4.example.net", connection_id=f"ma_4_{number}")
+
+
+def test_too_many_requests(world, judged):
+    world.connection()
+    exporter = world.exporter()
+    well = metrics(exporter)
+    world.faults("status=429")
+    held = metrics(exporter)
+    night = judged("The API answers nothing but 429 for three minutes", 30)
+    night.target().shows(0, well).shows(10, held).shows(13, well)
+    night = judged("The API answers nothing but 429 for twenty minutes", 50)
+    night.target().shows(0, well).shows(10, held).shows(30, well)
+    night.told(UNREACHABLE, "critical", 15, 30)
 
 
 @pytest.mark.parametrize("flag", ["--metrics.states=active", "--metrics.profile-name=drop"])

@@ -199,14 +199,9 @@ impl Activity {
     /// Since when the peer has taken nothing of what it was offered. `None`
     /// while nothing is on offer, such as while a handler is at work.
     pub(super) fn stalled_since(&self) -> Option<Instant> {
-        let offered = self
-            .exchanges
-            .iter()
-            .filter_map(|each| each.offered.as_ref());
-        let offered = offered.map(|offered| offered.since);
-        offered
-            .chain(self.blocked.as_ref().map(|blocked| blocked.moved))
-            .min()
+        let offered = self.exchanges.iter().flat_map(|each| &each.offered);
+        let blocked = self.blocked.iter().map(|blocked| blocked.moved);
+        offered.map(|each| each.since).chain(blocked).min()
     }
 
     pub(super) fn verdict(
@@ -238,13 +233,8 @@ impl Activity {
         }
         self.exchanges.iter().find_map(|exchange| {
             let due = exchange.offered.as_ref().and_then(|offered| offered.due);
-            if over(exchange.started, limits.response) {
-                Some(Verdict::Overdue)
-            } else if due.is_some_and(|by| now >= by) {
-                Some(Verdict::Stalled)
-            } else {
-                None
-            }
+            let overdue = over(exchange.started, limits.response).then_some(Verdict::Overdue);
+            overdue.or_else(|| (now >= due?).then_some(Verdict::Stalled))
         })
     }
 }
