@@ -118,6 +118,12 @@ NOTHING = {
 }
 
 
+def test_one_worker_has_the_history(request):
+    """Else all of them wait until one has made it, and each loads it."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        assert request.node.nodeid.endswith("@history"), "xdist keeps no groups together with this pytest"
+
+
 @pytest.mark.parametrize("query", queries())
 def test_every_query_finds_something_where_the_story_has_it(told, query):
     chosen = {"connection_id": told.broken} if str(query) in OF_BROKEN else {}
