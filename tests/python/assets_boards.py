@@ -16,6 +16,8 @@ BOARDS = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "da
 # Wider than any screen shows at once.
 POINTS = 1000
 SIX_HOURS = 6 * 3600
+# So many of an annotation, however small its step is.
+MOMENTS = 100
 
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -68,7 +70,7 @@ def of_variables(name: str) -> Iterator[Query]:
 
 def of_annotations(name: str) -> Iterator[Query]:
     for one in BOARDS[name]["annotations"]["list"]:
-        yield Query(name, f"annotation {one['name']}", one["expr"], seconds(one["step"]))
+        yield Query(name, f"annotation {one['name']}", one["expr"], max(seconds(one["step"]), SIX_HOURS // MOMENTS))
 
 
 def every(name: str) -> list[Query]:

@@ -315,7 +315,9 @@ def test_annotations_are_lines_where_alerts_about_this_board_began(board):
     (annotation,) = board["annotations"]["list"]
     assert annotation["enable"]
     firing, before = parse(annotation["expr"])[0]
-    assert repr(firing) == repr(before) and annotation["expr"].endswith("offset 1m") and " unless " in annotation["expr"]
+    # Grafana chooses the step: what begins between two moments is in the second's window.
+    assert repr(firing) == repr(before) and firing.range == "$__interval" and firing.calls == ["last_over_time"]
+    assert annotation["expr"].endswith(" offset $__interval") and " unless " in annotation["expr"]
     assert firing.name == "ALERTS" and ("alertstate", "=", '"firing"') in firing.matchers
     assert ("job", "=~", '"$job"') in firing.matchers
     # One line for each of a thousand connections buries every graph.

@@ -3,6 +3,7 @@ cost, and does every filter narrow? Without Grafana."""
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import json
 import os
@@ -296,6 +297,23 @@ def test_blind_is_told_as_such(told):
     assert reasons == {"server_error"}
     # The held hour ends, and what was known stays in the list as what it is.
     assert all(row[2] < 1 for row in worklist(told, "blind"))
+
+
+def test_each_alert_about_many_is_a_line_where_it_began(told):
+    """Whatever step Grafana takes: none begins between two moments unseen."""
+    (query,) = [one for one in every("kernel-auth-fleet") if one.where == "annotation Alerts"]
+    alerts = Query(query.board, query.where, query.expr.split("[")[0].removeprefix("last_over_time("), 60)
+    first = {tuple(sorted(one["metric"].items())): one["values"][0][0] for one in ask(told.url, alerts, Chosen(), told.end).series}
+    for step in (60, query.step, 900):
+        drawn = {tuple(sorted(one["metric"].items())): [second for second, _ in one["values"]]
+                 for one in ask(told.url, dataclasses.replace(query, step=step), Chosen(), told.end).series}
+        assert {dict(labels)["alertname"] for labels in drawn} >= {
+            "KernelAuthAPIRateLimited", "KernelAuthDomainLoggedOut", "KernelAuthUnknownStatus"}
+        for labels, began in first.items():
+            # What fired before is at the edge.
+            if began > told.end - 6 * 3600 + step:
+                (line,) = drawn[labels]
+                assert began <= line < began + step, (step, labels)
 
 
 def test_unreadable_values_are_no_blindness(told):
