@@ -141,9 +141,10 @@ CHECK_AGE = lines(
     colors=[("age", BLUE), ("interval", GREY), ("overdue", RED)])
 
 EVENTS = lines(
-    "How did its logins end?", "Do they succeed? A bar is the half hour before it. Needs the timeline collector.",
-    [query(f"round(max by (outcome) (sum by (job, instance, outcome) (increase({of('events_total', among('type', 'login', 'reauth'))}[30m])))) > 0", "{{outcome}}", step="30m")],
-    stacked=True, bars=True, soft_max=4, colors=OUTCOMES, empty="none ended, or the timeline collector is off")
+    "How did its logins end?", "Do they succeed? A bar is the half hour before it, or a few where these are too many. Needs the timeline collector.",
+    [query("round(max by (outcome) (sum by (job, instance, outcome) (increase("
+           f"{of('events_total', among('type', 'login', 'reauth'))}[$__interval])))) > 0", "{{outcome}}", step="30m")],
+    stacked=True, bars=0.95, soft_max=4, colors=OUTCOMES, empty="none ended, or the timeline collector is off")
 
 FLAGS = [("health_checks_enabled", "Health checks"), ("auto_reauth_enabled", "Logs in again"), ("save_credentials", "Saves secrets"),
          ("record_session", "Records logins")]

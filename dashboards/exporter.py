@@ -21,7 +21,8 @@ def rate(name, *matchers):
 
 
 def per(label, name, *matchers):
-    return f"sum by ({label}) ({rate(name, *matchers)})"
+    """A legend does not name what never happens."""
+    return f"sum by ({label}) ({rate(name, *matchers)}) > 0"
 
 
 REFUSED = f"sum({rate('kernel_auth_api_requests_total', eq('code', '429'))}) / sum({rate('kernel_auth_api_requests_total')})"
@@ -70,7 +71,7 @@ STRIP = states(
     "When was it visible?", "Since when is it so, and is it one exporter, one project, or all?",
     # The project where there is one, else the account.
     [query('label_replace(label_replace(' + f"max by (instance, account, project) ({of('kernel_auth_up')})"
-           + ', "scope", "$1", "account", "(.+)"), "scope", "$1", "project", "(.+)")', "{{instance}} {{scope}}")],
+           + ', "scope", "$1", "account", "(.+)"), "scope", "$1", "project", "(.+)")', "  {{instance}} {{scope}}")],
     [(1, "visible", BLUE), (0, "BLIND", RED)])
 
 ABOUT = OF_ALERTS[:1] + (eq("connection_id", ""), eq("domain", ""), 'account=~"$account|"')
@@ -80,7 +81,7 @@ FIRING = table(
     [rows_of(named_alert(f"count by (alertname, severity, account, instance) ({alerts(*ABOUT)})")),
      rows_of(named_alert(f"time() - min by (alertname, severity, account, instance) ({alerts(*ABOUT, name='ALERTS_FOR_STATE')} "
                          f"and ignoring (alertstate) {alerts(*ABOUT)})"))],
-    [("alert", "Alert", 200), ("severity", "Severity", 85), ("Value #B", "For", 70), ("account", "Account", 110),
+    [("alert", "Alert", 200), ("severity", "Severity", 95), ("Value #B", "For", 70), ("account", "Account", 110),
      ("instance", "Exporter", None)],
     overrides=[runbook(), by_name("For", unit="s", decimals=0),
                by_name("Severity", mappings=mapped(("critical", "critical", RED), ("warning", "warning", AMBER)), **COLORED)],
@@ -88,15 +89,16 @@ FIRING = table(
 
 ERRORS = lines(
     "What goes wrong?", "Why do requests or collections fail? Nothing is drawn where nothing does.",
-    [query(f"{per('reason', 'kernel_auth_api_errors_total')} > 0", "{{reason}}")], "ops", stacked=True, colors=REASONS, empty="nothing, in this time")
+    [query(per("reason", "kernel_auth_api_errors_total"), "{{reason}}")], "ops", stacked=True, bars=1,
+    colors=REASONS, empty="nothing, in this time")
 
 ANSWERS = lines(
     "How does Kernel answer?", "Requests by code: are they answered, refused, or lost?",
-    [query(f"{per('code', 'kernel_auth_api_requests_total')} > 0", "{{code}}")], "reqps", stacked=True, colors=CODES)
+    [query(per("code", "kernel_auth_api_requests_total"), "{{code}}")], "reqps", stacked=True, colors=CODES)
 
 ASKED = lines(
     "What is asked for?", "Requests by endpoint: what costs most?",
-    [query(f"{per('endpoint', 'kernel_auth_api_requests_total')} > 0", "{{endpoint}}")], "reqps", stacked=True, colors=ENDPOINTS)
+    [query(per("endpoint", "kernel_auth_api_requests_total"), "{{endpoint}}")], "reqps", stacked=True, colors=ENDPOINTS)
 
 
 def quantile(part):
@@ -116,17 +118,17 @@ LIMIT = lines(
 
 WAITS = lines(
     "What are requests held back for?", "For Kernel, for the quota, or for a free place? Seconds waited in a second.",
-    [query(f"{per('reason', 'kernel_auth_api_wait_seconds_total')} > 0", "{{reason}}")], "s", stacked=True, colors=REASONS,
-    empty="nothing, in this time")
+    [query(per("reason", "kernel_auth_api_wait_seconds_total"), "{{reason}}")], "s", stacked=True, bars=1,
+    colors=REASONS, empty="nothing, in this time")
 
 RETRIES = lines(
     "What is sent again?", "Why, and how often?",
-    [query(f"{per('reason', 'kernel_auth_api_retries_total')} > 0", "{{reason}}")], "ops", stacked=True, colors=REASONS,
-    empty="nothing, in this time")
+    [query(per("reason", "kernel_auth_api_retries_total"), "{{reason}}")], "ops", stacked=True, bars=1,
+    colors=REASONS, empty="nothing, in this time")
 
 SCRAPED = lines(
     "Where did the data of scrapes come from?", "Fresh from Kernel, shared, held from before, or nowhere?",
-    [query(f"{per('outcome', 'kernel_auth_exporter_scrapes_total')} > 0", "{{outcome}}")], "ops", stacked=True,
+    [query(per("outcome", "kernel_auth_exporter_scrapes_total"), "{{outcome}}")], "ops", stacked=True,
     colors=[(".", GREY), ("fresh", BLUE), ("shared", SKY), ("budgeted", ORANGE), ("held", PURPLE), ("empty", RED)])
 
 TIME = lines(
@@ -135,9 +137,9 @@ TIME = lines(
      query(metric("kernel_auth_exporter_last_scrape_duration_seconds"), "{{instance}} inside")], "s")
 
 UNKNOWN = lines(
-    "What does this build not know?", "Is it time for an update? Values by the member they were in, in five minutes.",
-    [query(f"sum by (field) (increase({metric('kernel_auth_api_unknown_values_total')}[5m])) > 0", "{{field}}")], soft_max=4,
-    stacked=True, color={"mode": "palette-classic"}, empty="nothing, in this time")
+    "What does this build not know?", "Is it time for an update? Values by the member they were in, about as many as in the time of a bar.",
+    [query(f"sum by (field) (increase({metric('kernel_auth_api_unknown_values_total')}[$__rate_interval])) > 0", "{{field}}")], soft_max=4,
+    stacked=True, bars=1, color={"mode": "palette-classic"}, empty="nothing, in this time")
 
 BEHIND = lines(
     "How many timelines are still to be read?", "Does the login history keep up? Needs the timeline collector.",

@@ -190,10 +190,10 @@ SPOILT = selector("domain:kernel_auth_flows_ended:count5m", *CHOSEN, 'outcome=~"
 ERRORS = selector("domain:kernel_auth_flow_errors:count5m", *CHOSEN)
 
 HOURS = lines(
-    "How did logins end, hour by hour?", "Do logins work? A bar is the hour before it. Logins and re-logins, from their "
-    "history where the timeline collector is on, else the ends that were seen.",
-    [query(f"sum by (outcome) (sum_over_time({ENDED}[1h])) > 0", "{{outcome}}", step="1h")],
-    stacked=True, bars=True, soft_max=4, colors=OUTCOMES, empty="none ended")
+    "How did logins end, hour by hour?", "Do logins work? A bar is the hour before it, or a few where the hours are too "
+    "many. Logins and re-logins, from their history where the timeline collector is on, else the ends that were seen.",
+    [query(f"sum by (outcome) (sum_over_time({ENDED}[$__interval])) > 0", "{{outcome}}", step="1h")],
+    stacked=True, bars=0.95, soft_max=4, colors=OUTCOMES, empty="none ended")
 
 
 def in_range(name, by):

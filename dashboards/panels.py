@@ -152,12 +152,18 @@ TOOLTIP = {"mode": "multi", "sort": "desc"}
 
 # More than a wide panel tells apart; each costs Prometheus a look back over a rate's window.
 MOST_POINTS = 240
+# A bar wants some width.
+MOST_BARS = 80
+# Grafana makes room for the label that has most letters, which need not be the widest.
+WIDE = {"ops": 84, "reqps": 84}
 
 
-def lines(title, question, targets, unit="short", stacked=False, bars=False, colors=(), overrides=(), below_zero=False,
+def lines(title, question, targets, unit="short", stacked=False, bars=0, colors=(), overrides=(), below_zero=False,
           objective=None, **defaults):
     """`colors` are (pattern of a series' name, colour), the last that fits
-    wins; without them each series has another."""
+    wins; without them each series has another. `bars` is how much of its time
+    a bar is wide: what happens now and then is a bar, since a line through one
+    value, with none before and after it, is not seen."""
     overrides = [by_pattern(pattern, color=fixed(color)) for pattern, color in colors] + list(overrides)
     defaults.setdefault("color", fixed(GREY) if colors else BY_SERIES)
     if not below_zero:
@@ -165,8 +171,11 @@ def lines(title, question, targets, unit="short", stacked=False, bars=False, col
     custom = {"drawStyle": "bars" if bars else "line", "fillOpacity": 70 if bars else 60 if stacked else 0,
               # The outline of a series that is absent would lie on the stack.
               "lineWidth": 0 if stacked or bars else 2, "showPoints": "never", "spanNulls": False, "axisPlacement": "auto",
-              "barAlignment": -1 if bars else 0, "lineInterpolation": "stepBefore" if stacked and not bars else "linear",
+              # Steps reach from the first value to the panel's edge, and say what nobody measured.
+              "barAlignment": -1 if bars else 0, **({"barWidthFactor": bars} if bars else {}), "lineInterpolation": "linear",
               "stacking": {"mode": "normal" if stacked else "none", "group": "A"}}
+    if unit in WIDE:
+        custom["axisWidth"] = WIDE[unit]
     if objective is not None:
         custom["thresholdsStyle"] = {"mode": "dashed"}
         defaults["thresholds"] = thresholds((None, "transparent"), (objective, GREY))
@@ -175,7 +184,7 @@ def lines(title, question, targets, unit="short", stacked=False, bars=False, col
     if "soft_min" in defaults:
         custom["axisSoftMin"] = defaults.pop("soft_min")
     made = panel("timeseries", title, question, targets, unit, {"legend": LEGEND, "tooltip": TOOLTIP}, overrides, custom, **defaults)
-    return {**made, "maxDataPoints": MOST_POINTS}
+    return {**made, "maxDataPoints": MOST_BARS if bars else MOST_POINTS}
 
 
 def states(title, question, targets, texts, names=False, height=0.8, **more):

@@ -409,6 +409,14 @@ def test_state_timelines_show_codes_with_a_text_each(board):
 
 
 @boards
+def test_nothing_is_drawn_beyond_what_was_measured(board):
+    """Steps reach to the edge of the panel, on that side on which the first or the last value stands."""
+    for panel in panels(board):
+        if panel["type"] == "timeseries":
+            assert panel["fieldConfig"]["defaults"]["custom"]["lineInterpolation"] == "linear", panel["title"]
+
+
+@boards
 def test_rates_look_back_over_four_scrapes_a_minute_apart(board):
     """Also where the data source does not say how far scrapes are apart."""
     for panel, target, _ in targets(board):

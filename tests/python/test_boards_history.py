@@ -299,6 +299,14 @@ def test_blind_is_told_as_such(told):
     assert all(row[2] < 1 for row in worklist(told, "blind"))
 
 
+@pytest.mark.parametrize("title", ["What goes wrong?", "What is sent again?", "What does this build not know?"])
+def test_nothing_is_drawn_where_nothing_goes_wrong(told, title):
+    drawn = {second for one in told.panel("kernel-auth-exporter", title, "quiet") for second, _ in one["values"]}
+    # A rate looks back over as much.
+    wrong = [told.outage, told.rate_limited, told.unknown_values]
+    assert drawn and all(any(began <= second <= ended + 300 for began, ended in wrong) for second in drawn)
+
+
 def test_each_alert_about_many_is_a_line_where_it_began(told):
     """Whatever step Grafana takes: none begins between two moments unseen."""
     (query,) = [one for one in every("kernel-auth-fleet") if one.where == "annotation Alerts"]
