@@ -52,7 +52,7 @@ SEEN = f"max({metric('kernel_auth_up')} and on ({SCOPES}) {of('status')})"
 WHICH = table(
     "Which connection is this?", "Whose login is it, and where does it belong? As last shown within the day.",
     [rows_of(f"max by (profile_name, domain, account, project, cluster, namespace, connection_id) (last_over_time({of('status')}[1d]))")],
-    [("profile_name", "Profile", 190), ("domain", "Site", 240), ("connection_id", "Connection", 260), ("account", "Account", 130),
+    [("profile_name", "Profile", 160), ("domain", "Site", 200), ("connection_id", "Connection", 260), ("account", "Account", 130),
      ("project", "Project", 240), ("cluster", "Cluster", 110), ("namespace", "Namespace", None)],
     merge=False, empty="no exporter shows this connection")
 

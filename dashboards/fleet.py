@@ -81,10 +81,10 @@ WORKLIST = table(
      with_remedy(f"round((5 - ({TOP} >= 4)) * 1e10 - time())"),
      with_remedy(f"round(time() - (1 - ({TOP} < 4) % 1) * 1e10) or "
                  f"0 * ({TOP} >= 4) + on ({CONNECTION}) group_left () (time() - ({SINCE} > 0))")],
-    [("domain", "Site", 195), ("Value #A", "Needs", 92), ("Value #B", "Time left", 82), ("Value #C", "Logged out for", 120),
-     ("profile_name", "Profile", 150), ("why", "Why", 230), ("remedy", "What to do", 405), ("account", "Account", 100),
-     ("project", "Project", 225), ("cluster", "Cluster", 80), ("namespace", "Namespace", 100),
-     ("connection_id", "Connection", 220)],
+    [("domain", "Site", 195), ("Value #A", "Needs", 92), ("Value #B", "Time left", 76), ("Value #C", "Logged out for", 120),
+     ("profile_name", "Profile", 150), ("why", "Why", 230), ("remedy", "What to do", 430), ("account", "Account", 95),
+     ("project", "Project", 220), ("connection_id", "Connection", 215), ("cluster", "Cluster", 80),
+     ("namespace", "Namespace", 100)],
     overrides=[
         by_name("Site", links=LINK),
         by_name("Needs", mappings=ranges((4, 5, "person now", RED), (3, 4, "a login", AMBER), (2, 3, "may heal", TEXT),
@@ -115,7 +115,7 @@ FIRING = table(
     [rows_of(named_alert(f"count by (alertname, severity) ({alerts(*ABOUT)})")),
      rows_of(named_alert(f"time() - min by (alertname, severity) ({alerts(*ABOUT, name='ALERTS_FOR_STATE')} "
                          f"and ignoring (alertstate) {alerts(*ABOUT)})"))],
-    [("alert", "Alert", 265), ("severity", "Severity", 95), ("Value #A", "How many", 90), ("Value #B", "Longest for", None)],
+    [("alert", "Alert", 255), ("severity", "Severity", 95), ("Value #A", "How many", 90), ("Value #B", "Longest for", None)],
     overrides=[
         runbook(),
         by_name("Longest for", unit="s", decimals=0),
@@ -140,7 +140,7 @@ CHANGED = table(
     [changed(OUT_NOW), changed(BACK), changed(NEW), changed(GONE),
      # Where it is the only answer of a panel, Grafana calls a value by another name.
      rows_of(f"count by (domain) ({KNOWN} or {KNOWN} offset 1h) and on (domain) ({OUT_NOW} or {BACK} or {NEW} or {GONE})")],
-    [("domain", "Site", 220), ("Value #A", "Logged out", 95), ("Value #B", "Back in", 80), ("Value #C", "New", 60),
+    [("domain", "Site", 195), ("Value #A", "Logged out", 95), ("Value #B", "Back in", 80), ("Value #C", "New", 60),
      ("Value #D", "Gone", 65), ("Value #E", "Of", None)],
     overrides=[by_name("Logged out", thresholds=thresholds((None, TEXT), (0, AMBER)), color={"mode": "thresholds"}, **COLORED)],
     sort="Logged out", empty="nothing, as far as the API was visible")
@@ -172,7 +172,7 @@ SITES = table(
              f"topk(12, sum by (domain) ({having('NEEDS_AUTH')}) > 0)"),
      rows_of(f"sum by (domain) ({having('NEEDS_AUTH')}) / sum by (domain) ({having('NEEDS_AUTH')} or {having('AUTHENTICATED')}) "
              f"and on (domain) topk(12, sum by (domain) ({having('NEEDS_AUTH')}) > 0)")],
-    [("domain", "Site", 220), ("Value #A", "Logged out", 95), ("Value #B", "Of", 70), ("Value #C", "Share", None)],
+    [("domain", "Site", 195), ("Value #A", "Logged out", 95), ("Value #B", "Of", 60), ("Value #C", "Share", None)],
     overrides=[by_name("Share", unit="percentunit", decimals=0, min=0, max=1, thresholds=thresholds((None, SKY), (0.5, RED)),
                        color={"mode": "thresholds"}, **BAR)],
     sort="Logged out", empty="none, as far as the API is visible")
@@ -181,7 +181,7 @@ LONGEST = states(
     "Who was logged out longest in this time?",
     "Is it always the same ones, and did they come back? The twenty that were out most of the time when the board was opened, without "
     "those that never logged in. A gap: nobody knew.",
-    [query(selector("connection:kernel_auth_needs_auth:max", *CHOSEN, 'connection_id=~"$worst"'), "{{profile_name}} · {{domain}}")],
+    [query(selector("connection:kernel_auth_needs_auth:max", *CHOSEN, 'connection_id=~"$worst"'), "  {{domain}} · {{profile_name}}")],
     [(0, "logged in", BLUE), (1, "logged out", RED)], empty="nobody")
 
 ENDED = selector("domain:kernel_auth_flows_ended:count5m", *CHOSEN)
@@ -217,7 +217,7 @@ def failures(title, question, name, label, column, width, empty):
     say = (lambda expr: f'label_replace({expr}, "meaning", "$1", "error_code", "(.+)")') if more else (lambda expr: expr)
     return table(
         title, question, [rows_of(say(counted)), rows_of(say(f"{counted} / {total}"))],
-        [(label, column, width), ("Value #A", "Failed", 70), ("Value #B", "Share", 110 if more else None)] + more,
+        [(label, column, width), ("Value #A", "Failed", 85), ("Value #B", "Share", 95 if more else None)] + more,
         overrides=[by_name("Failed", decimals=0),
                    by_name("Share", unit="percentunit", decimals=0, min=0, max=1, thresholds=thresholds((None, SKY)), **BAR)]
         + ([by_name("What it means", mappings=texts("meaning"))] if more else []),
@@ -226,10 +226,10 @@ def failures(title, question, name, label, column, width, empty):
 
 BY_CODE = failures(
     "Why did logins fail in this time?", "Which one thing would help most? As seen, one failure of a connection in five minutes at most.",
-    ERRORS, "error_code", "Error", 170, "none was seen to fail")
+    ERRORS, "error_code", "Error", 160, "none was seen to fail")
 BY_SITE_FAILED = failures(
     "Where did logins fail in this time?", "Which site is it? Failed and expired, by site.",
-    SPOILT, "domain", "Site", 220, "none failed")
+    SPOILT, "domain", "Site", 195, "none failed")
 
 CHECKS = numbers(
     "Can the states be believed?",
@@ -265,7 +265,8 @@ def make():
         variable("namespace", "Namespace", scopes("namespace", 2)),
         variable("job", "Job", "label_values(scope:kernel_auth_visible:max, job)", all_value=".+"),
         # Whom two panels are about, which would cost too much to find at each refresh.
-        variable("worst", "Longest logged out", f"query_result(topk(20, count_over_time({SINCE}[$__range:5m]) unless {NEVER_IN}))",
+        variable("worst", "Longest logged out",
+                 f"query_result(topk(20, count_over_time({SINCE}[$__range:5m]) unless last_over_time({NEVER_IN}[1h])))",
                  regex='/connection_id="([^"]+)"/', hide=2, skipUrlSync=True, all_value=None),
         variable("worst_site", "Sites most logged out",
                  f"query_result(topk(8, max by (domain) (max_over_time({having('NEEDS_AUTH')}[$__range:5m])) > 0))",
@@ -285,7 +286,7 @@ def make():
             (14, [(24, LONGEST)]),
             (1, [(24, row("Logins"))]),
             (8, [(14, HOURS), (10, BY_TYPE)]),
-            (8, [(14, BY_CODE), (10, BY_SITE_FAILED)]),
+            (8, [(15, BY_CODE), (9, BY_SITE_FAILED)]),
             (1, [(24, row("Health checks, and how long logins take", 6, [(12, CHECKS), (12, DURATIONS)]))]),
         ]),
         variables,

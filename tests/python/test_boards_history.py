@@ -340,6 +340,13 @@ def test_the_site_that_logs_everybody_out_is_found(told):
     assert float(trend["values"][-1][1]) >= 6 and told.site[0] - 60 <= next(second for second, value in trend["values"] if float(value) > 1)
 
 
+@pytest.mark.parametrize("moment", ["quiet", "blind"])
+def test_who_never_logged_in_is_not_who_was_logged_out_longest(told, moment):
+    (worst,) = [one for one in every("kernel-auth-fleet") if one.where == "variable worst"]
+    ids = {one["metric"]["connection_id"] for one in told.ask(worst, moment).series}
+    assert ids and told.never not in ids
+
+
 def test_who_came_and_who_went(told):
     for ref, expected in (("C", told.new), ("D", told.gone)):
         rows = told.panel("kernel-auth-fleet", "What changed within the hour, by site", "quiet", ref)
