@@ -5,7 +5,7 @@
 
 Scraped and evaluated every fifteen seconds. Prints for each group of rules the
 median and the longest of its evaluations in the second half of that time, its
-dearest rule, and the series that its recordings have.
+five dearest rules at their longest, and the series that its recordings have.
 """
 
 import json
@@ -37,8 +37,8 @@ def main():
                 for group in prometheus.rules():
                     seen.setdefault(group["name"], []).append(group["evaluationTime"])
                     for rule in group["rules"]:
-                        most = dearest.setdefault(group["name"], (0, ""))
-                        dearest[group["name"]] = max(most, (rule["evaluationTime"], rule["name"]))
+                        most = dearest.setdefault(group["name"], {})
+                        most[rule["name"]] = max(most.get(rule["name"], 0), rule["evaluationTime"])
             query = urllib.parse.quote('count by (__name__) ({__name__=~".+:.+"})')
             recorded = {one["metric"]["__name__"]: int(one["value"][1])
                         for one in json.loads(prometheus.ask(f"/api/v1/query?query={query}"))["data"]["result"]}
@@ -47,10 +47,10 @@ def main():
         finally:
             prometheus.stop()
             exporter.__exit__()
-    head("group", "evaluation, ms", "longest, ms", "dearest rule, ms", "series recorded")
+    head("group", "evaluation, ms", "longest, ms", "dearest rules, ms", "series recorded")
     for group, times in seen.items():
-        most, name = dearest[group]
-        row(f"`{group}`", f"{statistics.median(times) * 1e3:,.0f}", f"{max(times) * 1e3:,.0f}", f"`{name}` {most * 1e3:,.0f}",
+        most = sorted(((took, name) for name, took in dearest[group].items()), reverse=True)[:5]
+        row(f"`{group}`", f"{statistics.median(times) * 1e3:,.0f}", f"{max(times) * 1e3:,.0f}", ", ".join(f"`{name}` {took * 1e3:,.0f}" for took, name in most),
             f"{sum(recorded.get(name, 0) for name in names[group]):,}")
     total = sum(statistics.median(times) for times in seen.values())
     row("all", f"{total * 1e3:,.0f}", "", "", f"{sum(recorded.values()):,}")

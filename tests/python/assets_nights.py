@@ -12,12 +12,12 @@ import subprocess
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from assets_stories import values
+from assets_stories import ABSENT, json_labels, together, values
 from monitoring import PROMTOOL
 
 EXPORTER, PROBE = "kernel-auth-exporter", "kernel-auth-probe"
 STEP = 30  # seconds from one scrape to the next
-TOLD = ("alertname", "severity", "namespace", "instance", "account", "project", "domain", "connection_id")
+TOLD = ("alertname", "severity", "cluster", "namespace", "instance", "account", "project", "domain", "connection_id")
 
 
 class Target:
@@ -105,12 +105,19 @@ class Night:
         self.expected.append((alert, severity, begins, ends, labels))
         return self
 
-    def series(self, rules):
+    @property
+    def is_alone(self):
+        """A target that leaves is missed where there is no other."""
+        gone = any(phase is None for target in self.targets for _, phase in target.phases)
+        return gone or any(alert == ABSENT for alert, *_ in self.expected)
+
+    def series(self, rules, cluster=None):
         """What the rules read of it: they name each family whole."""
         scrapes = [self.scrape(second) for second in range(0, self.minutes * 60 + 1, STEP)]
         read = set(re.findall(r"\w+", rules))
         keys = sorted({key for scrape in scrapes for key in scrape if key[0] in read})
-        return [{"series": name + "{" + ",".join(f"{label}={json.dumps(value)}" for label, value in labels) + "}",
+        more = {"cluster": cluster} if cluster else {}
+        return [{"series": name + json_labels({**dict(labels), **more}),
                  "values": values([scrape.get((name, labels)) for scrape in scrapes])} for name, labels in keys]
 
     def scrape(self, second):
@@ -122,37 +129,17 @@ class Night:
                 for alert, severity, begins, ends, labels in self.expected
                 if begins * 60 <= second and (ends is None or second < ends * 60)]
 
-    def as_test(self, rules):
-        expr = f'sum by ({", ".join(TOLD)}) (ALERTS{{alertstate="firing"}})'
+    def as_test(self, rules, cluster=None):
+        more = {"cluster": cluster} if cluster else {}
+        expr = f'sum by ({", ".join(TOLD)}) (ALERTS{json_labels({"alertstate": "firing", **more})})'
         # Ranges lost their left end in Prometheus 3: an end may come a step earlier.
         edges = {int(ends * 60) - STEP for *_, ends, _ in self.expected if ends}
         return {
-            "name": self.situation, "interval": f"{STEP}s", "input_series": self.series(rules),
+            "name": self.situation, "interval": f"{STEP}s", "input_series": self.series(rules, cluster),
             "promql_expr_test": [
                 {"expr": expr, "eval_time": f"{second}s", "exp_samples": [
-                    {"labels": "{" + ",".join(f"{name}={json.dumps(value)}" for name, value in one.items()) + "}", "value": 1}
-                    for one in self.firing(second)]}
+                    {"labels": json_labels({**one, **more}), "value": 1} for one in self.firing(second)]}
                 for second in range(0, self.minutes * 60 + 1, STEP) if second not in edges]}
-
-    def judge(self, rules, directory):
-        """Nothing where promtool agrees, else what fired instead, and when."""
-        path = directory / "night.json"  # JSON is YAML
-        path.write_text(json.dumps({"rule_files": [str(rules)], "evaluation_interval": f"{STEP}s",
-                                    "tests": [self.as_test(rules.read_text())]}))
-        done = subprocess.run([PROMTOOL, "test", "rules", str(path)], capture_output=True, text=True, timeout=170)
-        return "" if done.returncode == 0 else self.explained(done.stdout + done.stderr)
-
-    def explained(self, said):
-        """The differences, folded into spans."""
-        spans = {}
-        for second, expected, got in re.findall(r"time: (\w+),\s+exp: ?(.*?)\n\s+got: ?(.*?)(?=\n\s*expr|\Z)", said, re.S):
-            second = sum(int(number) * {"h": 3600, "m": 60, "s": 1}[unit] for number, unit in re.findall(r"(\d+)([hms])", second))
-            pick = lambda text: set(re.findall(r"\{[^{}]*alertname[^{}]*\}", text))
-            for mark, which in (("missing", pick(expected) - pick(got)), ("too many", pick(got) - pick(expected))):
-                for one in which:
-                    spans.setdefault((mark, one), []).append(second / 60)
-        return f"{self.situation}\n" + ("\n".join(
-            f"  {mark} {one} at {minutes[0]:g} to {minutes[-1]:g}" for (mark, one), minutes in sorted(spans.items())) or said)
 
     def as_row(self):
         """Of a table: what comes how long after the first thing that happens."""
@@ -161,3 +148,28 @@ class Night:
                f"after {begins - origin:g} min" + (f", over at {ends - origin:g}" if ends is not None else "")
                for alert, severity, begins, ends, labels in sorted(self.expected, key=lambda one: one[2])]
         return f"| {self.situation} | {'; '.join(row) or 'nothing'} |"
+
+
+def judge(nights, rules, directory):
+    """Nothing where promtool agrees, else what fired instead, and when."""
+    text = rules.read_text()
+    tests = [night.as_test(text) for night in nights if night.is_alone]
+    if joined := [night.as_test(text, night.situation) for night in nights if not night.is_alone]:
+        tests.append(together(joined))
+    path = directory / "nights.json"  # JSON is YAML
+    path.write_text(json.dumps({"rule_files": [str(rules)], "evaluation_interval": f"{STEP}s", "tests": tests}))
+    done = subprocess.run([PROMTOOL, "test", "rules", str(path)], capture_output=True, text=True, timeout=170)
+    return "" if done.returncode == 0 else explained(done.stdout + done.stderr)
+
+
+def explained(said):
+    """The differences, folded into spans."""
+    spans = {}
+    for second, expected, got in re.findall(r"time: (\w+),\s+exp: ?(.*?)\n\s+got: ?(.*?)(?=\n\s*expr|\Z)", said, re.S):
+        second = sum(int(number) * {"h": 3600, "m": 60, "s": 1}[unit] for number, unit in re.findall(r"(\d+)([hms])", second))
+        pick = lambda text: set(re.findall(r"\{[^{}]*alertname[^{}]*\}", text))
+        for mark, which in (("missing", pick(expected) - pick(got)), ("too many", pick(got) - pick(expected))):
+            for one in which:
+                spans.setdefault((mark, one), []).append(second / 60)
+    return "\n".join(f"  {mark} {one} at {minutes[0]:g} to {minutes[-1]:g}"
+                     for (mark, one), minutes in sorted(spans.items())) or said

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from assets_nights import PROBE, Night
+from assets_nights import PROBE, Night, judge
 from monitoring import PROMTOOL
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -70,8 +70,8 @@ def judged(tmp_path):
         return made[-1]
     yield night
     assert made
-    found = [said for said in (one.judge(RULES, tmp_path) for one in made) if said]
-    assert not found, "\n".join(found)
+    found = judge(made, RULES, tmp_path)
+    assert not found, found
     NIGHTS.extend(made)
 
 
@@ -422,7 +422,7 @@ def test_sign_ups_are_told_as_chosen(world, binary, tmp_path):
             night.told(AWAITING, person, 15, 22, **this)
         if never != "off":
             night.told(HUMAN, never, 60.5, **this)
-        assert not night.judge(made / "alerts" / "kernel-auth-rules.yml", tmp_path)
+        assert not judge([night], made / "alerts" / "kernel-auth-rules.yml", tmp_path)
 
 
 def test_increase_sees_the_first_login_of_a_new_connection(simulator, start, tmp_path):
