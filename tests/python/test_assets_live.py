@@ -95,7 +95,7 @@ def prometheus_config(rules, *exporters, alertmanager=None):
 
 def expressions(directory, **variables):
     """Every expression of the rules and the runbooks, by where it stands. Those of the boards are asked over a
-    whole history, in test_boards_history.py."""
+    whole history, in test_judges_boards.py."""
     fill = lambda expr: substituted(expr, __rate_interval="10s", __range="2m", **variables).replace("[6h:1m]", "[6h:1s]")
     for group in yaml.safe_load((directory / "alerts" / "kernel-auth-rules.yml").read_text())["groups"]:
         for rule in group["rules"]:
