@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::error::{self, Error, Problem};
 use super::http::{Http, Pool};
-use super::transport;
+use super::transport::{self, Transport};
 use crate::model::{Endpoint, Timestamp};
 use crate::redact;
 
@@ -96,7 +96,7 @@ impl Http {
         let (status, headers) = (head.status, head.headers);
         *code = Some(status.as_u16());
         if status == StatusCode::OK {
-            return match read_body(&mut body, &headers, query.max_body).await {
+            return match read_body(&pool.transport, &mut body, &headers, query.max_body).await {
                 Ok(body) => Ok((headers, body)),
                 Err(problem) => Err(Failure {
                     problem,
@@ -105,7 +105,7 @@ impl Http {
             };
         }
         // What counts is in the head; a body that does not come is none.
-        let body = read_body(&mut body, &headers, ERROR_BODY);
+        let body = read_body(&pool.transport, &mut body, &headers, ERROR_BODY);
         let body = match timeout(ERROR_BODY_TIME, body).await {
             Ok(Ok(body)) => body,
             _ => Vec::new(),
@@ -145,6 +145,7 @@ impl Http {
 }
 
 async fn read_body(
+    transport: &Transport,
     incoming: &mut Incoming,
     headers: &HeaderMap,
     limit: usize,
@@ -158,6 +159,7 @@ async fn read_body(
     let mut body = Vec::with_capacity(announced.unwrap_or(0));
     while let Some(frame) = incoming.frame().await {
         let frame = frame.map_err(|error| transport::problem(&error))?;
+        transport.heard();
         // Trailers say nothing.
         let Ok(chunk) = frame.into_data() else {
             continue;

@@ -7,6 +7,7 @@ mod stream;
 
 use std::error::Error as StdError;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -32,7 +33,7 @@ const NAME: HeaderValue =
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Interim answers (1xx) that a request may have. The API sends none.
+/// Interim answers (1xx) that a request may have over HTTP/1.1. The API sends none.
 const MAX_INTERIM: u32 = 64;
 
 /// How often a request is sent again that the server says it did not begin.
@@ -87,9 +88,18 @@ impl Transport {
             };
             match answer {
                 Err(error) if nacks < MAX_NACKS && is_nack(&error) => nacks += 1,
-                answer => return answer.map_err(|error| problem(&error)),
+                answer => {
+                    let answer = answer.map_err(|error| problem(&error))?;
+                    self.heard();
+                    return Ok(answer);
+                }
             }
         }
+    }
+
+    /// A part of an answer came: connections carry what they should.
+    pub(super) fn heard(&self) {
+        self.connector.heard.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::error::Error as StdError;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -30,7 +32,14 @@ type Plain = HttpsConnector<HttpConnector>;
 
 /// How to get to the API.
 #[derive(Clone, Debug)]
-pub(super) enum Connector {
+pub(super) struct Connector {
+    way: Way,
+    /// Parts of answers that came.
+    pub(super) heard: Arc<AtomicU64>,
+}
+
+#[derive(Clone, Debug)]
+enum Way {
     Direct(Plain),
     /// An `http` API: the proxy sends each request on.
     Forwarded(Plain, Intercept),
@@ -54,23 +63,25 @@ impl Connector {
             .with_no_client_auth();
         let mut to_api = to_proxy.clone();
         to_api.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        match proxy {
-            None => Self::Direct((tcp, to_api).into()),
+        let way = match proxy {
+            None => Way::Direct((tcp, to_api).into()),
             Some(proxy) if is_secure => {
                 let mut headers = HeaderMap::from_iter([(USER_AGENT, NAME)]);
                 headers.extend(credentials(&proxy));
                 let tunnel = Tunnel::new(proxy.uri().clone(), (tcp, to_proxy).into());
-                Self::Tunnelled((tunnel.with_headers(headers), to_api).into())
+                Way::Tunnelled((tunnel.with_headers(headers), to_api).into())
             }
-            Some(proxy) => Self::Forwarded((tcp, to_proxy).into(), proxy),
-        }
+            Some(proxy) => Way::Forwarded((tcp, to_proxy).into(), proxy),
+        };
+        let heard = Arc::default();
+        Self { way, heard }
     }
 
     /// What each request has to show the proxy.
     pub(super) fn credentials(&self) -> Option<(HeaderName, HeaderValue)> {
-        match self {
-            Self::Forwarded(_, proxy) => credentials(proxy),
-            Self::Direct(_) | Self::Tunnelled(_) => None,
+        match &self.way {
+            Way::Forwarded(_, proxy) => credentials(proxy),
+            Way::Direct(_) | Way::Tunnelled(_) => None,
         }
     }
 }
@@ -85,17 +96,18 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, api: Uri) -> BoxFuture<Stream> {
-        let is_forwarded = matches!(self, Self::Forwarded(..));
-        let connecting: BoxFuture<Box<dyn Io>> = match self {
-            Self::Direct(connector) => Box::pin(connector.call(api).map_ok(boxed)),
-            Self::Forwarded(connector, proxy) => {
+        let is_forwarded = matches!(self.way, Way::Forwarded(..));
+        let heard = Arc::clone(&self.heard);
+        let connecting: BoxFuture<Box<dyn Io>> = match &mut self.way {
+            Way::Direct(connector) => Box::pin(connector.call(api).map_ok(boxed)),
+            Way::Forwarded(connector, proxy) => {
                 Box::pin(connector.call(proxy.uri().clone()).map_ok(boxed))
             }
-            Self::Tunnelled(connector) => Box::pin(connector.call(api).map_ok(boxed)),
+            Way::Tunnelled(connector) => Box::pin(connector.call(api).map_ok(boxed)),
         };
         Box::pin(async move {
             let io = timeout(CONNECT_TIMEOUT, connecting).await??;
-            Ok(Stream::new(io, is_forwarded))
+            Ok(Stream::new(io, heard, is_forwarded))
         })
     }
 }

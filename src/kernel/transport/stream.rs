@@ -2,6 +2,8 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -10,28 +12,54 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 /// How often a connection is read before others have their turn.
 const READS: u32 = 4;
 
+/// How often it is read while no part of an answer comes. A frame of a body
+/// takes a dozen reads where the network is slow.
+const READS_IN_VAIN: u32 = 256;
+
 /// A connection, whatever it is made of.
 pub(super) trait Io: Connection + Read + Write + Send + Unpin {}
 
 impl<T: Connection + Read + Write + Send + Unpin> Io for T {}
 
 /// A connection that gives way: a peer who sends faster than it is read does
-/// not keep a thread for itself.
+/// not keep a thread for itself, and one who sends without end what belongs to
+/// no answer, such as interim heads over HTTP/2, loses it.
 pub(super) struct Stream {
     io: Box<dyn Io>,
     /// Since others had their turn.
     reads: u32,
+    /// Parts of answers that came, over all connections.
+    heard: Arc<AtomicU64>,
+    /// How many those were at the last read, and how often it was read since.
+    in_vain: (u64, u32),
     is_forwarded: bool,
 }
 
 impl Stream {
     /// `is_forwarded` where requests are a proxy's to send on.
-    pub(super) fn new(io: Box<dyn Io>, is_forwarded: bool) -> Self {
+    pub(super) fn new(io: Box<dyn Io>, heard: Arc<AtomicU64>, is_forwarded: bool) -> Self {
         Self {
             io,
             reads: 0,
+            heard,
+            in_vain: (0, 0),
             is_forwarded,
         }
+    }
+
+    /// Counts a read.
+    fn has_read(&mut self) -> io::Result<()> {
+        let heard = self.heard.load(Ordering::Relaxed);
+        if heard != self.in_vain.0 {
+            self.in_vain = (heard, 0);
+        }
+        self.in_vain.1 += 1;
+        if self.in_vain.1 > READS_IN_VAIN {
+            return Err(io::Error::other(
+                "much was sent that is no part of an answer",
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -56,7 +84,9 @@ impl Read for Stream {
         let read = Pin::new(&mut self.io).poll_read(context, buffer);
         if read.is_pending() {
             self.reads = 0;
+            return read;
         }
+        self.has_read()?;
         read
     }
 }
@@ -141,7 +171,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_peer_who_always_sends_lets_others_have_their_turn() {
-        let mut stream = Stream::new(Box::new(Endless), false);
+        let mut stream = Stream::new(Box::new(Endless), Arc::default(), false);
         let mut turns = 0;
         let reading = poll_fn(|context| {
             turns += 1;
@@ -160,5 +190,19 @@ mod tests {
         });
         let woken = timeout(Duration::from_secs(1), reading).await;
         woken.expect("its own turn comes again");
+    }
+
+    #[test]
+    fn who_sends_in_vain_is_left_and_who_answers_is_not() {
+        let heard = Arc::<AtomicU64>::default();
+        let mut stream = Stream::new(Box::new(Endless), Arc::clone(&heard), false);
+        for _ in 0..3 * READS_IN_VAIN {
+            heard.fetch_add(1, Ordering::Relaxed);
+            stream.has_read().expect("answers come");
+        }
+        for _ in 1..READS_IN_VAIN {
+            stream.has_read().expect("not too often");
+        }
+        stream.has_read().expect_err("too often");
     }
 }

@@ -116,15 +116,17 @@ async fn well(stream: TlsStream<TcpStream>) {
     let _ = server.serve_connection(TokioIo::new(stream), answer).await;
 }
 
-/// Answers the first request, and says of the next that it is too late for it:
-/// GOAWAY without an error, as of a load balancer that is drained.
-async fn drained(mut stream: TlsStream<TcpStream>) {
-    const SETTINGS: u8 = 4;
-    const HEADERS: u8 = 1;
-    let frame = |kind: u8, flags: u8, id: u8, payload: &[u8]| {
-        let length = u8::try_from(payload.len()).unwrap();
-        [&[0, 0, length, kind, flags, 0, 0, 0, id], payload].concat()
-    };
+const SETTINGS: u8 = 4;
+const HEADERS: u8 = 1;
+
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, id: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    [&[0, 0, length, kind, flags, 0, 0, 0, id], payload].concat()
+}
+
+/// Speaks HTTP/2; what is sent for a request is made of its stream's number.
+async fn speak(mut stream: TlsStream<TcpStream>, answer: impl Fn(u8) -> Vec<u8>, again: bool) {
     let mut preface = [0; 24];
     stream.read_exact(&mut preface).await.unwrap();
     let hello = frame(SETTINGS, 0, 0, &[]);
@@ -136,13 +138,30 @@ async fn drained(mut stream: TlsStream<TcpStream>) {
         stream.read_exact(&mut payload).await.unwrap();
         let answer = match (head[3], head[8]) {
             (SETTINGS, _) if head[4] == 0 => frame(SETTINGS, 1, 0, &[]),
-            // 0x88 is `:status: 200`; the body is the end of the stream.
-            (HEADERS, 1) => [frame(HEADERS, 4, 1, &[0x88]), frame(0, 1, 1, b"[]")].concat(),
-            (HEADERS, _) => frame(7, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]),
+            (HEADERS, id) => answer(id),
             _ => continue,
         };
         stream.write_all(&answer).await.unwrap();
+        while again && head[3] == HEADERS && stream.write_all(&answer).await.is_ok() {}
     }
+}
+
+/// Answers the first request, and says of the next that it is too late for it:
+/// GOAWAY without an error, as of a load balancer that is drained.
+async fn drained(stream: TlsStream<TcpStream>) {
+    let answer = |id| match id {
+        // 0x88 is `:status: 200`; the body is the end of the stream.
+        1 => [frame(HEADERS, 4, 1, &[0x88]), frame(0, 1, 1, b"[]")].concat(),
+        _ => frame(7, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]),
+    };
+    speak(stream, answer, false).await;
+}
+
+/// `103 Early Hints` without end, as fast as they are read.
+async fn hints(stream: TlsStream<TcpStream>) {
+    // Eight is `:status` in the static table, the value is given.
+    let hint = |id| frame(HEADERS, 4, id, b"\x08\x03103").repeat(1000);
+    speak(stream, hint, true).await;
 }
 
 /// An exporter that asks at this address and trusts `roots`.
@@ -204,6 +223,17 @@ async fn a_goaway_costs_no_error_and_no_pause() {
         let errors = scrape.of("kernel_auth_api_errors_total");
         assert_eq!(errors.map(|(_, count)| count).sum::<f64>(), 0.0);
     }
+}
+
+#[tokio::test]
+async fn hints_without_end_cost_the_connection_and_not_the_scrape() {
+    let directory = tempfile::tempdir().unwrap();
+    let (acceptor, roots) = tls(directory.path());
+    let exporter = trusting(&roots, api_of(acceptor, hints).await);
+    let scrape = exporter.scrape(SCRAPE).await;
+    let reasons = scrape.of("kernel_auth_failure_reason");
+    let reasons: Vec<_> = reasons.map(|(labels, _)| labels).collect();
+    assert!(reasons[..] == [r#"reason="transport""#], "{reasons:?}");
 }
 
 #[tokio::test]
