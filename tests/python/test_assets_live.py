@@ -215,7 +215,8 @@ def without_inhibition(text):
 
 @pytest.mark.parametrize("inhibition", [True, False], ids=["the sample", "without inhibition"])
 def test_one_page_for_each_and_every_resolve(simulator, exporter, assets, running, tmp_path, inhibition):
-    api = simulator(connections=0, speed=0)
+    # Without a published limit the exporter collects eight times a minute.
+    api = simulator(connections=0, speed=0, rate_limit="100000/min")
     for number in range(5):
         api.create_connection(id=f"ma_{number}", domain="shop.example.net", profile_name=f"buyer-{number}",
                               status="AUTHENTICATED", can_reauth=True, can_reauth_reason="has_credential",
@@ -299,7 +300,7 @@ def test_a_payload_is_bounded(running, tmp_path):
 @pytest.mark.parametrize("minutes", [1, 6])
 def test_a_restart_of_prometheus_resolves_nothing(simulator, exporter, binary, running, tmp_path, minutes):
     """What one Prometheus has recorded is moved into the past; the next one finds it, as after a restart."""
-    api = simulator(connections=0, speed=0)
+    api = simulator(connections=0, speed=0, rate_limit="100000/min")
     api.create_connection(id="ma_1", domain="shop.example.net", profile_name="buyer", status="NEEDS_AUTH", can_reauth=True,
                           can_reauth_reason="has_credential", last_auth_check_at="2026-01-01T00:00:00Z")
     process = exporter(api)
@@ -358,7 +359,7 @@ def commands():
 
 
 def test_every_command_of_the_runbooks_runs(simulator, exporter, binary, running, tmp_path):
-    api = simulator(connections=3, speed=0)
+    api = simulator(connections=3, speed=0, rate_limit="100000/min")
     process = exporter(api)
     alertmanager = running(Alertmanager(tmp_path, (ROOT / "examples" / "alertmanager.yml").read_text()))
     (tmp_path / "config.yml").write_text("api: {timeout: 10s}\n")

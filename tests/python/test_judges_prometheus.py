@@ -80,7 +80,7 @@ def test_every_way_of_scraping_sees_the_same(simulator, start, running, tmp_path
 
 
 def test_type_and_unit_are_those_of_the_family(simulator, start, running, tmp_path):
-    api = simulator(connections=10, speed=0)
+    api = simulator(connections=10, speed=0, rate_limit="100000/min")
     process = expose(start, api)
     config = scraping(process)
     config["scrape_configs"][0]["scrape_protocols"] = ["OpenMetricsText1.0.0"]

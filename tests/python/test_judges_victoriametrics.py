@@ -92,7 +92,7 @@ def test_vmalert_reads_the_shipped_rules():
 
 
 def test_vmalert_alerts_as_prometheus_does(binary, simulator, start, running, tmp_path):
-    api = simulator(connections=0, speed=0)
+    api = simulator(connections=0, speed=0, rate_limit="100000/min")
     checked = datetime.datetime.now(datetime.timezone.utc).isoformat()
     first, second, third, _ = (api.create_connection(
         id=f"ma_{number}", domain=f"shop-{number}.example.net", profile_name="buyer", status="AUTHENTICATED",
