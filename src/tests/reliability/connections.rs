@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -159,8 +160,9 @@ async fn drained(stream: TlsStream<TcpStream>) {
 
 /// `103 Early Hints` without end, as fast as they are read.
 async fn hints(stream: TlsStream<TcpStream>) {
-    // Eight is `:status` in the static table, the value is given.
-    let hint = |id| frame(HEADERS, 4, id, b"\x08\x03103").repeat(1000);
+    // Eight is `:status` in the static table, the value is given; then a link.
+    let link = [b"\x08\x03103\x00\x04link\x64", &[b'x'; 100][..]].concat();
+    let hint = |id| frame(HEADERS, 4, id, &link).repeat(1000);
     speak(stream, hint, true).await;
 }
 
@@ -230,7 +232,8 @@ async fn hints_without_end_cost_the_connection_and_not_the_scrape() {
     let directory = tempfile::tempdir().unwrap();
     let (acceptor, roots) = tls(directory.path());
     let exporter = trusting(&roots, api_of(acceptor, hints).await);
-    let scrape = exporter.scrape(SCRAPE).await;
+    // Reading is slow in a debug build, three times over.
+    let scrape = exporter.scrape(Duration::from_mins(1)).await;
     let reasons = scrape.of("kernel_auth_failure_reason");
     let reasons: Vec<_> = reasons.map(|(labels, _)| labels).collect();
     assert!(reasons[..] == [r#"reason="transport""#], "{reasons:?}");
