@@ -17,3 +17,4 @@ mod model;
 mod projects;
 mod rows;
 mod truth;
+mod unreachable;
