@@ -3,7 +3,9 @@
 mod blocks;
 pub(crate) mod fixture;
 mod formats;
+mod gauges;
 pub(crate) mod golden;
+mod hostile;
 mod judges;
 pub(crate) mod oracle;
 pub(crate) mod parser;

@@ -2,5 +2,6 @@
 //! ledger: counters equal it, whatever happens in between, at a bounded cost.
 
 mod late;
+mod ledger;
 mod org;
 mod timeline;

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 
+use secrecy::ExposeSecret;
+
 use crate::cli;
-use crate::config::{self, Config, ConfigError, Flags};
+use crate::config::{self, Config, ConfigError, Flags, KeySource};
 
 /// Stands for a key wherever one is needed.
 pub(crate) const SECRET: &str = "sk_test_Zq9this0is1no2real3key";
@@ -41,4 +43,11 @@ pub(crate) fn write_config(text: &str) -> (tempfile::TempDir, String) {
     fs::write(&path, text).unwrap();
     let flag = format!("--config.file={}", path.display());
     (directory, flag)
+}
+
+pub(super) fn key_of(config: &Config) -> String {
+    match &config.accounts[0].key {
+        KeySource::File(path) => format!("file {}", path.display()),
+        KeySource::Value(key) => key.expose_secret().to_owned(),
+    }
 }

@@ -9,7 +9,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 use super::fixture::{self, FORMATS, NOW, options};
-use super::{oracle, parser, random};
+use super::{hostile, oracle, parser, random};
 use crate::exposition::catalogue::Subject;
 use crate::exposition::{Format, Options, Own};
 
@@ -183,7 +183,7 @@ fn labels_are_those_of_the_catalogue() {
 
 #[test]
 fn text_1_0_0_is_the_text_of_0_0_4() {
-    let (fleet, _) = fixture::hostile();
+    let (fleet, _) = hostile::hostile();
     let own = fixture::own();
     let [text004, text100, _] = FORMATS.map(|format| render(&fleet, &own, NOW, options(format)));
     assert!(text004 == text100);

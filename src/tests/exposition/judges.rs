@@ -13,6 +13,7 @@ use http_body_util::BodyExt;
 use tempfile::TempDir;
 
 use super::fixture::{self, FORMATS, NOW, active, gzip, options};
+use super::hostile;
 
 /// Writes the text of a scrape.
 fn write(directory: &Path, name: &str, fleet: &Fleet, options: Options) {
@@ -39,7 +40,7 @@ fn compressed(fleet: &Fleet, own: &Own, options: Options) -> Vec<u8> {
 #[test]
 fn promtool_has_nothing_to_say() {
     let directory = TempDir::new().unwrap();
-    let (hostile, _) = fixture::hostile();
+    let (hostile, _) = hostile::hostile();
     for (fleet_name, fleet) in [("story", fixture::story()), ("hostile", hostile)] {
         for (kind, own, options) in [
             ("all", fixture::own(), options(Format::Text004)),
@@ -67,7 +68,7 @@ fn renderings_for_other_parsers() {
     let temporary = TempDir::new().unwrap();
     let directory = std::env::var_os("EXPOSITION_DIR")
         .map_or_else(|| temporary.path().to_owned(), PathBuf::from);
-    let (hostile, expected) = fixture::hostile();
+    let (hostile, expected) = hostile::hostile();
     fs::write(
         directory.join("hostile.json"),
         serde_json::to_vec(&expected).unwrap(),

@@ -1,58 +1,17 @@
 //! The same fleet through the `prometheus` crate: gauges filled one by one as
 //! the contract words it, and the crate's own encoder.
 
-use std::collections::BTreeMap;
-
 use crate::model::{
     AccountView, AuthStatus, ClockOffset, Connection, ErrorCode, EventOutcome, EventSlot,
     EventType, FlowStatus, FlowStep, FlowType, History, PendingInput, Plan, Timestamp,
 };
-use prometheus::{GaugeVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{IntCounter, TextEncoder};
 
-use super::fixture::{NOW, visible};
+use super::fixture::NOW;
+use super::gauges::Gauges;
+use super::hostile::visible;
 use super::random::{RandomScope, World};
 use crate::exposition::Own;
-
-#[derive(Default)]
-struct Gauges {
-    registry: Registry,
-    by_name: BTreeMap<String, GaugeVec>,
-    events: Option<IntCounterVec>,
-}
-
-impl Gauges {
-    fn set(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
-        let registry = &self.registry;
-        let gauge = self.by_name.entry(name.to_owned()).or_insert_with(|| {
-            let names: Vec<&str> = labels.iter().map(|(name, _)| *name).collect();
-            let gauge = GaugeVec::new(Opts::new(name, "Help."), &names).unwrap();
-            registry.register(Box::new(gauge.clone())).unwrap();
-            gauge
-        });
-        let values: Vec<&str> = labels.iter().map(|(_, value)| *value).collect();
-        gauge.with_label_values(&values).set(value);
-    }
-
-    /// The one counter of a connection.
-    fn events(&mut self, labels: &[(&str, &str)], count: u64) {
-        let registry = &self.registry;
-        let counter = self.events.get_or_insert_with(|| {
-            let names: Vec<&str> = labels.iter().map(|(name, _)| *name).collect();
-            let opts = Opts::new("kernel_auth_connection_events_total", "Help.");
-            let counter = IntCounterVec::new(opts, &names).unwrap();
-            registry.register(Box::new(counter.clone())).unwrap();
-            counter
-        });
-        let values: Vec<&str> = labels.iter().map(|(_, value)| *value).collect();
-        counter.with_label_values(&values).inc_by(count);
-    }
-
-    fn maybe(&mut self, name: &str, labels: &[(&str, &str)], value: Option<f64>) {
-        if let Some(value) = value {
-            self.set(name, labels, value);
-        }
-    }
-}
 
 /// Text 0.0.4 of a fleet with every collector, states all or only the active
 /// ones.

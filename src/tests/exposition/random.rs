@@ -12,7 +12,8 @@ use crate::model::{
 };
 use proptest::prelude::*;
 
-use super::fixture::{HOSTILE, NOW, sparse};
+use super::fixture::{NOW, sparse};
+use super::hostile::HOSTILE;
 
 /// A random connection and its names.
 #[derive(Clone, Debug)]

@@ -10,6 +10,7 @@ use crate::model::{
 };
 
 use super::fixture::{self, NOW, active, every_collector, fleet_of, own, sparse};
+use super::hostile;
 use super::parser::{self, Parsed};
 use crate::exposition::Format;
 
@@ -287,7 +288,7 @@ fn scopes_have_the_labels_that_the_configuration_names() {
 
 #[test]
 fn hostile_names_are_read_back_and_bounded() {
-    let (fleet, names) = fixture::hostile();
+    let (fleet, names) = hostile::hostile();
     let parsed = rendered(&fleet);
     for [id, domain, profile] in &names {
         assert_eq!(

@@ -298,25 +298,6 @@ async fn every_fault_leaves_the_fleet_in_sight_and_says_what_it_is() {
 }
 
 #[tokio::test]
-async fn a_row_with_odd_members_is_there_and_counted() {
-    let _clock = StoppedClock::new();
-    for spoil in [Spoil::Types, Spoil::NoStatus] {
-        let bench = Bench::new(world(30), &[]).await;
-        let before = bench.scrape().await;
-        let id = bench.ids().remove(4);
-        let fault = FaultKind::Row(spoil, Rows::Id(id.clone()));
-        bench.api.add_fault(fault.clone());
-        let scrape = bench.scrape().await;
-        assert!(scrape.up(), "{fault:?}");
-        let mut expected = before.statuses();
-        expected.insert(id, "UNKNOWN".to_owned());
-        assert_eq!(scrape.statuses(), expected, "{fault:?}");
-        let counted = "kernel_auth_api_unknown_values_total{field=\"status\"}";
-        assert_eq!(scrape.value(counted), Some(1.0), "{fault:?}");
-    }
-}
-
-#[tokio::test]
 async fn without_anything_known_every_fault_shows_nothing_but_that() {
     let _clock = StoppedClock::new();
     for Case {
@@ -341,27 +322,6 @@ async fn without_anything_known_every_fault_shows_nothing_but_that() {
             "{name}"
         );
     }
-}
-
-#[tokio::test]
-async fn unknown_values_are_unknown_and_counted() {
-    let _clock = StoppedClock::new();
-    let bench = Bench::new(world(10), &[]).await;
-    bench
-        .api
-        .add_fault(FaultKind::Row(Spoil::UnknownValues, Rows::All));
-    let scrape = bench.scrape().await;
-    assert!(scrape.up(), "a value that is not known is not an error");
-    assert_eq!(scrape.statuses().len(), 10);
-    assert!(scrape.statuses().values().all(|status| status == "UNKNOWN"));
-    assert_eq!(
-        scrape.value("kernel_auth_api_unknown_values_total{field=\"status\"}"),
-        Some(10.0)
-    );
-    assert_eq!(
-        scrape.value("kernel_auth_connections{status=\"UNKNOWN\"}"),
-        Some(10.0)
-    );
 }
 
 #[tokio::test]
