@@ -100,13 +100,18 @@ pub(crate) fn scope_of(scope: Scope, connections: Vec<Connection>) -> ScopeView 
         scope: Arc::new(scope),
         project_name: None,
         failure: None,
-        snapshot: Some(Arc::new(Snapshot {
-            fetched_at: NOW,
-            took: std::time::Duration::from_secs(2),
-            clock: ClockOffset::default(),
-            connections,
-            found: Vec::new(),
-        })),
+        snapshot: Some(Arc::new(snapshot_of(connections))),
+    }
+}
+
+/// Taken at [`NOW`], for no configured id.
+pub(crate) fn snapshot_of(connections: Vec<Connection>) -> Snapshot {
+    Snapshot {
+        fetched_at: NOW,
+        took: Duration::from_secs(2),
+        clock: ClockOffset::default(),
+        connections,
+        found: Vec::new(),
     }
 }
 

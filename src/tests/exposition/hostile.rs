@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::fixture::{NOW, sparse};
-use crate::model::{AccountView, ClockOffset, Fleet, Found, Scope, ScopeView, Snapshot};
+use super::fixture::{snapshot_of, sparse};
+use crate::model::{AccountView, Fleet, Found, Scope, ScopeView, Snapshot};
 
 /// Names that have broken an exporter or a parser somewhere.
 pub(crate) const HOSTILE: [&str; 14] = [
@@ -64,14 +64,11 @@ pub(crate) fn hostile() -> (Fleet, Vec<[String; 3]>) {
             project_name: None,
             failure: None,
             snapshot: Some(Arc::new(Snapshot {
-                fetched_at: NOW,
-                took: std::time::Duration::from_secs(2),
-                clock: ClockOffset::default(),
                 found: vec![Found {
                     id: long.as_str().into(),
                     found: false,
                 }],
-                connections,
+                ..snapshot_of(connections)
             })),
         }],
     };
