@@ -59,6 +59,8 @@ async fn at_debug_each_request_is_a_line_of_plain_words() {
     exporter.scrape().await;
     api.control.add_fault(Fault::status(503).times(1));
     exporter.scrape().await;
+    // The log comes behind the answer.
+    exporter.logged("\"API request\" request=3 ").await;
     let log = exporter.stderr();
     let requests: Vec<_> = log
         .lines()
