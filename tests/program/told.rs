@@ -21,6 +21,7 @@ async fn the_start_and_the_first_collection_are_told_once() {
     for _ in 0..3 {
         exporter.scrape().await;
     }
+    exporter.logged("msg=\"first collection").await;
     let log = exporter.stderr();
     let line = |what: &str| {
         let mut lines = log.lines().filter(|line| line.contains(what));
