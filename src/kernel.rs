@@ -19,7 +19,6 @@ mod proxy;
 mod rate;
 mod retry;
 mod transport;
-mod verdict;
 mod wire;
 
 pub(crate) use client::Client;
@@ -27,9 +26,9 @@ pub(crate) use deadline::{Attempt, Deadline};
 pub(crate) use error::{Error, Problem};
 pub(crate) use exchange::{Answer, Query};
 pub(crate) use http::{ClientSettings, Http, HttpError};
-pub(crate) use key::{Key, KeyError, Reread};
+pub(crate) use key::{Key, Reread};
 pub(crate) use observer::Observer;
-pub(crate) use paging::{Page, PageHeaders, next_page};
+pub(crate) use paging::next_page;
 pub(crate) use per_minute::PerMinute;
 pub(crate) use policy::RequestPolicy;
 pub(crate) use wire::org::{AuthContext, Entitlements, KeyExpiry, OrgLimits};
@@ -40,9 +39,8 @@ pub(crate) use wire::{DecodeError, Decoder, Listing, Unknown};
 /// What must hold of any headers; see `src/fuzz.rs`.
 #[cfg(any(test, feature = "testing"))]
 pub(crate) fn fuzz(headers: &::http::HeaderMap) {
-    let page = PageHeaders::read(headers);
     for asked in [0, 1, 100, u64::MAX] {
-        if let Ok(Page::Next(next)) = next_page(asked, page) {
+        if let Ok(Some(next)) = next_page(asked, headers) {
             assert!(next > asked);
         }
     }

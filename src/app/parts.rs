@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::collect::{self, AccountSettings, Watcher};
 use crate::config::{Account, Config, KeySource};
-use crate::kernel::{Client, ClientSettings, Http, HttpError, Key, KeyError, Reread};
+use crate::kernel::{Client, ClientSettings, Http, HttpError, Key, Reread};
 use crate::model::{Collector, Endpoint, Projects, Timestamp};
 use crate::telemetry::Telemetry;
 use crate::version::Build;
@@ -207,9 +207,9 @@ fn key(account: &Account) -> Result<Key, StartError> {
             source.read().map_err(|error| error.to_string())
         })),
     };
-    Key::new(&secret, reread).map_err(|error: KeyError| StartError::Key {
+    Key::new(&secret, reread).map_err(|error| StartError::Key {
         account: named(),
-        error: error.to_string(),
+        error,
     })
 }
 

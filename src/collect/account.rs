@@ -42,12 +42,6 @@ struct Scrape {
     attempt: Option<Attempt>,
 }
 
-/// What an account adds to a scrape.
-pub(super) struct Contribution {
-    pub(super) account: Arc<Account>,
-    pub(super) scopes: Vec<(ScopeView, ScrapeOutcome)>,
-}
-
 impl Account {
     /// Goes on with what `previous` knows, where it is the same that this would
     /// know.
@@ -130,7 +124,7 @@ impl Account {
         self: &Arc<Self>,
         deadline: Instant,
         project: Option<&str>,
-    ) -> Contribution {
+    ) -> Vec<(ScopeView, ScrapeOutcome)> {
         let arrived = Instant::now();
         let span = self.span(arrived, deadline);
         let mut scrape = Scrape {
@@ -179,10 +173,7 @@ impl Account {
         {
             scopes.push((unknown, ScrapeOutcome::Empty));
         }
-        Contribution {
-            account: Arc::clone(self),
-            scopes,
-        }
+        scopes
     }
 
     /// Asks about the organisation where that is wanted and due, once these
@@ -343,11 +334,10 @@ impl Account {
         }
         let begun = timeout_at(deadline, self.shared.client.begin(span)).await;
         let begun = *attempt.insert(begun.ok()?);
-        let listing = match self.projects.reading.begin() {
-            Ok(listing) => listing,
-            Err(running) => return Some(running),
+        let (listing, running) = self.projects.reading.begin();
+        let Some(listing) = listing else {
+            return Some(running);
         };
-        let running = listing.running();
         let this = Arc::clone(self);
         tokio::spawn(async move {
             this.list_projects(begun).await;

@@ -2,6 +2,7 @@
 //! Pure.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
@@ -22,12 +23,13 @@ pub(super) struct Assembled {
     pub(super) kept: Kept,
 }
 
-/// What the last collection left, while it may still be shown.
-pub(super) struct Before<'a> {
-    pub(super) snapshot: &'a Snapshot,
+/// What the last collection that brought something left.
+#[derive(Clone)]
+pub(super) struct Held {
+    pub(super) snapshot: Arc<Snapshot>,
     /// When it was taken.
     pub(super) at: Instant,
-    pub(super) kept: &'a Kept,
+    pub(super) kept: Kept,
 }
 
 /// Merges `gathered` (sorted) with what is kept from before.
@@ -39,7 +41,7 @@ pub(super) fn assemble(
     selection: &Selection,
     gathered: &mut Gathered,
     unasked: &HashSet<Box<str>>,
-    before: Option<&Before<'_>>,
+    before: Option<&Held>,
     may_keep: impl Fn(Instant) -> bool,
 ) -> Assembled {
     let mut connections = std::mem::take(&mut gathered.connections);
@@ -91,7 +93,7 @@ fn found(
     connections: &[Connection],
     unread: &HashSet<&str>,
     unasked: &HashSet<Box<str>>,
-    before: Option<&Before<'_>>,
+    before: Option<&Held>,
 ) -> Vec<Found> {
     let Selection::Ids(ids) = selection else {
         return Vec::new();

@@ -14,26 +14,20 @@ pub(super) struct Flight(Mutex<Option<Running>>);
 pub(super) struct Running(watch::Receiver<()>);
 
 /// Held by what runs; dropping it is the end.
-#[derive(Debug)]
-pub(super) struct Begun {
-    _open: watch::Sender<()>,
-    running: Running,
-}
+pub(super) type Begun = watch::Sender<()>;
 
 impl Flight {
-    /// Begins, or tells who has begun.
-    pub(super) fn begin(&self) -> Result<Begun, Running> {
+    /// What is under way, which is begun here where it was not: then the caller
+    /// is the one to run it.
+    pub(super) fn begin(&self) -> (Option<Begun>, Running) {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = current.as_ref().filter(|running| running.is_running()) {
-            return Err(running.clone());
+            return (None, running.clone());
         }
-        let (open, running) = watch::channel(());
+        let (begun, running) = watch::channel(());
         let running = Running(running);
         *current = Some(running.clone());
-        Ok(Begun {
-            _open: open,
-            running,
-        })
+        (Some(begun), running)
     }
 
     /// What is under way.
@@ -50,13 +44,6 @@ impl Flight {
         if let Some(running) = self.running() {
             running.over().await;
         }
-    }
-}
-
-impl Begun {
-    /// For those who want to wait for its end.
-    pub(super) fn running(&self) -> Running {
-        self.running.clone()
     }
 }
 
@@ -85,13 +72,13 @@ mod tests {
     async fn one_runs_and_the_others_wait_for_its_end() {
         let flight = Flight::default();
         flight.idle().await;
-        let begun = flight.begin().unwrap();
-        let joined = flight.begin().unwrap_err();
-        assert!(flight.running().is_some());
+        let (begun, _) = flight.begin();
+        let (second, joined) = flight.begin();
+        assert!(begun.is_some() && second.is_none() && flight.running().is_some());
         assert!(!joined.clone().over_by(Instant::now()).await);
         drop(begun);
         joined.over().await;
         assert!(flight.running().is_none());
-        assert!(flight.begin().is_ok());
+        assert!(flight.begin().0.is_some());
     }
 }

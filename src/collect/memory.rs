@@ -6,11 +6,10 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::assemble::Kept;
+use super::assemble::{Held, Kept};
 use super::gathered::Gathered;
 use super::missing::Missing;
 use super::plan::Knowledge;
-use super::showing::Held;
 use crate::kernel::{Error, PerMinute};
 use crate::model::{ErrorReason, Failure, Snapshot, Timestamp};
 
@@ -34,7 +33,6 @@ pub(super) struct Memory {
     pub(super) knowledge: Knowledge,
     /// Walk one page after the other until this turn.
     distrust_until: u64,
-    pub(super) kept: Kept,
     /// What the last whole list lacked and nobody has asked for.
     pub(super) absent: HashSet<Box<str>>,
     /// Where to go on asking for connections that went missing.
@@ -52,7 +50,6 @@ impl Default for Memory {
             collected: false,
             knowledge: Knowledge::default(),
             distrust_until: 0,
-            kept: Kept::default(),
             absent: HashSet::default(),
             missing_cursor: 0,
             gone: false,
@@ -105,7 +102,6 @@ impl Memory {
             self.distrust_until = known.turn + DISTRUST;
         }
         self.knowledge = known;
-        self.kept = kept;
         if gathered.listed {
             self.absent = missing.absent();
             self.missing_cursor = missing.cursor;
@@ -115,6 +111,7 @@ impl Memory {
         self.held = Some(Held {
             snapshot: Arc::new(snapshot),
             at: Instant::now(),
+            kept,
         });
         let before = self.failure.as_ref().map(|failure| failure.reason);
         match unwhole(gathered) {

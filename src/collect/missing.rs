@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::assemble::Before;
+use super::assemble::Held;
 use super::gathered::Gathered;
 use super::rows;
 use crate::model::Selection;
@@ -32,7 +32,7 @@ impl Missing {
     pub(super) fn from(
         selection: &Selection,
         gathered: &Gathered,
-        before: Option<&Before<'_>>,
+        before: Option<&Held>,
         absent: &HashSet<Box<str>>,
         cursor: usize,
     ) -> Self {
@@ -59,7 +59,7 @@ impl Missing {
     }
 }
 
-fn names(selection: &Selection, gathered: &Gathered, before: Option<&Before<'_>>) -> Vec<Box<str>> {
+fn names(selection: &Selection, gathered: &Gathered, before: Option<&Held>) -> Vec<Box<str>> {
     match selection {
         Selection::Every { .. } => before
             .iter()

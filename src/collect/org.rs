@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::flight::{Begun, Flight};
 use crate::kernel::{
     Answer, AuthContext, Client, Deadline, DecodeError, Entitlements, Error, KeyExpiry, OrgLimits,
-    Page, PageHeaders, Query, RequestPolicy, next_page,
+    Query, RequestPolicy, next_page,
 };
 use crate::model::{Endpoint, ErrorReason, OrgView, Timestamp};
 
@@ -111,7 +111,7 @@ impl Org {
     /// Whether it is time to ask, and nobody does: then until the guard is
     /// dropped nobody else will.
     pub(super) fn due(&self) -> Option<Begun> {
-        let begun = self.asking.begin().ok()?;
+        let begun = self.asking.begin().0?;
         let asked = self.state().asked;
         asked
             .is_none_or(|asked| asked.elapsed() >= PERIOD)
@@ -219,9 +219,9 @@ impl Asking<'_> {
                 KeyExpiry::Never => return Some(None),
                 KeyExpiry::NotHere => {}
             }
-            match next_page(offset, PageHeaders::read(&answer.headers)) {
-                Ok(Page::Next(next)) => offset = next,
-                Ok(Page::Last) | Err(_) => break,
+            match next_page(offset, &answer.headers) {
+                Ok(Some(next)) => offset = next,
+                Ok(None) | Err(_) => break,
             }
         }
         Some(None)

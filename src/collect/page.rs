@@ -1,13 +1,12 @@
 //! A page of a list, and whether the next one follows it without a gap. Pure.
 
-use crate::kernel::Page;
-
 /// A page that was read, and what it says of the list.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     pub(super) offset: u64,
     pub(super) rows: u64,
-    pub(super) next: Page,
+    /// The offset that comes next; `None`: this is the last page.
+    pub(super) next: Option<u64>,
     /// Which rows it has, where pages overlap.
     pub(super) marks: Vec<Option<u64>>,
 }
@@ -15,10 +14,8 @@ pub(super) struct Seen {
 impl Seen {
     /// The offset that comes next, and whether this page has every row before.
     pub(super) fn next(&self) -> Option<(u64, bool)> {
-        match self.next {
-            Page::Next(next) => Some((next, next == self.offset + self.rows)),
-            Page::Last => None,
-        }
+        let next = self.next?;
+        Some((next, next == self.offset + self.rows))
     }
 
     /// Whether rows may be on neither of two neighbours. Only a page without

@@ -60,15 +60,14 @@ impl Probes {
     ) -> Outcome {
         let current = self.current(scope, id);
         loop {
-            match current.flight.begin() {
-                Ok(begun) => {
-                    let outcome = fetch().await;
-                    let outcome = current.outcome.get_or_init(|| outcome).clone();
-                    drop(begun);
-                    return outcome;
-                }
-                Err(running) => running.over().await,
+            let (begun, running) = current.flight.begin();
+            if let Some(begun) = begun {
+                let outcome = fetch().await;
+                let outcome = current.outcome.get_or_init(|| outcome).clone();
+                drop(begun);
+                return outcome;
             }
+            running.over().await;
             // Nothing, where the one that was asking went away.
             if let Some(outcome) = current.outcome.get() {
                 return outcome.clone();

@@ -9,8 +9,7 @@ use tokio::time::Instant;
 use super::flight::Flight;
 use super::memory::COLLECTIONS;
 use crate::kernel::{
-    Attempt, Client, Deadline, Error, Page, PageHeaders, PerMinute, Problem, Project, Query,
-    next_page,
+    Attempt, Client, Deadline, Error, PerMinute, Problem, Project, Query, next_page,
 };
 use crate::model::{Endpoint, ErrorReason, Failure, Timestamp};
 
@@ -193,10 +192,10 @@ async fn walk(
         if projects.len() > MAX_PROJECTS {
             return Err(too_many(MAX_PROJECTS / 100));
         }
-        match next_page(offset, PageHeaders::read(&answer.headers)) {
-            Ok(Page::Last) => return Ok(Some(projects)),
-            Ok(Page::Next(next)) if next == offset + count && count > 1 => offset = next - 1,
-            Ok(Page::Next(next)) => (offset, last) = (next, None),
+        match next_page(offset, &answer.headers) {
+            Ok(None) => return Ok(Some(projects)),
+            Ok(Some(next)) if next == offset + count && count > 1 => offset = next - 1,
+            Ok(Some(next)) => (offset, last) = (next, None),
             Err(error) => return Err(client.fail(Endpoint::Projects, Problem::Paging(error))),
         }
     }

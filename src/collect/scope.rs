@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::assemble::{self, Assembled, Before};
+use super::assemble::{Assembled, assemble};
 use super::flight::{Flight, Running};
 use super::gather::Gathering;
 use super::gathered::Gathered;
@@ -129,11 +129,10 @@ impl ScopeWatcher {
     /// Starts a collection, unless one has been started meanwhile. It goes on
     /// when the scrape that started it does not wait any longer.
     pub(super) fn start(self: &Arc<Self>, attempt: Attempt) -> Running {
-        let begun = match self.flight.begin() {
-            Ok(begun) => begun,
-            Err(running) => return running,
+        let (begun, running) = self.flight.begin();
+        let Some(begun) = begun else {
+            return running;
         };
-        let running = begun.running();
         self.memory().collections.note();
         let this = Arc::clone(self);
         tokio::spawn(async move {
@@ -235,11 +234,6 @@ impl ScopeWatcher {
             Err(error) => return self.failed(known, &error),
         };
         rows::sort_and_deduplicate(&mut gathered.connections);
-        let before = before.as_ref().map(|held| Before {
-            snapshot: &held.snapshot,
-            at: held.at,
-            kept: &memory.kept,
-        });
         let missing = Missing::from(
             &self.selection,
             &gathered,
@@ -249,7 +243,7 @@ impl ScopeWatcher {
         );
         self.ask_for(&missing, &gathering, &mut gathered).await;
         let hold = self.shared.settings.hold;
-        let assembled = assemble::assemble(
+        let assembled = assemble(
             &self.selection,
             &mut gathered,
             &missing.later,

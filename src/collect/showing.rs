@@ -6,15 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::assemble::Held;
 use super::settings::Settings;
 use crate::model::{ScrapeOutcome, Snapshot, WaitReason};
-
-/// What the last collection that brought something left.
-#[derive(Clone)]
-pub(super) struct Held {
-    pub(super) snapshot: Arc<Snapshot>,
-    pub(super) at: Instant,
-}
 
 /// A scope at one moment.
 pub(super) struct Showing<'a> {
@@ -124,6 +118,7 @@ impl Showing<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collect::assemble::Kept;
     use crate::model::{ClockOffset, ProfileNameMode, Timestamp};
     use ScrapeOutcome::{Budgeted, Empty, Fresh, Shared};
 
@@ -155,6 +150,7 @@ mod tests {
         Held {
             snapshot: Arc::new(snapshot),
             at,
+            kept: Kept::new(),
         }
     }
 

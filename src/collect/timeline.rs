@@ -14,9 +14,7 @@ use super::flight::{Begun, Flight};
 use super::gather::segment;
 use super::history::{Ended, Timelines, Wanted};
 use super::shared::Shared;
-use crate::kernel::{
-    Answer, Deadline, Error, Page, PageHeaders, Problem, Query, RequestPolicy, Timeline, next_page,
-};
+use crate::kernel::{Answer, Deadline, Error, Problem, Query, RequestPolicy, Timeline, next_page};
 use crate::model::{Connection, Endpoint, ErrorCode, EventOutcome, History, Scope};
 
 /// Requests at once, so that the next collection finds the way free.
@@ -47,7 +45,7 @@ impl TimelineReader {
     /// Begins to read, until the guard is dropped. `None`: somebody does, and
     /// goes on with what has come to wait.
     pub(super) fn begin(&self) -> Option<Begun> {
-        self.reading.begin().ok()
+        self.reading.begin().0
     }
 
     /// Waits until nobody reads.
@@ -178,15 +176,11 @@ impl Pass<'_> {
         answer: &Answer<Timeline>,
         changed: &mut Changed,
     ) -> Result<Option<Wanted>, Error> {
-        let next = match next_page(wanted.offset, PageHeaders::read(&answer.headers)) {
-            Ok(Page::Next(next)) => Some(next),
-            Ok(Page::Last) => None,
-            Err(problem) => {
-                self.reader.timelines().failed(&wanted.id);
-                let client = &self.shared.client;
-                return Err(client.fail(Endpoint::Timeline, Problem::Paging(problem)));
-            }
-        };
+        let next = next_page(wanted.offset, &answer.headers).map_err(|problem| {
+            self.reader.timelines().failed(&wanted.id);
+            let client = &self.shared.client;
+            client.fail(Endpoint::Timeline, Problem::Paging(problem))
+        })?;
         let timeline = &answer.value;
         self.shared.client.count_malformed(timeline.malformed);
         self.shared.tell_unknown(&timeline.unknown);

@@ -11,8 +11,7 @@ use super::page::Seen;
 use super::plan::{ListQuery, PAGE};
 use super::rows::sort_and_deduplicate;
 use crate::kernel::{
-    Answer, Client, Deadline, Decoder, Error, Listing, Page, PageHeaders, Problem, Query, Unknown,
-    next_page,
+    Answer, Client, Deadline, Decoder, Error, Listing, Problem, Query, Unknown, next_page,
 };
 use crate::model::{Connection, Endpoint, Timestamp};
 
@@ -87,17 +86,6 @@ struct Progress<'a> {
     seen: BTreeMap<u64, Seen>,
 }
 
-/// How pages side by side came to an end.
-enum Ended {
-    /// Every page up to the last one was read.
-    Whole,
-    GaveUp,
-    /// The pages contradict the stride.
-    Contradicted,
-    /// The list became shorter before its end was seen.
-    Short,
-}
-
 impl<'a> Walk<'a> {
     /// Reads the list to its end.
     pub(super) async fn run(&'a self) -> Result<Walked, Broken> {
@@ -121,7 +109,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    async fn fetch(&self, offset: u64) -> (u64, Result<Answer<(Listing, Page)>, Error>) {
+    async fn fetch(&self, offset: u64) -> (u64, Result<Answer<(Listing, Option<u64>)>, Error>) {
         let path = self.path(offset);
         let query = Query {
             endpoint: Endpoint::Connections,
@@ -134,7 +122,7 @@ impl<'a> Walk<'a> {
             .get(query, self.deadline, |body| self.decoder.list(body))
             .await;
         let answer = answer.and_then(|answer| {
-            let page = next_page(offset, PageHeaders::read(&answer.headers))
+            let page = next_page(offset, &answer.headers)
                 .map_err(|error| self.fail(Problem::Paging(error)))?;
             Ok(answer.map(|listing| (listing, page)))
         });
@@ -179,18 +167,13 @@ impl Progress<'_> {
             return self.end();
         }
         self.seen.insert(0, first);
-        match self.in_parallel().await? {
-            Ended::Whole => {}
-            Ended::GaveUp => self.walked.gave_up = true,
-            ended @ (Ended::Contradicted | Ended::Short) => {
-                tracing::debug!(
-                    stride = self.walked.stride,
-                    "the pages are not where they should be; following the headers one by one"
-                );
-                self.walked.fell_back = matches!(ended, Ended::Contradicted);
-                let last = self.last_in_line();
-                self.follow(last).await?;
-            }
+        if !self.in_parallel().await? {
+            tracing::debug!(
+                stride = self.walked.stride,
+                "the pages are not where they should be; following the headers one by one"
+            );
+            let last = self.last_in_line();
+            self.follow(last).await?;
         }
         self.end()
     }
@@ -223,8 +206,9 @@ impl Progress<'_> {
     }
 
     /// Fetches the pages that should exist side by side, and looks for the end
-    /// of the list behind them.
-    async fn in_parallel(&mut self) -> Result<Ended, Error> {
+    /// of the list behind them. Whether that was the whole list, or as much of
+    /// it as is wanted.
+    async fn in_parallel(&mut self) -> Result<bool, Error> {
         let walk = self.walk;
         let (stride, step) = (self.walked.stride, self.step);
         // Pages before `sure` exist, as far as can be told.
@@ -238,7 +222,8 @@ impl Progress<'_> {
         let mut under_way = FuturesUnordered::new();
         loop {
             if self.should_give_up() {
-                return Ok(Ended::GaveUp);
+                self.walked.gave_up = true;
+                return Ok(true);
             }
             while under_way.len() < walk.concurrency && end.is_none_or(|end| next <= end) {
                 if let Some(probe) = gallop.due.take() {
@@ -276,36 +261,36 @@ impl Progress<'_> {
                 gallop.out = None;
                 if rows > 0 {
                     sure = sure.max(index + 1);
-                } else if page.next == Page::Last && index >= next {
+                } else if page.next.is_none() && index >= next {
                     gallop.missed(index);
                     gallop.plan(sure);
                     continue;
                 }
             }
             match page.next {
-                Page::Last => end = Some(end.map_or(index, |end| end.min(index))),
-                Page::Next(at) if at != offset + stride || rows == 0 => {
+                None => end = Some(end.map_or(index, |end| end.min(index))),
+                Some(at) if at != offset + stride || rows == 0 => {
                     self.seen.insert(index, page);
-                    return Ok(Ended::Contradicted);
+                    self.walked.fell_back = true;
+                    return Ok(false);
                 }
-                Page::Next(_) if index + 1 == sure => {
+                Some(_) if index + 1 == sure => {
                     sure += 1;
                     gallop.plan(sure);
                 }
-                Page::Next(_) => {}
+                Some(_) => {}
             }
             self.seen.insert(index, page);
             if end.is_some_and(|end| self.rows_after(end)) {
-                return Ok(Ended::Contradicted);
+                self.walked.fell_back = true;
+                return Ok(false);
             }
         }
         // Every page up to the end was read, or the headers lead elsewhere.
         let whole = end.is_some_and(|end| (0..=end).all(|index| self.seen.contains_key(&index)));
-        Ok(match whole {
-            true => Ended::Whole,
-            false if beyond < u64::MAX => Ended::Short,
-            false => Ended::Contradicted,
-        })
+        // A list that became shorter contradicts nothing.
+        self.walked.fell_back = !whole && beyond == u64::MAX;
+        Ok(whole)
     }
 
     fn expected_pages(&self) -> u64 {
@@ -324,11 +309,11 @@ impl Progress<'_> {
     fn last_in_line(&mut self) -> Seen {
         let mut count = 1;
         while let Some(page) = self.seen.get(&(count - 1))
-            && page.next == Page::Next(page.offset + self.walked.stride)
+            && page.next == Some(page.offset + self.walked.stride)
             && self
                 .seen
                 .get(&count)
-                .is_some_and(|next| next.next != Page::Last)
+                .is_some_and(|next| next.next.is_some())
         {
             count += 1;
         }
@@ -343,7 +328,7 @@ impl Progress<'_> {
             .is_some_and(|pages| self.pages >= pages)
     }
 
-    fn take(&mut self, offset: u64, answer: Answer<(Listing, Page)>) -> Result<Seen, Error> {
+    fn take(&mut self, offset: u64, answer: Answer<(Listing, Option<u64>)>) -> Result<Seen, Error> {
         let (page, next) = answer.value;
         self.pages += 1;
         let walked = &mut self.walked;

@@ -131,18 +131,20 @@ impl Watcher {
 
     /// What `request` asks for, by its deadline at the latest.
     pub(crate) async fn collect(&self, request: Request<'_>) -> Collected {
-        let wanted = self.wanted(&request);
-        let parts = wanted.map(|account| account.collect(request.deadline, request.project));
+        let wanted: Vec<_> = self.wanted(&request).collect();
+        let parts = wanted
+            .iter()
+            .map(|account| account.collect(request.deadline, request.project));
         let parts = futures_util::future::join_all(parts).await;
         let mut fleet = Fleet::default();
         let mut outcomes = Vec::new();
         let now = Timestamp::from(SystemTime::now());
-        for part in parts {
-            fleet.accounts.push(part.account.rate_view(now));
-            outcomes.extend(part.scopes.iter().map(|(_, outcome)| *outcome));
-            fleet
-                .scopes
-                .extend(part.scopes.into_iter().map(|(view, _)| view));
+        for (account, scopes) in wanted.iter().zip(parts) {
+            fleet.accounts.push(account.rate_view(now));
+            for (view, outcome) in scopes {
+                fleet.scopes.push(view);
+                outcomes.push(outcome);
+            }
         }
         Collected {
             fleet: Arc::new(fleet),

@@ -28,7 +28,7 @@ pub(crate) struct Family {
     /// What may be done with the value.
     pub kind: Kind,
     /// The unit, which is also the last word of the name before `_total`.
-    pub unit: Option<Unit>,
+    pub unit: Option<&'static str>,
     /// Which switch turns it off; `None` where none does.
     pub collector: Option<Collector>,
     /// What the value is about, which gives the labels that all families of
@@ -57,24 +57,6 @@ impl Kind {
             Self::Gauge => "gauge",
             Self::Counter => "counter",
             Self::Histogram => "histogram",
-        }
-    }
-}
-
-/// The unit of a family's values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unit {
-    /// For points in time, since the Unix epoch.
-    Seconds,
-    Bytes,
-}
-
-impl Unit {
-    /// As `# UNIT` spells it.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Seconds => "seconds",
-            Self::Bytes => "bytes",
         }
     }
 }
@@ -223,11 +205,11 @@ impl Family {
 }
 
 /// The unit that a name ends in.
-const fn unit_of(name: &str) -> Option<Unit> {
+const fn unit_of(name: &str) -> Option<&'static str> {
     if ends_with(name, "_seconds") || ends_with(name, "_seconds_total") {
-        Some(Unit::Seconds)
+        Some("seconds")
     } else if ends_with(name, "_bytes") || ends_with(name, "_bytes_total") {
-        Some(Unit::Bytes)
+        Some("bytes")
     } else {
         None
     }

@@ -76,6 +76,15 @@ impl Format {
         }
     }
 
+    /// Type, subtype and version.
+    const fn media(self) -> [&'static str; 3] {
+        match self {
+            Self::Text004 => ["text", "plain", "0.0.4"],
+            Self::Text100(_) => ["text", "plain", "1.0.0"],
+            Self::OpenMetrics100(_) => ["application", "openmetrics-text", "1.0.0"],
+        }
+    }
+
     pub(super) const fn is_open_metrics(self) -> bool {
         matches!(self, Self::OpenMetrics100(_))
     }
@@ -108,21 +117,13 @@ pub(crate) fn format(accept: Option<&str>) -> Format {
         .filter_map(|(index, text)| Range::parse(index, text))
         .collect();
     // In the order of preference where a scraper leaves the choice.
-    let candidates = [
-        Candidate::new("text", "plain", "0.0.4", |_| Format::Text004),
-        Candidate::new("text", "plain", "1.0.0", Format::Text100),
-        Candidate::new(
-            "application",
-            "openmetrics-text",
-            "1.0.0",
-            Format::OpenMetrics100,
-        ),
-    ];
+    let candidates = [|_| Format::Text004, Format::Text100, Format::OpenMetrics100];
     let mut best: Option<(u16, usize, Format)> = None;
-    for candidate in &candidates {
+    for candidate in candidates {
+        let media = candidate(Escaping::default()).media();
         let most_specific = ranges
             .iter()
-            .filter_map(|range| Some((range.matches(candidate)?, range)))
+            .filter_map(|range| Some((range.matches(media)?, range)))
             .max_by_key(|(specificity, range)| (*specificity, range.weight));
         let Some((_, range)) = most_specific else {
             continue;
@@ -131,7 +132,7 @@ pub(crate) fn format(accept: Option<&str>) -> Format {
             range.weight > weight || (range.weight == weight && range.index < index)
         });
         if range.weight > 0 && better {
-            let format = (candidate.format)(range.escaping.unwrap_or_default());
+            let format = candidate(range.escaping.unwrap_or_default());
             best = Some((range.weight, range.index, format));
         }
     }
@@ -179,30 +180,6 @@ fn alternatives(header: Option<&str>) -> impl Iterator<Item = (usize, &str)> {
         .take(MAX_ALTERNATIVES)
 }
 
-/// What the exporter can write.
-struct Candidate {
-    kind: &'static str,
-    subtype: &'static str,
-    version: &'static str,
-    format: fn(Escaping) -> Format,
-}
-
-impl Candidate {
-    const fn new(
-        kind: &'static str,
-        subtype: &'static str,
-        version: &'static str,
-        format: fn(Escaping) -> Format,
-    ) -> Self {
-        Self {
-            kind,
-            subtype,
-            version,
-            format,
-        }
-    }
-}
-
 /// What a scraper can read.
 struct Range<'a> {
     index: usize,
@@ -238,23 +215,23 @@ impl<'a> Range<'a> {
         Some(range)
     }
 
-    /// How closely it names the candidate; `None` where it does not.
-    fn matches(&self, candidate: &Candidate) -> Option<u8> {
+    /// How closely it names the media; `None` where it does not.
+    fn matches(&self, [kind, subtype, version]: [&str; 3]) -> Option<u8> {
         if self.kind == "*" {
             return (self.subtype == "*").then_some(0);
         }
-        if !self.kind.eq_ignore_ascii_case(candidate.kind) {
+        if !self.kind.eq_ignore_ascii_case(kind) {
             return None;
         }
         if self.subtype == "*" {
             return Some(1);
         }
-        if !self.subtype.eq_ignore_ascii_case(candidate.subtype) {
+        if !self.subtype.eq_ignore_ascii_case(subtype) {
             return None;
         }
         match self.version {
             None => Some(2),
-            Some(version) => (version == candidate.version).then_some(3),
+            Some(named) => (named == version).then_some(3),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What every line is made of: heads, labels, samples.
 
-use super::catalogue::{Kind, Unit};
+use super::catalogue::Kind;
 use super::number;
 use crate::model::{bound_label, escape_label_into};
 
@@ -10,7 +10,7 @@ pub(super) fn head(
     name: &str,
     help: &str,
     kind: Kind,
-    unit: Option<Unit>,
+    unit: Option<&str>,
     open_metrics: bool,
 ) {
     let mut comment = |word: &str, text: &str| {
@@ -23,7 +23,7 @@ pub(super) fn head(
     if open_metrics {
         // Also where there is none: Prometheus' parser would go on with that of
         // the family before.
-        comment("UNIT", unit.map_or("", Unit::as_str));
+        comment("UNIT", unit.unwrap_or_default());
     }
 }
 

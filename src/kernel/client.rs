@@ -9,17 +9,16 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::clock::{AbsurdDate, Clock};
+use super::clock::Clock;
 use super::deadline::{Attempt, Deadline};
 use super::error::{Error, Problem};
 use super::exchange::{Answer, Failure, Query, not_decoded};
 use super::http::Http;
-use super::key::{Key, Refreshed};
+use super::key::Key;
 use super::observer::Observer;
 use super::policy::RequestPolicy;
 use super::rate::{Budget, RateView};
 use super::retry;
-use super::verdict::Verdict;
 use crate::model::{ClockOffset, Endpoint, ErrorReason, Field, RetryReason, Timestamp, WaitReason};
 
 /// A try may take half of what is left, but at least this long: one that
@@ -31,7 +30,6 @@ pub(crate) struct Client {
     http: Arc<Http>,
     key: Key,
     budget: Budget,
-    verdict: Verdict,
     clock: Clock,
     epochs: AtomicU64,
 }
@@ -43,7 +41,6 @@ impl Client {
             http,
             key,
             budget: Budget::new(quota_share),
-            verdict: Verdict::default(),
             clock: Clock::default(),
             epochs: AtomicU64::new(0),
         }
@@ -143,11 +140,8 @@ impl Client {
         let mut key_tried_again = false;
         // What is not sent has failed all the same.
         let unsent = |problem: &Problem| self.count(query.endpoint, policy, problem);
-        let generation = || self.key.current().1;
-        let verdict = self
-            .verdict
-            .wait(deadline.epoch(), generation, deadline.at());
-        let mut first_request = verdict.await.inspect_err(unsent)?;
+        let judged = self.key.judged(deadline.epoch(), deadline.at());
+        let mut first_request = judged.await.inspect_err(unsent)?;
         loop {
             let (permit, key, generation) = self.admit(deadline).await.inspect_err(unsent)?;
             let tried = self.attempt(query, key, deadline, &decode).await;
@@ -161,7 +155,7 @@ impl Client {
             if is_denied(&failure.problem) {
                 if key_tried_again || !self.key_changed_since(generation).await {
                     if reason_of(&failure.problem) == ErrorReason::Unauthorized {
-                        self.verdict.refused(generation, deadline.epoch());
+                        self.key.refused(generation, deadline.epoch());
                     }
                     return Err(failure.problem);
                 }
@@ -241,8 +235,8 @@ impl Client {
         let left = end.saturating_duration_since(started);
         let end = end.min(started + (left / 2).max(MIN_TRY));
         let mut code = None;
-        let pool = self.http.pool();
-        let outcome = within(end, self.http.send(&pool, query, key, &mut code)).await;
+        let transport = self.http.transport();
+        let outcome = within(end, self.http.send(&transport, query, key, &mut code)).await;
         let took = started.elapsed();
         self.http.observer.request(query.endpoint, code, took);
         let tried = match outcome.map_err(Failure::from).flatten() {
@@ -262,7 +256,7 @@ impl Client {
         let problem = tried.as_ref().err().map(|failure| &failure.problem);
         self.http.tell(query, code, took, problem);
         if problem.is_some_and(Problem::may_be_the_connections) {
-            self.http.leave(&pool);
+            self.http.leave(&transport);
         }
         tried
     }
@@ -297,11 +291,11 @@ impl Client {
         let now = Instant::now();
         match tried {
             Ok(answer) => {
-                self.verdict.good(generation);
+                self.key.good(generation);
                 self.budget.saw(&answer.headers, now);
                 // What a proxy's error page has for a date is not the API's.
                 let heard = self.clock.hear(&answer.headers, SystemTime::now());
-                if let Err(AbsurdDate(date)) = heard {
+                if let Err(date) = heard {
                     self.http.observer.unknown_value(Field::Date);
                     tracing::debug!(
                         date = date.rfc3339(),
@@ -311,8 +305,8 @@ impl Client {
             }
             Err(failure) => {
                 match status_of(&failure.problem) {
-                    Some(StatusCode::UNAUTHORIZED) => self.verdict.doubt(generation),
-                    _ => self.verdict.good(generation),
+                    Some(StatusCode::UNAUTHORIZED) => self.key.doubt(generation),
+                    _ => self.key.good(generation),
                 }
                 let Some(headers) = &failure.headers else {
                     return;
@@ -337,7 +331,7 @@ impl Client {
     }
 
     async fn refresh_key(&self) {
-        if self.key.refresh().await == Refreshed::Failed {
+        if !self.key.refresh().await {
             self.http.observer.error(ErrorReason::KeyFile);
         }
     }

@@ -34,8 +34,8 @@ impl Clock {
 
     /// Reads the time of a good answer: `Date` (RFC 9110 section 6.6.1), and
     /// the `Age` of one that was stored on its way (RFC 9111 section 5.1).
-    /// Returns a `Date` that cannot be true.
-    pub(super) fn hear(&self, headers: &HeaderMap, now: SystemTime) -> Result<(), AbsurdDate> {
+    /// A time that cannot be the API's is the error.
+    pub(super) fn hear(&self, headers: &HeaderMap, now: SystemTime) -> Result<(), Timestamp> {
         let text = |name| headers.get(name)?.to_str().ok();
         let date = text(DATE).and_then(|date| httpdate::parse_http_date(date).ok());
         let age = match text(AGE).map(|age| age.trim().parse()) {
@@ -51,7 +51,7 @@ impl Clock {
         let offset_seconds = offset.as_seconds();
         let nearest = offset_seconds.abs().min((offset_seconds - believed).abs());
         if nearest > ABSURD_SECONDS {
-            return Err(AbsurdDate(api));
+            return Err(api);
         }
         *self.state() = Some((offset, Instant::now()));
         Ok(())
@@ -61,10 +61,6 @@ impl Clock {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// A time that cannot be the API's.
-#[derive(Debug)]
-pub(super) struct AbsurdDate(pub(super) Timestamp);
 
 #[cfg(test)]
 mod tests {

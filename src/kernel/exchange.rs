@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use super::error::{self, Error, Problem};
-use super::http::{Http, Pool};
+use super::http::Http;
 use super::transport::{self, Transport};
 use crate::model::{Endpoint, Timestamp};
 use crate::redact;
@@ -78,7 +78,7 @@ impl Http {
     /// Sends one request; `code` is that of the answer, as soon as it is there.
     pub(super) async fn send(
         &self,
-        pool: &Pool,
+        transport: &Transport,
         query: Query<'_>,
         key: HeaderValue,
         code: &mut Option<u16>,
@@ -92,11 +92,11 @@ impl Http {
         }
         let request = request.body(Empty::new());
         let request = request.map_err(|error| transport::problem(&error))?;
-        let (head, mut body) = pool.transport.send(request).await?.into_parts();
+        let (head, mut body) = transport.send(request).await?.into_parts();
         let (status, headers) = (head.status, head.headers);
         *code = Some(status.as_u16());
         if status == StatusCode::OK {
-            return match read_body(&pool.transport, &mut body, &headers, query.max_body).await {
+            return match read_body(transport, &mut body, &headers, query.max_body).await {
                 Ok(body) => Ok((headers, body)),
                 Err(problem) => Err(Failure {
                     problem,
@@ -105,7 +105,7 @@ impl Http {
             };
         }
         // What counts is in the head; a body that does not come is none.
-        let body = read_body(&pool.transport, &mut body, &headers, ERROR_BODY);
+        let body = read_body(transport, &mut body, &headers, ERROR_BODY);
         let body = match timeout(ERROR_BODY_TIME, body).await {
             Ok(Ok(body)) => body,
             _ => Vec::new(),

@@ -10,25 +10,18 @@ use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use super::observer::Observer;
-use super::proxy::{self, ProxyError};
+use super::proxy;
 use super::transport::Transport;
 
 /// What all accounts share: the connection pool and the bound on requests in
 /// flight.
 pub(crate) struct Http {
-    pool: Mutex<Pool>,
+    transport: Mutex<Transport>,
     pub(super) base: Box<str>,
     pub(super) slots: Semaphore,
     pub(super) observer: Arc<dyn Observer>,
     /// Requests sent so far, for the log.
     pub(super) sent: AtomicU64,
-}
-
-/// Connections to the API, kept between requests.
-#[derive(Clone, Debug)]
-pub(super) struct Pool {
-    pub(super) transport: Transport,
-    generation: u64,
 }
 
 /// How to reach the API.
@@ -62,8 +55,11 @@ pub(crate) enum HttpError {
         path: String,
     },
     /// The environment names no proxy where it should.
-    #[error(transparent)]
-    Proxy(#[from] ProxyError),
+    #[error(
+        "{0}: not the URL of an http or https proxy; write it as in http://proxy.example:3128, \
+         or unset the variable"
+    )]
+    Proxy(&'static str),
 }
 
 impl Http {
@@ -78,13 +74,10 @@ impl Http {
         let proxy = if settings.is_loopback {
             None
         } else {
-            proxy::of_environment(&settings.base_url)?
+            proxy::of_environment(&settings.base_url).map_err(HttpError::Proxy)?
         };
         Ok(Self {
-            pool: Mutex::new(Pool {
-                transport: Transport::new(&settings.base_url, roots, proxy),
-                generation: 0,
-            }),
+            transport: Mutex::new(Transport::new(&settings.base_url, roots, proxy)),
             base: settings.base_url.as_str().into(),
             slots: Semaphore::new(settings.concurrency),
             observer,
@@ -93,24 +86,24 @@ impl Http {
     }
 
     /// The connections in use.
-    pub(super) fn pool(&self) -> Pool {
-        self.pools().clone()
+    pub(super) fn transport(&self) -> Transport {
+        self.current().clone()
     }
 
-    /// Leaves `pool`, one of whose connections may be dead though open, or lead
-    /// to where the API no longer is: requests from now on have new ones.
-    pub(super) fn leave(&self, pool: &Pool) {
-        let mut current = self.pools();
-        if current.generation == pool.generation {
-            *current = Pool {
-                transport: current.transport.anew(),
-                generation: current.generation + 1,
-            };
+    /// Leaves the connections of `transport`, one of which may be dead though
+    /// open, or lead to where the API no longer is: requests from now on have
+    /// new ones.
+    pub(super) fn leave(&self, transport: &Transport) {
+        let mut current = self.current();
+        if current.generation == transport.generation {
+            *current = current.anew();
         }
     }
 
-    fn pools(&self) -> MutexGuard<'_, Pool> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    fn current(&self) -> MutexGuard<'_, Transport> {
+        self.transport
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

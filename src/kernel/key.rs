@@ -1,101 +1,162 @@
-//! The API key: held as a secret, read again where it can change.
+//! The API key: held as a secret, read again where it can change, and what the
+//! API thinks of it. While nobody knows, one request finds out and the others
+//! wait for its answer.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
-use thiserror::Error;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::time::{Instant, timeout_at};
+
+use super::error::Problem;
 
 /// Reads the key anew. Called off the async threads; its error names the
 /// place, never the content.
 pub(crate) type Reread = Arc<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
 
-/// Why a key cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(crate) enum KeyError {
-    /// It has characters that no HTTP header can carry.
-    #[error("the API key has characters that an HTTP header cannot carry")]
-    NotAHeader,
-}
+/// Held by the request that finds out what the API thinks of a key.
+pub(super) type First = OwnedMutexGuard<()>;
 
 /// The bearer key of one account, and where a newer one may come from.
 pub(crate) struct Key {
-    current: Mutex<Current>,
+    state: Mutex<KeyState>,
     reread: Option<Reread>,
+    first_request: Arc<AsyncMutex<()>>,
 }
 
-struct Current {
+struct KeyState {
     header: HeaderValue,
+    /// How often it has changed: tells which key a late answer is about.
     generation: u64,
+    opinion: Opinion,
     /// The last complaint, so that it is made once and not on every collection.
     complaint: Option<String>,
 }
 
-/// What reading the key again brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refreshed {
-    /// The same key, or there is nothing to read.
-    Same,
-    /// Another key, in use from now on.
-    Changed,
-    /// Nothing readable; the old key stays in use.
-    Failed,
+/// What the API thinks of the key.
+#[derive(Clone, Copy)]
+enum Opinion {
+    /// Not known: one request at a time finds out.
+    Untested,
+    /// No reason to doubt it.
+    Good,
+    /// Refused with 401 in this epoch.
+    Refused(u64),
 }
 
 impl Key {
-    /// A key, and how to read it again where it comes from a file.
-    pub(crate) fn new(secret: &SecretString, reread: Option<Reread>) -> Result<Self, KeyError> {
-        let current = Current {
+    /// A key, and how to read it again where it comes from a file. Fails where
+    /// it has characters that no HTTP header can carry.
+    pub(crate) fn new(secret: &SecretString, reread: Option<Reread>) -> Result<Self, String> {
+        let state = KeyState {
             header: header(secret)?,
             generation: 0,
+            opinion: Opinion::Untested,
             complaint: None,
         };
         Ok(Self {
-            current: Mutex::new(current),
+            state: Mutex::new(state),
             reread,
+            first_request: Arc::default(),
         })
     }
 
     /// The `Authorization` header (marked sensitive), and which key this is.
     pub(super) fn current(&self) -> (HeaderValue, u64) {
-        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        (current.header.clone(), current.generation)
+        let state = self.state();
+        (state.header.clone(), state.generation)
     }
 
-    /// Reads the key again. A file that is empty, half-written or gone leaves
-    /// the key in use as it is: rotation is never a moment without a key.
-    pub(super) async fn refresh(&self) -> Refreshed {
+    /// Reads the key again; whether that was possible. A file that is empty,
+    /// half-written or gone leaves the key in use as it is: rotation is never a
+    /// moment without a key.
+    pub(super) async fn refresh(&self) -> bool {
         let Some(reread) = self.reread.clone() else {
-            return Refreshed::Same;
+            return true;
         };
         let read = tokio::task::spawn_blocking(move || reread()).await;
         let fresh = match read {
-            Ok(Ok(secret)) => header(&secret).map_err(|error| error.to_string()),
-            Ok(Err(complaint)) => Err(complaint),
+            Ok(read) => read.and_then(|secret| header(&secret)),
             Err(_) => Err("reading the key file was interrupted".to_owned()),
         };
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        match fresh {
-            Ok(header) if header == current.header => {
-                current.complaint = None;
-                Refreshed::Same
-            }
-            Ok(header) => {
-                current.header = header;
-                current.generation += 1;
-                current.complaint = None;
-                tracing::info!("the API key has changed; using the new one");
-                Refreshed::Changed
-            }
-            Err(complaint) => {
-                if current.complaint.as_ref() != Some(&complaint) {
-                    tracing::warn!(error = %complaint, "the API key cannot be read again; keeping the old one");
-                    current.complaint = Some(complaint);
-                }
-                Refreshed::Failed
-            }
+        let mut state = self.state();
+        let complaint = fresh.as_ref().err().cloned();
+        if let Ok(header) = fresh
+            && header != state.header
+        {
+            state.header = header;
+            state.generation += 1;
+            // What was thought of another key says nothing of this one.
+            state.opinion = Opinion::Untested;
+            tracing::info!("the API key has changed; using the new one");
         }
+        if let Some(error) = &complaint
+            && state.complaint != complaint
+        {
+            tracing::warn!(%error, "the API key cannot be read again; keeping the old one");
+        }
+        state.complaint = complaint;
+        state.complaint.is_none()
+    }
+
+    /// Until it is known what the API thinks of the key, or `deadline`. With a
+    /// guard, the caller is the one to find out.
+    pub(super) async fn judged(
+        &self,
+        epoch: u64,
+        deadline: Instant,
+    ) -> Result<Option<First>, Problem> {
+        if let Some(known) = self.known(epoch) {
+            return known.map(|()| None);
+        }
+        let first = Arc::clone(&self.first_request).lock_owned();
+        let first = timeout_at(deadline, first)
+            .await
+            .map_err(|_| Problem::Timeout)?;
+        match self.known(epoch) {
+            Some(known) => known.map(|()| None),
+            None => Ok(Some(first)),
+        }
+    }
+
+    fn known(&self, epoch: u64) -> Option<Result<(), Problem>> {
+        match self.state().opinion {
+            Opinion::Good => Some(Ok(())),
+            Opinion::Refused(refused) if refused >= epoch => {
+                Some(Err(Problem::Refused(StatusCode::UNAUTHORIZED)))
+            }
+            Opinion::Refused(_) | Opinion::Untested => None,
+        }
+    }
+
+    /// The key of `generation` was not refused.
+    pub(super) fn good(&self, generation: u64) {
+        self.judge(generation, Opinion::Good);
+    }
+
+    /// The key of `generation` was refused; whether there is a newer one is
+    /// still to be seen.
+    pub(super) fn doubt(&self, generation: u64) {
+        self.judge(generation, Opinion::Untested);
+    }
+
+    /// The key of `generation` was refused, and there is no newer one.
+    pub(super) fn refused(&self, generation: u64, epoch: u64) {
+        self.judge(generation, Opinion::Refused(epoch));
+    }
+
+    /// A late answer to an older key changes nothing.
+    fn judge(&self, generation: u64, opinion: Opinion) {
+        let mut state = self.state();
+        if generation == state.generation {
+            state.opinion = opinion;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, KeyState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -105,9 +166,9 @@ impl fmt::Debug for Key {
     }
 }
 
-fn header(secret: &SecretString) -> Result<HeaderValue, KeyError> {
+fn header(secret: &SecretString) -> Result<HeaderValue, String> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", secret.expose_secret()))
-        .map_err(|_| KeyError::NotAHeader)?;
+        .map_err(|_| "the API key has characters that an HTTP header cannot carry".to_owned())?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -135,13 +196,43 @@ mod tests {
     #[tokio::test]
     async fn a_new_key_is_used_and_a_broken_file_keeps_the_old_one() {
         let key = key("one", vec![Ok("one"), Err("empty"), Ok("two"), Ok("t\nwo")]);
-        assert_eq!(key.refresh().await, Refreshed::Same);
-        assert_eq!(key.refresh().await, Refreshed::Failed);
-        assert_eq!(key.current().0, "Bearer one");
-        assert_eq!(key.refresh().await, Refreshed::Changed);
-        assert_eq!(key.current(), (HeaderValue::from_static("Bearer two"), 1));
-        assert_eq!(key.refresh().await, Refreshed::Failed);
-        assert_eq!(key.current().0, "Bearer two");
+        let one = (HeaderValue::from_static("Bearer one"), 0);
+        let two = (HeaderValue::from_static("Bearer two"), 1);
+        for (is_readable, expected) in [(true, &one), (false, &one), (true, &two), (false, &two)] {
+            assert_eq!(key.refresh().await, is_readable);
+            assert_eq!(key.current(), *expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_late_answer_to_the_old_key_says_nothing_of_the_new_one() {
+        let key = key("one", vec![Ok("two")]);
+        let known = |epoch| key.known(epoch).map(|known| known.is_ok());
+        assert_eq!(known(1), None);
+        key.refused(0, 1);
+        assert_eq!(known(1), Some(false));
+        assert!(key.refresh().await);
+        assert_eq!(known(1), None);
+        key.good(1);
+        key.refused(0, 1);
+        key.doubt(0);
+        assert_eq!(known(1), Some(true));
+        // A refused key has another chance in the next epoch.
+        key.refused(1, 1);
+        assert_eq!((known(1), known(2)), (Some(false), None));
+    }
+
+    #[tokio::test]
+    async fn one_request_finds_out() {
+        let key = key("one", Vec::new());
+        let soon = Instant::now();
+        let first = key.judged(1, soon).await.unwrap();
+        assert!(first.is_some());
+        let second = key.judged(1, soon).await;
+        assert!(matches!(second, Err(Problem::Timeout)));
+        key.good(0);
+        drop(first);
+        assert!(key.judged(1, soon).await.unwrap().is_none());
     }
 
     #[test]

@@ -7,15 +7,6 @@ use thiserror::Error;
 const HAS_MORE: &str = "x-has-more";
 const NEXT_OFFSET: &str = "x-next-offset";
 
-/// What a page says of the next one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Page {
-    /// This was the last page.
-    Last,
-    /// More rows follow at this absolute offset.
-    Next(u64),
-}
-
 /// Headers from which the rest of the list cannot be told. The list is then
 /// not whole, whatever it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -37,54 +28,42 @@ pub(crate) enum PageError {
     },
 }
 
-/// The two paging headers, as far as they can be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(crate) struct PageHeaders {
-    /// `X-Has-More`; `None` where it is missing or unreadable.
-    pub has_more: Option<bool>,
-    /// `X-Next-Offset`; `None` where it is missing or not a number.
-    pub next_offset: Option<u64>,
-}
-
-impl PageHeaders {
-    /// Reads them. Header names compare without regard to case; booleans as
-    /// the official clients accept them.
-    pub(crate) fn read(headers: &HeaderMap) -> Self {
-        let text = |name| {
-            headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .map(str::trim)
-        };
-        Self {
-            has_more: text(HAS_MORE).and_then(|value| {
-                let any =
-                    |words: &[&str]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
-                if any(&["true", "1", "on"]) {
-                    Some(true)
-                } else if any(&["false", "0", "off"]) {
-                    Some(false)
-                } else {
-                    None
-                }
-            }),
-            next_offset: text(NEXT_OFFSET).and_then(|value| value.parse().ok()),
-        }
-    }
-}
-
-/// Decides what follows the page that was asked for at `asked`.
+/// Decides what follows the page that was asked for at `asked`: the absolute
+/// offset of the next one, or nothing.
 ///
-/// `X-Next-Offset` is absolute: the length of the page is never added to it,
-/// and an empty page is the end only if the headers say so.
-pub(crate) fn next_page(asked: u64, headers: PageHeaders) -> Result<Page, PageError> {
-    match (headers.has_more, headers.next_offset) {
-        (Some(false), _) | (None, None | Some(0)) => Ok(Page::Last),
+/// The length of the page is never added to `X-Next-Offset`, and an empty page
+/// is the end only if the headers say so.
+pub(crate) fn next_page(asked: u64, headers: &HeaderMap) -> Result<Option<u64>, PageError> {
+    match (has_more(headers), next_offset(headers)) {
+        (Some(false), _) | (None, None | Some(0)) => Ok(None),
         (Some(true), None) => Err(PageError::NoOffset),
         (Some(true), Some(0)) => Err(PageError::ZeroOffset),
         (_, Some(next)) if next <= asked => Err(PageError::NoAdvance { asked, next }),
-        (_, Some(next)) => Ok(Page::Next(next)),
+        (_, Some(next)) => Ok(Some(next)),
     }
+}
+
+/// `X-Has-More`, as the official clients read booleans; `None` where it is
+/// missing or unreadable.
+fn has_more(headers: &HeaderMap) -> Option<bool> {
+    let value = text(headers, HAS_MORE)?;
+    let is_any = |words: [&str; 3]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
+    if is_any(["true", "1", "on"]) {
+        Some(true)
+    } else if is_any(["false", "0", "off"]) {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// `X-Next-Offset`; `None` where it is missing or not a number.
+fn next_offset(headers: &HeaderMap) -> Option<u64> {
+    text(headers, NEXT_OFFSET)?.parse().ok()
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    Some(headers.get(name)?.to_str().ok()?.trim())
 }
 
 #[cfg(test)]
@@ -94,7 +73,11 @@ mod tests {
 
     use super::*;
 
-    fn decide(asked: u64, has_more: Option<&str>, next: Option<&str>) -> Result<Page, PageError> {
+    fn decide(
+        asked: u64,
+        has_more: Option<&str>,
+        next: Option<&str>,
+    ) -> Result<Option<u64>, PageError> {
         let mut headers = HeaderMap::new();
         for (name, value) in [("X-Has-More", has_more), ("X-NEXT-offset", next)] {
             if let Some(value) = value {
@@ -102,18 +85,18 @@ mod tests {
                 headers.insert(name, HeaderValue::from_str(value).unwrap());
             }
         }
-        next_page(asked, PageHeaders::read(&headers))
+        next_page(asked, &headers)
     }
 
     #[test]
     fn rule_1_false_ends_the_list_whatever_the_offset_says() {
-        assert_eq!(decide(0, Some("false"), Some("100")), Ok(Page::Last));
+        assert_eq!(decide(0, Some("false"), Some("100")), Ok(None));
     }
 
     #[test]
     fn rule_2_no_offset_and_no_word_of_more_is_the_last_page() {
-        assert_eq!(decide(0, None, None), Ok(Page::Last));
-        assert_eq!(decide(0, None, Some("0")), Ok(Page::Last));
+        assert_eq!(decide(0, None, None), Ok(None));
+        assert_eq!(decide(0, None, Some("0")), Ok(None));
     }
 
     #[test]
@@ -149,19 +132,19 @@ mod tests {
 
     #[test]
     fn rule_7_the_next_offset_is_absolute() {
-        assert_eq!(decide(200, Some("true"), Some("300")), Ok(Page::Next(300)));
+        assert_eq!(decide(200, Some("true"), Some("300")), Ok(Some(300)));
     }
 
     #[test]
     fn rule_8_booleans_as_the_official_clients_read_them() {
         for yes in ["true", "TRUE", "1", "on", " true "] {
-            assert_eq!(decide(0, Some(yes), Some("100")), Ok(Page::Next(100)));
+            assert_eq!(decide(0, Some(yes), Some("100")), Ok(Some(100)));
         }
         for no in ["false", "0", "off"] {
-            assert_eq!(decide(0, Some(no), Some("100")), Ok(Page::Last));
+            assert_eq!(decide(0, Some(no), Some("100")), Ok(None));
         }
         // An unreadable word says nothing; the offset still does.
-        assert_eq!(decide(0, Some("maybe"), Some("100")), Ok(Page::Next(100)));
+        assert_eq!(decide(0, Some("maybe"), Some("100")), Ok(Some(100)));
     }
 
     proptest! {
@@ -169,9 +152,9 @@ mod tests {
         fn a_walk_that_follows_the_headers_always_advances(
             asked in any::<u64>(), more in any::<Option<bool>>(), next in any::<Option<u64>>()
         ) {
-            if let Ok(Page::Next(offset)) =
-                next_page(asked, PageHeaders { has_more: more, next_offset: next })
-            {
+            let more_text = more.map(|more| more.to_string());
+            let next_text = next.map(|next| next.to_string());
+            if let Ok(Some(offset)) = decide(asked, more_text.as_deref(), next_text.as_deref()) {
                 prop_assert!(offset > asked);
                 prop_assert_ne!(more, Some(false));
             }

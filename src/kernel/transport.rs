@@ -47,23 +47,28 @@ const BUFFER: usize = 64 * 1024;
 pub(super) struct Transport {
     client: legacy::Client<Connector, Empty<Bytes>>,
     connector: Connector,
+    /// How often all connections were left before.
+    pub(super) generation: u64,
 }
 
 impl Transport {
     /// None yet, to be made to `api`.
     pub(super) fn new(api: &str, roots: RootCertStore, proxy: Option<Intercept>) -> Self {
         let is_secure = api.starts_with("https:");
-        Self::of(Connector::new(is_secure, roots, proxy))
+        Self::of(Connector::new(is_secure, roots, proxy), 0)
     }
 
     /// None yet, to be made in the same way.
     pub(super) fn anew(&self) -> Self {
-        Self::of(self.connector.clone())
+        Self::of(self.connector.clone(), self.generation + 1)
     }
 
-    fn of(connector: Connector) -> Self {
-        let client = client(connector.clone());
-        Self { client, connector }
+    fn of(connector: Connector, generation: u64) -> Self {
+        Self {
+            client: client(connector.clone()),
+            connector,
+            generation,
+        }
     }
 
     /// Sends a request; its answer has come as far as its head.

@@ -1,34 +1,29 @@
 //! What to look for, and where: projects and connections as the configuration
 //! names them.
 
-use thiserror::Error;
-
-/// Why a text is no id, without the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("{0}")]
-pub(crate) struct InvalidId(&'static str);
-
 /// Reads a project's id, for the header `X-Kernel-Project-Id`: visible ASCII.
-pub(crate) fn project_id(text: &str) -> Result<Box<str>, InvalidId> {
+/// Fails with words that do not repeat the text.
+pub(crate) fn project_id(text: &str) -> Result<Box<str>, &'static str> {
     if is_id(text) && text.is_ascii() {
         return Ok(text.into());
     }
-    Err(InvalidId(
+    Err(
         "not a project ID (a name will not do); it has 1 to 256 visible ASCII characters without \
          / \\ ? # %",
-    ))
+    )
 }
 
 /// Reads a connection's id. The API calls it opaque; this much is certain: it
 /// is one segment of a path, so not empty, not `.` or `..`, and without
-/// `/ \ ? # %`, white space or control characters.
-pub(crate) fn connection_id(text: &str) -> Result<Box<str>, InvalidId> {
+/// `/ \ ? # %`, white space or control characters. Fails with words that do not
+/// repeat the text.
+pub(crate) fn connection_id(text: &str) -> Result<Box<str>, &'static str> {
     if is_id(text) {
         return Ok(text.into());
     }
-    Err(InvalidId(
+    Err(
         "not a connection ID; it has 1 to 256 bytes without / \\ ? # %, spaces or control characters",
-    ))
+    )
 }
 
 /// `.` and `..` would walk the path, and URL parsers read `\` as `/`.

@@ -7,7 +7,7 @@ mod reload;
 mod settings;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -41,7 +41,7 @@ pub(crate) struct Routes {
     pages: Semaphore,
     /// The first whole collection has been told.
     has_collected: AtomicBool,
-    pace: Pace,
+    pace: Mutex<Pace>,
     blocks: Arc<Blocks>,
 }
 
@@ -75,7 +75,7 @@ impl Routes {
             scrapes,
             pages: Semaphore::new(PAGES),
             has_collected: AtomicBool::new(false),
-            pace: Pace::default(),
+            pace: Mutex::default(),
             blocks: Arc::default(),
         }
     }
@@ -178,7 +178,7 @@ impl Routes {
             Ok(narrowed) => narrowed,
             Err(complaint) => return complaint.response(),
         };
-        if let Some(passed) = self.pace.scraped(started, live.hold) {
+        if let Some(passed) = self.pace().scraped(started, live.hold) {
             tracing::warn!(
                 seconds_between_scrapes = passed.as_secs(),
                 hold_seconds = live.hold.as_secs(),
@@ -224,6 +224,10 @@ impl Routes {
             seconds = started.elapsed().as_millis() as f64 / 1e3,
             "first collection; the API answers"
         );
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn probe(&self, request: &Request<RequestBody>) -> Response<Body> {

@@ -23,7 +23,7 @@ fn names_are_well_formed_and_unique() {
         );
         if let Some(unit) = family.unit {
             let name = family.open_metrics_name();
-            assert!(name.ends_with(&format!("_{}", unit.as_str())), "{name}");
+            assert!(name.ends_with(&format!("_{unit}")), "{name}");
         }
     }
 }

@@ -1,6 +1,5 @@
 //! How often scrapes come, against how long the last known state is held.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -10,10 +9,7 @@ const IN_A_ROW: u32 = 3;
 
 /// Notices that a hold holds nothing, because it is over before the next scrape.
 #[derive(Default)]
-pub(super) struct Pace(Mutex<State>);
-
-#[derive(Default)]
-struct State {
+pub(super) struct Pace {
     last: Option<Instant>,
     /// Times in a row that the hold was over before the next scrape.
     over: u32,
@@ -24,19 +20,18 @@ struct State {
 impl Pace {
     /// A scrape comes at `now`. Returns the time since the one before it where
     /// `hold` turns out to be no longer, once for each hold.
-    pub(super) fn scraped(&self, now: Instant, hold: Duration) -> Option<Duration> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let passed = now - state.last.replace(now)?;
+    pub(super) fn scraped(&mut self, now: Instant, hold: Duration) -> Option<Duration> {
+        let passed = now - self.last.replace(now)?;
         // Without a hold nothing is meant to be held.
         if hold.is_zero() || passed < hold {
-            state.over = 0;
+            self.over = 0;
             return None;
         }
-        state.over += 1;
-        if state.over < IN_A_ROW || state.told == Some(hold) {
+        self.over += 1;
+        if self.over < IN_A_ROW || self.told == Some(hold) {
             return None;
         }
-        state.told = Some(hold);
+        self.told = Some(hold);
         Some(passed)
     }
 }
@@ -47,9 +42,9 @@ mod tests {
 
     #[test]
     fn a_hold_that_holds_nothing_is_told_once() {
-        let (pace, start) = (Pace::default(), Instant::now());
+        let (mut pace, start) = (Pace::default(), Instant::now());
         let (hold, half) = (Duration::from_secs(30), Duration::from_secs(15));
-        let told = |scrape: u32, hold| pace.scraped(start + scrape * half, hold).is_some();
+        let mut told = |scrape: u32, hold| pace.scraped(start + scrape * half, hold).is_some();
         // Every 15 s it holds, and one long pause is no interval.
         assert!(
             ![0, 1, 2, 9, 10, 11]

@@ -23,13 +23,8 @@ pub(crate) struct Reload {
     /// `None`: `--web.enable-lifecycle` was not given.
     orders: Option<mpsc::Sender<Order>>,
     web_config: WebConfigHandle,
-    latest: Mutex<Latest>,
-}
-
-#[derive(Clone, Copy)]
-struct Latest {
-    ok: bool,
-    succeeded: Timestamp,
+    /// Whether the latest load succeeded, and when one last did.
+    latest: Mutex<(bool, Timestamp)>,
 }
 
 impl Reload {
@@ -40,14 +35,10 @@ impl Reload {
         over_http: bool,
     ) -> (Self, Option<mpsc::Receiver<Order>>) {
         let (orders, ordered) = mpsc::channel(WAITING);
-        let latest = Latest {
-            ok: true,
-            succeeded: SystemTime::now().into(),
-        };
         let reload = Self {
             orders: over_http.then_some(orders),
             web_config,
-            latest: Mutex::new(latest),
+            latest: Mutex::new((true, SystemTime::now().into())),
         };
         (reload, over_http.then_some(ordered))
     }
@@ -55,9 +46,9 @@ impl Reload {
     /// Notes how a reload went.
     pub(crate) fn note(&self, ok: bool) {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        latest.ok = ok;
+        latest.0 = ok;
         if ok {
-            latest.succeeded = SystemTime::now().into();
+            latest.1 = SystemTime::now().into();
         }
     }
 
@@ -66,12 +57,11 @@ impl Reload {
     /// The web configuration is also read again by itself when its files
     /// change.
     pub(crate) fn state(&self) -> (bool, Timestamp) {
-        let latest = *self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        let ok = latest.ok && self.web_config.last_reload_ok();
+        let (ok, at) = *self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         let web = self.web_config.last_reload_success().map(Timestamp::from);
         (
-            ok,
-            web.max(Some(latest.succeeded)).unwrap_or(latest.succeeded),
+            ok && self.web_config.last_reload_ok(),
+            web.map_or(at, |web| web.max(at)),
         )
     }
 
