@@ -30,55 +30,14 @@ pub(crate) use options::Options;
 #[cfg(test)]
 pub(crate) use piecewise::CHUNK_BYTES;
 pub(crate) use piecewise::Text;
+pub(crate) use render::Exposition;
 
-use self::gzip::Gzip;
-use self::render::Renderer;
 use crate::model::{Fleet, Timestamp};
-
-/// The answer to a scrape or a probe, rendered as it is read.
-#[derive(Debug)]
-pub(crate) struct Exposition {
-    fleet: Arc<Fleet>,
-    own: Own,
-    renderer: Renderer,
-}
-
-impl Exposition {
-    /// The whole answer, as the socket takes it. `now` is this machine's time:
-    /// ages are as of then. What is compressed is kept in `blocks`.
-    pub(crate) fn body(
-        fleet: Arc<Fleet>,
-        own: Own,
-        now: Timestamp,
-        options: Options,
-        blocks: &Arc<Blocks>,
-    ) -> Chunks<Self> {
-        let gzip = (options.encoding == Encoding::Gzip).then(|| Gzip::new(blocks, &fleet, options));
-        Chunks::new(Self::new(fleet, own, now, options), gzip)
-    }
-
-    fn new(fleet: Arc<Fleet>, own: Own, now: Timestamp, options: Options) -> Self {
-        Self {
-            fleet,
-            own,
-            renderer: Renderer::new(now, options),
-        }
-    }
-}
-
-impl Text for Exposition {
-    fn fill(&mut self, out: &mut Vec<u8>, limit: usize) -> bool {
-        self.renderer.fill(&self.fleet, &self.own, out, limit)
-    }
-
-    fn block(&mut self, out: &mut Vec<u8>) -> (bool, bool) {
-        self.renderer.block(&self.fleet, &self.own, out)
-    }
-}
 
 /// The text of an [`Exposition`] at once, never compressed.
 pub(crate) fn render(fleet: &Fleet, own: &Own, now: Timestamp, options: Options) -> Vec<u8> {
     let mut out = Vec::with_capacity(piecewise::CHUNK_CAPACITY);
-    Renderer::new(now, options).fill(fleet, own, &mut out, usize::MAX);
+    let fleet = Arc::new(fleet.clone());
+    Exposition::new(fleet, own.clone(), now, options).fill(&mut out, usize::MAX);
     out
 }

@@ -8,20 +8,11 @@ use tokio::time::Instant;
 
 use super::gathered::Gathered;
 use super::rows::{missing, sort_and_deduplicate};
-use crate::model::{Connection, Found, Selection, Snapshot};
+use crate::model::{Found, Selection, Snapshot};
 
 /// Rows kept from before because their own answer could not be read or had: by
 /// escaped id, when they were last seen.
 pub(super) type Kept = HashMap<Box<str>, Instant>;
-
-/// A snapshot in the making.
-#[derive(Debug)]
-pub(super) struct Assembled {
-    /// Sorted by escaped id, each once.
-    pub(super) connections: Vec<Connection>,
-    pub(super) found: Vec<Found>,
-    pub(super) kept: Kept,
-}
 
 /// What the last collection that brought something left.
 #[derive(Clone)]
@@ -32,7 +23,8 @@ pub(super) struct Held {
     pub(super) kept: Kept,
 }
 
-/// Merges `gathered` (sorted) with what is kept from before.
+/// Adds to `gathered`, sorted, what is kept from before. Returns what is known
+/// of configured ids, and which rows are kept.
 ///
 /// `unasked`: ids absent from a whole list that nobody has asked for yet; they
 /// stay as they are until somebody has. `may_keep` tells whether a row last
@@ -43,19 +35,13 @@ pub(super) fn assemble(
     unasked: &HashSet<Box<str>>,
     before: Option<&Held>,
     may_keep: impl Fn(Instant) -> bool,
-) -> Assembled {
-    let mut connections = std::mem::take(&mut gathered.connections);
+) -> (Vec<Found>, Kept) {
     let mut kept = Kept::new();
-    let unread: HashSet<&str> = gathered
-        .garbled
-        .iter()
-        .chain(&gathered.failed)
-        .map(|id| &**id)
-        .collect();
+    let unread = gathered.garbled.iter().chain(&gathered.failed);
+    let unread: HashSet<Box<str>> = unread.cloned().collect();
     if let Some(before) = before {
-        let fresh = connections.len();
         let mut old = Vec::new();
-        for row in missing(&before.snapshot.connections, &connections) {
+        for row in missing(&before.snapshot.connections, &gathered.connections) {
             let id = row.labels.id();
             let escaped = row.labels.escaped_id();
             // A row that was kept before stays so until somebody has seen it.
@@ -73,32 +59,27 @@ pub(super) fn assemble(
                 None => old.push(row.clone()),
             }
         }
-        connections.extend(old);
-        if connections.len() > fresh {
-            sort_and_deduplicate(&mut connections);
+        if !old.is_empty() {
+            gathered.connections.extend(old);
+            sort_and_deduplicate(&mut gathered.connections);
         }
     }
-    let found = found(selection, gathered, &connections, &unread, unasked, before);
-    Assembled {
-        connections,
-        found,
-        kept,
-    }
+    (found(selection, gathered, &unread, unasked, before), kept)
 }
 
 /// For each configured id whether the API knows it, as far as it has said.
 fn found(
     selection: &Selection,
     gathered: &Gathered,
-    connections: &[Connection],
-    unread: &HashSet<&str>,
+    unread: &HashSet<Box<str>>,
     unasked: &HashSet<Box<str>>,
     before: Option<&Held>,
 ) -> Vec<Found> {
     let Selection::Ids(ids) = selection else {
         return Vec::new();
     };
-    let here: HashSet<_> = connections.iter().map(|row| row.labels.id()).collect();
+    let here = gathered.connections.iter().map(|row| row.labels.id());
+    let here: HashSet<_> = here.collect();
     let gone: HashSet<&str> = gathered.gone.iter().map(|id| &**id).collect();
     let known: HashMap<&str, bool> = before
         .iter()

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::gathered::Gathered;
 use super::plan::{Knowledge, ListQuery, Plan, choose, narrowed};
 use super::settings::Settings;
-use super::walk::{Broken, Walk, Walked};
+use super::walk::{Walk, Walked};
 use crate::kernel::{
     Answer, Client, Deadline, Decoder, Error, Listing, PerMinute, Problem, Query, RequestPolicy,
 };
@@ -124,32 +124,25 @@ impl Gathering<'_> {
         let rows = known.total.unwrap_or(known.at_least);
         let everything = ListQuery::default();
         let expected = Some((rows, known.stride));
-        match self.walk(&everything, expected, give_up_after).await {
-            Ok(walked) => {
+        let walked = self.walk(&everything, expected, give_up_after).await;
+        if let Some(error) = walked.failure {
+            // A list that broke off has told how far it reaches, which lets
+            // the next walk be parallel.
+            if known.total.is_none() && walked.rows > known.at_least {
+                known.at_least = walked.rows;
                 known.stride = walked.stride;
-                (known.total, known.at_least) = if walked.gave_up {
-                    (None, walked.rows)
-                } else {
-                    (Some(walked.rows), 0)
-                };
-                gathered.listed = !walked.gave_up;
-                gathered.add(walked);
-                Ok(gathered.listed)
             }
-            Err(Broken {
-                error,
-                at_least,
-                stride,
-            }) => {
-                // A list that broke off has told how far it reaches, which lets
-                // the next walk be parallel.
-                if known.total.is_none() && at_least > known.at_least {
-                    known.at_least = at_least;
-                    known.stride = stride;
-                }
-                Err(error)
-            }
+            return Err(error);
         }
+        known.stride = walked.stride;
+        (known.total, known.at_least) = if walked.gave_up {
+            (None, walked.rows)
+        } else {
+            (Some(walked.rows), 0)
+        };
+        gathered.listed = !walked.gave_up;
+        gathered.add(walked);
+        Ok(gathered.listed)
     }
 
     async fn narrowed_lists(
@@ -163,11 +156,12 @@ impl Gathering<'_> {
         let before = known.narrowed.clone();
         let walk = async |at: usize| {
             let expected = before[at].map(|rows| (rows, stride));
-            let walked = self.walk(&queries[at], expected, None).await;
-            (at, walked)
+            (at, self.walk(&queries[at], expected, None).await)
         };
-        let mut take = |(at, walked): (usize, Result<Walked, Broken>)| -> Result<(), Error> {
-            let walked = walked.map_err(|broken| broken.error)?;
+        let mut take = |(at, walked): (usize, Walked)| -> Result<(), Error> {
+            if let Some(error) = walked.failure {
+                return Err(error);
+            }
             known.narrowed[at] = Some(walked.rows);
             gathered.add(walked);
             self.bound(gathered.connections.len())
@@ -201,7 +195,7 @@ impl Gathering<'_> {
         query: &ListQuery,
         expected: Option<(u64, u64)>,
         give_up_after: Option<u64>,
-    ) -> Result<Walked, Broken> {
+    ) -> Walked {
         let walk = Walk {
             client: self.client,
             decoder: Decoder {
@@ -218,22 +212,19 @@ impl Gathering<'_> {
             max_connections: self.settings.max_connections,
             give_up_after,
         };
-        let mut walked = walk.run().await?;
-        for _ in 1..FIRST_WALKS {
-            if !walked.shifted {
-                break;
+        let mut walks = 0;
+        loop {
+            let mut walked = walk.run().await;
+            walks += 1;
+            if walked.failure.is_some() || !walked.shifted {
+                return walked;
             }
-            walked = walk.run().await?;
+            if walks == FIRST_WALKS {
+                let problem = Problem::Shifting { walks };
+                walked.failure = Some(self.client.fail(Endpoint::Connections, problem));
+                return walked;
+            }
         }
-        if !walked.shifted {
-            return Ok(walked);
-        }
-        let problem = Problem::Shifting { walks: FIRST_WALKS };
-        Err(Broken {
-            error: self.client.fail(Endpoint::Connections, problem),
-            at_least: walked.rows,
-            stride: walked.stride,
-        })
     }
 
     /// Fails where there are more than `--kernel.max-connections`.

@@ -1,11 +1,12 @@
 //! One scope: its collections, one at a time, and what they left.
 
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::assemble::{Assembled, assemble};
+use super::assemble::{Kept, assemble};
 use super::flight::{Flight, Running};
 use super::gather::Gathering;
 use super::gathered::Gathered;
@@ -18,7 +19,7 @@ use super::showing::{Part, Showing};
 use super::timeline::{Pass, TimelineReader};
 use crate::kernel::{Attempt, Deadline, Error};
 use crate::model::{
-    ErrorReason, Failure, Scope, ScopeView, ScrapeOutcome, Selection, Snapshot, WaitReason,
+    ErrorReason, Failure, Found, Scope, ScopeView, ScrapeOutcome, Selection, Snapshot, WaitReason,
 };
 
 /// How long beyond `--kernel.hold` a snapshot is served that is old only
@@ -243,14 +244,14 @@ impl ScopeWatcher {
         );
         self.ask_for(&missing, &gathering, &mut gathered).await;
         let hold = self.shared.settings.hold;
-        let assembled = assemble(
+        let (found, kept) = assemble(
             &self.selection,
             &mut gathered,
             &missing.later,
             before.as_ref(),
             |at| at.elapsed() <= hold,
         );
-        self.finished(known, &gathered, assembled, &missing);
+        self.finished(known, gathered, found, kept, &missing);
     }
 
     /// Asks for connections that went missing from a whole list.
@@ -288,14 +289,15 @@ impl ScopeWatcher {
     fn finished(
         &self,
         known: Knowledge,
-        gathered: &Gathered,
-        assembled: Assembled,
+        mut gathered: Gathered,
+        found: Vec<Found>,
+        kept: Kept,
         missing: &Missing,
     ) {
         let client = &self.shared.client;
         client.count_malformed(gathered.unreadable());
         self.shared.tell_unknown(&gathered.unknown);
-        let mut connections = assembled.connections;
+        let mut connections = mem::take(&mut gathered.connections);
         if self.shared.settings.timeline_requests.is_some() {
             self.timelines.listed(&mut connections);
         }
@@ -305,7 +307,7 @@ impl ScopeWatcher {
             took: now().span_since(fetched_at),
             clock: client.clock().unwrap_or_default(),
             connections,
-            found: assembled.found,
+            found,
         };
         let (account, project) = (self.scope.account(), self.scope.project());
         tracing::debug!(
@@ -316,7 +318,7 @@ impl ScopeWatcher {
             "collected"
         );
         let mut memory = self.memory();
-        let recovered = memory.finished(known, gathered, assembled.kept, missing, snapshot);
+        let recovered = memory.finished(known, &gathered, kept, missing, snapshot);
         let failure = memory.failure.clone();
         drop(memory);
         if let Some(failure) = failure {

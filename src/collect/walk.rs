@@ -43,7 +43,7 @@ pub(super) struct Walk<'a> {
     pub(super) give_up_after: Option<u64>,
 }
 
-/// A list, walked.
+/// A list, as far as it was walked.
 #[derive(Debug, Default)]
 pub(super) struct Walked {
     /// Everything that was read, in the order of arrival: where an id comes
@@ -65,15 +65,8 @@ pub(super) struct Walked {
     pub(super) fell_back: bool,
     /// Rows moved from page to page meanwhile, so some may be missing.
     pub(super) shifted: bool,
-}
-
-/// A walk that did not come to its end.
-#[derive(Debug)]
-pub(super) struct Broken {
-    pub(super) error: Error,
-    /// The list has at least so many rows.
-    pub(super) at_least: u64,
-    pub(super) stride: u64,
+    /// Why it was not walked to its end.
+    pub(super) failure: Option<Error>,
 }
 
 struct Progress<'a> {
@@ -88,7 +81,7 @@ struct Progress<'a> {
 
 impl<'a> Walk<'a> {
     /// Reads the list to its end.
-    pub(super) async fn run(&'a self) -> Result<Walked, Broken> {
+    pub(super) async fn run(&'a self) -> Walked {
         let mut progress = Progress {
             walk: self,
             walked: Walked {
@@ -99,13 +92,10 @@ impl<'a> Walk<'a> {
             pages: 0,
             seen: BTreeMap::new(),
         };
-        match progress.run().await {
-            Ok(()) => Ok(progress.walked),
-            Err(error) => Err(Broken {
-                error,
-                at_least: progress.walked.rows,
-                stride: progress.walked.stride,
-            }),
+        let ended = progress.run().await;
+        Walked {
+            failure: ended.err(),
+            ..progress.walked
         }
     }
 

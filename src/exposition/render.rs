@@ -2,13 +2,18 @@
 //! last line.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use prometheus::proto::MetricFamily;
 
+use super::blocks::Blocks;
 use super::catalogue::{self, ConnectionValue, Family, Own, Source, Subject, Value, families};
+use super::chunks::Chunks;
+use super::gzip::Gzip;
 use super::lines::Lines;
+use super::negotiate::Encoding;
 use super::options::Options;
-use super::piecewise::CHUNK_BYTES;
+use super::piecewise::{CHUNK_BYTES, Text};
 use super::registry;
 use super::text::put_label;
 use crate::model::{AuthStatus, Fleet, Snapshot, Timestamp};
@@ -47,9 +52,12 @@ impl Cut {
     }
 }
 
-/// How far the text is written. Goes on where it stopped.
+/// The answer to a scrape or a probe, and how far it is written: rendered as it
+/// is read, on from where it stopped.
 #[derive(Debug)]
-pub(super) struct Renderer {
+pub(crate) struct Exposition {
+    fleet: Arc<Fleet>,
+    own: Own,
     now: Timestamp,
     options: Options,
     /// Index among [`families`]; one past them is the end of the text.
@@ -63,9 +71,24 @@ pub(super) struct Renderer {
     scratch: String,
 }
 
-impl Renderer {
-    pub(super) fn new(now: Timestamp, options: Options) -> Self {
+impl Exposition {
+    /// The whole answer, as the socket takes it. `now` is this machine's time:
+    /// ages are as of then. What is compressed is kept in `blocks`.
+    pub(crate) fn body(
+        fleet: Arc<Fleet>,
+        own: Own,
+        now: Timestamp,
+        options: Options,
+        blocks: &Arc<Blocks>,
+    ) -> Chunks<Self> {
+        let gzip = (options.encoding == Encoding::Gzip).then(|| Gzip::new(blocks, &fleet, options));
+        Chunks::new(Self::new(fleet, own, now, options), gzip)
+    }
+
+    pub(super) fn new(fleet: Arc<Fleet>, own: Own, now: Timestamp, options: Options) -> Self {
         Self {
+            fleet,
+            own,
             now,
             options,
             family: 0,
@@ -78,10 +101,10 @@ impl Renderer {
 
     /// An answer of `/probe` has only what is about the connection and the
     /// probe.
-    fn wants(&self, family: &Family, own: &Own) -> bool {
+    fn wants(&self, family: &Family) -> bool {
         let subject = match family.subject {
             Subject::Connection | Subject::ConfiguredConnection | Subject::Probe => true,
-            Subject::Scope | Subject::Account | Subject::Exporter => own.probe.is_none(),
+            Subject::Scope | Subject::Account | Subject::Exporter => self.own.probe.is_none(),
         };
         subject
             && family
@@ -89,42 +112,9 @@ impl Renderer {
                 .is_none_or(|collector| self.options.collectors.has(collector))
     }
 
-    /// Appends to `out` until it holds `limit` bytes or the text is complete,
-    /// which is `true`. One connection's lines of one family are not split, so
-    /// `out` can become longer by those.
-    ///
-    /// `fleet` and `own` are the same at each call.
-    pub(super) fn fill(
-        &mut self,
-        fleet: &Fleet,
-        own: &Own,
-        out: &mut Vec<u8>,
-        limit: usize,
-    ) -> bool {
-        self.advance(fleet, own, out, |_| Cut::At(limit)).0
-    }
-
-    /// The next [`Text::block`](super::Text::block): lines of one family, where
-    /// they last as long as what they are about.
-    pub(super) fn block(&mut self, fleet: &Fleet, own: &Own, out: &mut Vec<u8>) -> (bool, bool) {
-        self.advance(fleet, own, out, |family| {
-            if family.lasts() {
-                Cut::Block
-            } else {
-                Cut::At(CHUNK_BYTES)
-            }
-        })
-    }
-
-    fn advance(
-        &mut self,
-        fleet: &Fleet,
-        own: &Own,
-        out: &mut Vec<u8>,
-        cut_of: impl Fn(&Family) -> Cut,
-    ) -> (bool, bool) {
+    fn advance(&mut self, out: &mut Vec<u8>, cut_of: impl Fn(&Family) -> Cut) -> (bool, bool) {
         while let Some(family) = families().get(self.family) {
-            if self.wants(family, own) {
+            if self.wants(family) {
                 let cut = cut_of(family);
                 let is_block = matches!(cut, Cut::Block);
                 if is_block && !out.is_empty() {
@@ -134,7 +124,7 @@ impl Renderer {
                     .begun
                     .take()
                     .unwrap_or_else(|| Lines::new(family, self.options));
-                if !self.write(&mut lines, family, fleet, own, out, cut) {
+                if !self.write(&mut lines, family, out, cut) {
                     self.begun = Some(lines);
                     return (false, is_block);
                 }
@@ -148,7 +138,7 @@ impl Renderer {
         if self.family == families().len() {
             self.family += 1;
             let unlisted = |family: &&MetricFamily| catalogue::family(family.name()).is_none();
-            for family in own.gathered.iter().filter(unlisted) {
+            for family in self.own.gathered.iter().filter(unlisted) {
                 registry::write(out, family, None, self.options.format);
             }
             if self.options.format.is_open_metrics() {
@@ -164,32 +154,24 @@ impl Renderer {
         self.inner = 0;
     }
 
-    fn write(
-        &mut self,
-        lines: &mut Lines,
-        family: &Family,
-        fleet: &Fleet,
-        own: &Own,
-        out: &mut Vec<u8>,
-        cut: Cut,
-    ) -> bool {
+    fn write(&mut self, lines: &mut Lines, family: &Family, out: &mut Vec<u8>, cut: Cut) -> bool {
         match family.source {
-            Source::Connection(value) => self.connections(lines, value, fleet, out, cut),
-            Source::Found => self.found(lines, fleet, out, cut),
+            Source::Connection(value) => self.connections(lines, value, out, cut),
+            Source::Found => self.found(lines, out, cut),
             Source::Scope(_)
             | Source::ScopeFact(_)
             | Source::ScopeText(_)
             | Source::Tally
             | Source::Account(_)
-            | Source::AccountFact(_) => self.groups(lines, family, fleet, out, cut),
+            | Source::AccountFact(_) => self.groups(lines, family, out, cut),
             Source::Own(value) => {
-                if let Some(value) = value(own) {
+                if let Some(value) = value(&self.own) {
                     lines.sample(out, "", "", value);
                 }
                 true
             }
             Source::Gathered => {
-                let mut gathered = own.gathered.iter();
+                let mut gathered = self.own.gathered.iter();
                 if let Some(gathered) = gathered.find(|gathered| gathered.name() == family.name) {
                     registry::write(out, gathered, Some(family), self.options.format);
                 }
@@ -199,16 +181,12 @@ impl Renderer {
     }
 
     /// Families about scopes and accounts.
-    fn groups(
-        &mut self,
-        lines: &mut Lines,
-        family: &Family,
-        fleet: &Fleet,
-        out: &mut Vec<u8>,
-        cut: Cut,
-    ) -> bool {
+    fn groups(&mut self, lines: &mut Lines, family: &Family, out: &mut Vec<u8>, cut: Cut) -> bool {
         loop {
-            let (view, account) = (fleet.scopes.get(self.outer), fleet.accounts.get(self.outer));
+            let (view, account) = (
+                self.fleet.scopes.get(self.outer),
+                self.fleet.accounts.get(self.outer),
+            );
             match (family.source, view, account) {
                 (Source::Scope(value), Some(view), _) => {
                     if let Some(value) = value(view) {
@@ -277,11 +255,10 @@ impl Renderer {
         &mut self,
         lines: &mut Lines,
         value: ConnectionValue,
-        fleet: &Fleet,
         out: &mut Vec<u8>,
         cut: Cut,
     ) -> bool {
-        while let Some(view) = fleet.scopes.get(self.outer) {
+        while let Some(view) = self.fleet.scopes.get(self.outer) {
             if let Some(snapshot) = &view.snapshot {
                 let now = snapshot.clock.apply(self.now);
                 for connection in snapshot.connections.iter().skip(self.inner) {
@@ -298,8 +275,8 @@ impl Renderer {
         true
     }
 
-    fn found(&mut self, lines: &mut Lines, fleet: &Fleet, out: &mut Vec<u8>, cut: Cut) -> bool {
-        while let Some(view) = fleet.scopes.get(self.outer) {
+    fn found(&mut self, lines: &mut Lines, out: &mut Vec<u8>, cut: Cut) -> bool {
+        while let Some(view) = self.fleet.scopes.get(self.outer) {
             if let Some(snapshot) = &view.snapshot {
                 for found in snapshot.found.iter().skip(self.inner) {
                     self.scratch.clear();
@@ -316,6 +293,25 @@ impl Renderer {
             self.inner = 0;
         }
         true
+    }
+}
+
+impl Text for Exposition {
+    /// One connection's lines of one family are not split, so `out` can become
+    /// longer by those.
+    fn fill(&mut self, out: &mut Vec<u8>, limit: usize) -> bool {
+        self.advance(out, |_| Cut::At(limit)).0
+    }
+
+    /// Lines of one family, where they last as long as what they are about.
+    fn block(&mut self, out: &mut Vec<u8>) -> (bool, bool) {
+        self.advance(out, |family| {
+            if family.lasts() {
+                Cut::Block
+            } else {
+                Cut::At(CHUNK_BYTES)
+            }
+        })
     }
 }
 

@@ -77,7 +77,7 @@ impl Decoder<'_> {
         // Text is checked faster as a whole than string by string.
         let text = std::str::from_utf8(body).ok()?;
         let mut reader = serde_json::Deserializer::from_str(text);
-        let listing = Page(self).deserialize(&mut reader).ok()?;
+        let listing = self.deserialize(&mut reader).ok()?;
         reader.end().ok()?;
         Some(listing)
     }
@@ -164,9 +164,7 @@ fn is_id(id: &str) -> bool {
 }
 
 /// The array of a page, decoded row by row as the parser meets them.
-struct Page<'d, 'a>(&'d Decoder<'a>);
-
-impl<'de> DeserializeSeed<'de> for Page<'_, '_> {
+impl<'de> DeserializeSeed<'de> for &Decoder<'_> {
     type Value = Listing;
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Listing, D::Error> {
@@ -174,7 +172,7 @@ impl<'de> DeserializeSeed<'de> for Page<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Page<'_, '_> {
+impl<'de> Visitor<'de> for &Decoder<'_> {
     type Value = Listing;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -185,7 +183,7 @@ impl<'de> Visitor<'de> for Page<'_, '_> {
         let mut listing = Listing::default();
         let mut scratch = String::new();
         while let Some(row) = rows.next_element::<Row<'de>>()? {
-            self.0.take(&row, &mut listing, &mut scratch);
+            self.take(&row, &mut listing, &mut scratch);
         }
         Ok(listing)
     }

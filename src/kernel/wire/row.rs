@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Unknown;
-use super::member::{Member, Name, Something};
+use super::member::{Member, Name};
 use crate::model::{
     AuthStatus, Connection, CredentialKind, ErrorCode, Field, Flow, FlowStatus, FlowStep, FlowType,
     HealthCheckUnavailable, LabelBlock, PendingInput, PendingInputs, ReauthReason, Settings,
@@ -69,7 +69,7 @@ pub(super) struct Row<'a> {
     #[serde(default)]
     pub(super) pending_sso_buttons: Member<usize>,
     #[serde(default)]
-    pub(super) website_error: Member<Something>,
+    pub(super) website_error: Member<()>,
     #[serde(default)]
     pub(super) allowed_domains: Member<usize>,
     #[serde(default)]
@@ -189,7 +189,7 @@ impl Row<'_> {
         }
         self.website_error
             .or_unknown(None, Field::WebsiteError, unknown)
-            .map(|Something| true)
+            .map(|()| true)
     }
 
     /// The canonical arrays where they are present, else their older twins:
