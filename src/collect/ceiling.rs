@@ -21,13 +21,13 @@ const UNKNOWN: usize = 10_000;
 pub(super) struct ProbeCeiling {
     /// Requests, retries included.
     pub(super) requests: Mutex<PerMinute>,
-    unknown: Mutex<Unknown>,
+    unknown: Mutex<UnknownIds>,
 }
 
 /// When Kernel said that it does not know an id, by a hash of the id and its
 /// place.
 #[derive(Debug, Default)]
-struct Unknown {
+struct UnknownIds {
     hasher: RandomState,
     since: HashMap<u64, Instant>,
 }
@@ -74,7 +74,7 @@ impl ProbeCeiling {
     }
 }
 
-impl Unknown {
+impl UnknownIds {
     fn mark(&self, scope: &Scope, id: &str) -> u64 {
         let place = (scope.account(), scope.project());
         self.hasher.hash_one((place, id))

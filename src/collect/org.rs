@@ -38,25 +38,25 @@ pub(super) struct Org {
 struct State {
     /// When it was last asked.
     asked: Option<Instant>,
-    limits: Part<OrgLimits>,
-    entitlements: Part<Entitlements>,
-    unseen: Part<u64>,
-    key_expires: Part<Timestamp>,
+    limits: Known<OrgLimits>,
+    entitlements: Known<Entitlements>,
+    unseen: Known<u64>,
+    key_expires: Known<Timestamp>,
     /// Why each part was not to be had the last time.
     said: [Option<ErrorReason>; PARTS],
 }
 
 /// Something, and since when it is known.
 #[derive(Clone, Debug)]
-struct Part<T>(Option<(T, Instant)>);
+struct Known<T>(Option<(T, Instant)>);
 
-impl<T> Default for Part<T> {
+impl<T> Default for Known<T> {
     fn default() -> Self {
         Self(None)
     }
 }
 
-impl<T: Clone> Part<T> {
+impl<T: Clone> Known<T> {
     fn set(&mut self, value: Option<T>) {
         self.0 = value.map(|value| (value, Instant::now()));
     }
@@ -78,7 +78,7 @@ impl Org {
                 limits: before.limits.clone(),
                 entitlements: before.entitlements.clone(),
                 // What is exported may be another selection now.
-                unseen: Part::default(),
+                unseen: Known::default(),
                 key_expires: before.key_expires.clone(),
                 said: before.said,
             }

@@ -36,11 +36,11 @@ pub(crate) struct Blocks {
     /// Makes it impossible to find two texts of one hash from outside.
     secret: [u8; 192],
     /// That used last comes last.
-    kinds: Mutex<Vec<Kind>>,
+    kinds: Mutex<Vec<ScrapeKind>>,
 }
 
 /// What scrapes of one kind left.
-struct Kind {
+struct ScrapeKind {
     mark: u64,
     /// The snapshots that they showed.
     of: u64,
@@ -91,7 +91,7 @@ impl Blocks {
         let known = kinds.iter().position(|known| known.mark == kind);
         let mut entry = match known {
             Some(at) => kinds.remove(at),
-            None => Kind {
+            None => ScrapeKind {
                 mark: kind,
                 of,
                 blocks: HashMap::new(),
@@ -151,11 +151,11 @@ impl Blocks {
             .collect()
     }
 
-    fn kinds(&self) -> MutexGuard<'_, Vec<Kind>> {
+    fn kinds(&self) -> MutexGuard<'_, Vec<ScrapeKind>> {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn of(kinds: &mut [Kind], kind: u64) -> Option<&mut Kind> {
+fn of(kinds: &mut [ScrapeKind], kind: u64) -> Option<&mut ScrapeKind> {
     kinds.iter_mut().find(|known| known.mark == kind)
 }

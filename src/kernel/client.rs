@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::clock::Clock;
 use super::deadline::{Attempt, Deadline};
 use super::error::{Error, Problem};
-use super::exchange::{Answer, Failure, Query, not_decoded};
+use super::exchange::{Answer, FailedTry, Query, not_decoded};
 use super::http::Http;
 use super::key::Key;
 use super::observer::Observer;
@@ -228,7 +228,7 @@ impl Client {
         key: HeaderValue,
         deadline: &Deadline,
         decode: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
-    ) -> Result<Answer<T>, Failure> {
+    ) -> Result<Answer<T>, FailedTry> {
         let started = Instant::now();
         let asked_at = Timestamp::from(SystemTime::now());
         let end = deadline.at();
@@ -239,14 +239,14 @@ impl Client {
         let outcome = within(end, self.http.send(&transport, query, key, &mut code)).await;
         let took = started.elapsed();
         self.http.observer.request(query.endpoint, code, took);
-        let tried = match outcome.map_err(Failure::from).flatten() {
+        let tried = match outcome.map_err(FailedTry::from).flatten() {
             Ok((headers, body)) => match decode(&body) {
                 Ok(value) => Ok(Answer {
                     value,
                     headers,
                     asked_at,
                 }),
-                Err(error) => Err(Failure {
+                Err(error) => Err(FailedTry {
                     problem: not_decoded(&error, &headers, &body),
                     headers: Some(headers),
                 }),
@@ -287,7 +287,7 @@ impl Client {
     }
 
     /// Keeps what an answer says beside its body.
-    fn learn<T>(&self, tried: &Result<Answer<T>, Failure>, generation: u64) {
+    fn learn<T>(&self, tried: &Result<Answer<T>, FailedTry>, generation: u64) {
         let now = Instant::now();
         match tried {
             Ok(answer) => {

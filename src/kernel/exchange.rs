@@ -60,12 +60,12 @@ impl<T> Answer<T> {
 }
 
 /// A try that did not work.
-pub(super) struct Failure {
+pub(super) struct FailedTry {
     pub(super) problem: Problem,
     pub(super) headers: Option<HeaderMap>,
 }
 
-impl From<Problem> for Failure {
+impl From<Problem> for FailedTry {
     fn from(problem: Problem) -> Self {
         Self {
             problem,
@@ -82,7 +82,7 @@ impl Http {
         query: Query<'_>,
         key: HeaderValue,
         code: &mut Option<u16>,
-    ) -> Result<(HeaderMap, Vec<u8>), Failure> {
+    ) -> Result<(HeaderMap, Vec<u8>), FailedTry> {
         let url = format!("{}{}", self.base, query.path);
         let mut request = Request::get(url)
             .header(ACCEPT, HeaderValue::from_static("application/json"))
@@ -98,7 +98,7 @@ impl Http {
         if status == StatusCode::OK {
             return match read_body(transport, &mut body, &headers, query.max_body).await {
                 Ok(body) => Ok((headers, body)),
-                Err(problem) => Err(Failure {
+                Err(problem) => Err(FailedTry {
                     problem,
                     headers: Some(headers),
                 }),
@@ -110,7 +110,7 @@ impl Http {
             Ok(Ok(body)) => body,
             _ => Vec::new(),
         };
-        Err(Failure {
+        Err(FailedTry {
             problem: Problem::Status {
                 status,
                 code: error::code_of(&body),

@@ -19,7 +19,7 @@ const MAX_UNKNOWN: usize = 64;
 
 /// A string, borrowed from the body unless it has escapes.
 #[derive(Deserialize)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+pub(super) struct JsonStr<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 /// A name: a string, borrowed unless it has escapes; anything else spoils it.
 #[derive(Debug, Default)]
@@ -190,7 +190,7 @@ impl FromWire for usize {
 impl FromWire for CredentialKind {
     fn from_members<'de, A: MapAccess<'de>>(mut members: A) -> Result<Option<Self>, A::Error> {
         let (mut name, mut provider, mut path, mut auto) = (false, false, false, false);
-        while let Some(key) = members.next_key::<Text<'de>>()? {
+        while let Some(key) = members.next_key::<JsonStr<'de>>()? {
             let here = match &*key.0 {
                 "name" => &mut name,
                 "provider" => &mut provider,

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::member::{Member, Text};
+use super::member::{JsonStr, Member};
 use crate::model::{Plan, Timestamp};
 
 /// `GET /org/limits`.
@@ -58,9 +58,9 @@ impl Entitlements {
         #[derive(Deserialize)]
         struct WirePlan<'a> {
             #[serde(borrow)]
-            id: Option<Text<'a>>,
+            id: Option<JsonStr<'a>>,
             #[serde(borrow)]
-            effective_id: Option<Text<'a>>,
+            effective_id: Option<JsonStr<'a>>,
         }
         #[derive(Deserialize)]
         struct Features {
@@ -112,12 +112,12 @@ impl AuthContext {
         #[derive(Deserialize)]
         struct Authentication<'a> {
             #[serde(borrow)]
-            credential_id: Option<Text<'a>>,
+            credential_id: Option<JsonStr<'a>>,
         }
         #[derive(Deserialize)]
         struct Organization<'a> {
             #[serde(borrow)]
-            id: Option<Text<'a>>,
+            id: Option<JsonStr<'a>>,
         }
         #[derive(Deserialize)]
         struct Authorization<'a> {
@@ -127,10 +127,10 @@ impl AuthContext {
         #[derive(Deserialize)]
         struct CredentialScope<'a> {
             #[serde(borrow)]
-            project_id: Option<Text<'a>>,
+            project_id: Option<JsonStr<'a>>,
         }
         let wire: Wire<'_> = serde_json::from_slice(body)?;
-        let text = |text: Option<Text<'_>>| text.map(|text| text.0.as_ref().into());
+        let text = |text: Option<JsonStr<'_>>| text.map(|text| text.0.as_ref().into());
         let scope = wire.authorization.and_then(|wire| wire.credential_scope);
         Ok(Self {
             credential: text(wire.authentication.and_then(|wire| wire.credential_id)),
@@ -158,7 +158,7 @@ impl KeyExpiry {
         #[derive(Deserialize)]
         struct Wire<'a> {
             #[serde(borrow)]
-            id: Option<Text<'a>>,
+            id: Option<JsonStr<'a>>,
             #[serde(default)]
             expires_at: Member<Timestamp>,
         }

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::member::{Member, Text};
+use super::member::{JsonStr, Member};
 use super::{DecodeError, Unknown};
 use crate::model::{ErrorCode, EventOutcome, EventType, Field, Timestamp};
 
@@ -71,7 +71,7 @@ impl Timeline {
 #[derive(Deserialize)]
 struct Row<'a> {
     #[serde(borrow)]
-    id: Text<'a>,
+    id: JsonStr<'a>,
     #[serde(default, rename = "type")]
     kind: Member<EventType>,
     #[serde(default)]
