@@ -22,6 +22,7 @@ mod plan;
 mod probe;
 mod probes;
 mod projects;
+mod request;
 mod rows;
 mod scope;
 mod settings;
@@ -33,5 +34,6 @@ mod watcher;
 
 pub(crate) use self::probe::{ProbeError, Probed};
 pub(crate) use self::projects::fetch as list_projects;
+pub(crate) use self::request::Request;
 pub(crate) use self::settings::{AccountSettings, Settings};
-pub(crate) use self::watcher::{Collected, Request, Watcher};
+pub(crate) use self::watcher::{Collected, Watcher};

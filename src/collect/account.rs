@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::flight::Running;
 use super::flows::CountedFlows;
 use super::org::Org;
 use super::probes::Probes;
 use super::projects::ProjectList;
+use super::request::Request;
 use super::scope::ScopeWatcher;
 use super::settings::{AccountSettings, Settings};
 use super::shared::Shared;
@@ -31,16 +31,6 @@ pub(super) struct Account {
 
 /// By project.
 type Scopes = BTreeMap<Option<Box<str>>, Arc<ScopeWatcher>>;
-
-/// What one scrape goes by.
-struct Scrape {
-    arrived: Instant,
-    deadline: Instant,
-    /// What a collection may take that it starts.
-    span: Duration,
-    /// Begun with the first request.
-    attempt: Option<Attempt>,
-}
 
 impl Account {
     /// Goes on with what `previous` knows, where it is the same that this would
@@ -111,30 +101,25 @@ impl Account {
         self.settings.projects == Projects::All
     }
 
-    /// Has the projects that the API names, by `deadline` if at all.
-    pub(super) async fn follow_projects(self: &Arc<Self>, deadline: Instant) {
-        let span = self.span(Instant::now(), deadline);
-        if let Some(listing) = self.listing(span, &mut None, deadline).await {
-            listing.over_by(deadline).await;
+    /// Has the projects that the API names, in time for `request` if at all.
+    pub(super) async fn follow_projects(self: &Arc<Self>, request: &Request<'_>) {
+        if let Some(listing) = self.listing(request, &mut None).await {
+            listing.over_by(request.deadline).await;
         }
     }
 
-    /// What a scrape shows of this account, by `deadline` at the latest.
+    /// What `request` shows of this account, by its deadline at the latest.
     pub(super) async fn collect(
         self: &Arc<Self>,
-        deadline: Instant,
-        project: Option<&str>,
+        request: &Request<'_>,
     ) -> Vec<(ScopeView, ScrapeOutcome)> {
-        let arrived = Instant::now();
-        let span = self.span(arrived, deadline);
-        let mut scrape = Scrape {
-            arrived,
-            deadline,
-            span,
-            attempt: None,
-        };
+        // Begun with the first request to the API.
+        let mut attempt = None;
+        let Request {
+            deadline, project, ..
+        } = *request;
         // The projects that are known do not wait for the list of them.
-        let listing = self.listing(span, &mut scrape.attempt, deadline).await;
+        let listing = self.listing(request, &mut attempt).await;
         let wanted = |scope: &Arc<ScopeWatcher>| {
             project.is_none_or(|id| scope.scope().project() == Some(id))
         };
@@ -144,10 +129,10 @@ impl Account {
             .filter(|scope| wanted(scope) && (listing.is_none() || !scope.is_gone()))
             .collect();
         let mut scopes = match listing {
-            None => self.collect_scopes(known, &mut scrape).await,
+            None => self.collect_scopes(known, request, &mut attempt).await,
             Some(listing) => {
                 let (mut scopes, _) = tokio::join!(
-                    self.collect_scopes(known.clone(), &mut scrape),
+                    self.collect_scopes(known.clone(), request, &mut attempt),
                     listing.over_by(deadline)
                 );
                 let now = self.scopes();
@@ -160,12 +145,15 @@ impl Account {
                     .iter()
                     .filter(|scope| wanted(scope) && is_new(scope))
                     .cloned();
-                scopes.extend(self.collect_scopes(new.collect(), &mut scrape).await);
+                scopes.extend(
+                    self.collect_scopes(new.collect(), request, &mut attempt)
+                        .await,
+                );
                 scopes
             }
         };
         scopes.sort_by(|(a, _), (b, _)| a.scope.project().cmp(&b.scope.project()));
-        if let Some(attempt) = scrape.attempt {
+        if let Some(attempt) = attempt {
             self.ask_of_org(attempt);
         }
         if project.is_none()
@@ -229,32 +217,33 @@ impl Account {
         self.org.settled().await;
     }
 
-    /// What a collection may take that is started for a scrape until `deadline`.
-    fn span(&self, now: Instant, deadline: Instant) -> Duration {
-        let left = deadline.saturating_duration_since(now);
-        left.max(self.shared.settings.timeout)
+    /// Begins to ask the API, in time for `request` if at all.
+    async fn begin(&self, request: &Request<'_>) -> Option<Attempt> {
+        let span = request.span(self.shared.settings.timeout);
+        let begun = self.shared.client.begin(span);
+        timeout_at(request.deadline, begun).await.ok()
     }
 
     async fn collect_scopes(
         &self,
         scopes: Vec<Arc<ScopeWatcher>>,
-        scrape: &mut Scrape,
+        request: &Request<'_>,
+        attempt: &mut Option<Attempt>,
     ) -> Vec<(ScopeView, ScrapeOutcome)> {
         let parts: Vec<_> = scopes.iter().map(|scope| scope.part()).collect();
-        if scrape.attempt.is_none() && parts.contains(&Part::Start) {
-            let begun = self.shared.client.begin(scrape.span);
-            scrape.attempt = timeout_at(scrape.deadline, begun).await.ok();
+        if attempt.is_none() && parts.contains(&Part::Start) {
+            *attempt = self.begin(request).await;
         }
-        let scrape = &*scrape;
+        let attempt = *attempt;
         let under_way = scopes.into_iter().zip(parts).map(async |(scope, part)| {
-            let (running, outcome) = match (part, scrape.attempt) {
+            let (running, outcome) = match (part, attempt) {
                 (Part::Ready(outcome), _) => (None, outcome),
                 (Part::Join, _) => (scope.running(), ScrapeOutcome::Shared),
                 (Part::Start, Some(attempt)) => (Some(scope.start(attempt)), ScrapeOutcome::Fresh),
                 (Part::Start, None) => (None, ScrapeOutcome::Held),
             };
             let over = match running {
-                Some(running) => running.over_by(scrape.deadline).await,
+                Some(running) => running.over_by(request.deadline).await,
                 None => true,
             };
             let outcome = match over {
@@ -262,7 +251,7 @@ impl Account {
                 false if scope.is_out_of_quota() => ScrapeOutcome::Budgeted,
                 false => ScrapeOutcome::Held,
             };
-            let (view, outcome) = scope.view(outcome, scrape.arrived);
+            let (view, outcome) = scope.view(outcome, request.arrived());
             (self.named(view), outcome)
         });
         join_all(under_way).await
@@ -316,9 +305,8 @@ impl Account {
     /// that started it does not wait any longer.
     async fn listing(
         self: &Arc<Self>,
-        span: Duration,
+        request: &Request<'_>,
         attempt: &mut Option<Attempt>,
-        deadline: Instant,
     ) -> Option<Running> {
         let gone = || self.scopes().iter().any(|scope| scope.is_gone());
         if !self.lists_projects() || (self.projects.is_fresh() && !gone()) {
@@ -332,8 +320,7 @@ impl Account {
         if does || !self.projects.may_read() {
             return None;
         }
-        let begun = timeout_at(deadline, self.shared.client.begin(span)).await;
-        let begun = *attempt.insert(begun.ok()?);
+        let begun = *attempt.insert(self.begin(request).await?);
         let (listing, running) = self.projects.reading.begin();
         let Some(listing) = listing else {
             return Some(running);

@@ -10,14 +10,15 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
 use thiserror::Error;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::account::Account;
 use super::ceiling::ProbeCeiling;
 use super::gathered::Gathered;
 use super::probes::Outcome;
+use super::request::Request;
 use super::scope::ScopeWatcher;
-use super::watcher::{Request, Watcher};
+use super::watcher::Watcher;
 use crate::kernel::Error;
 use crate::model::{AccountView, Fleet, Found, ScopeView, Selection, Snapshot, Timestamp};
 
@@ -74,7 +75,7 @@ impl Watcher {
         if !named && !places.iter().any(|(_, scope)| scope.knows(id)) {
             let listed = accounts
                 .iter()
-                .map(|account| account.follow_projects(request.deadline));
+                .map(|account| account.follow_projects(&request));
             // Without a list of projects in time there are those of before.
             let _ = timeout_at(request.deadline, join_all(listed)).await;
             places = self::places(&accounts, request.project);
@@ -92,8 +93,7 @@ impl Watcher {
             return Err(ProbeError::NotSelected);
         }
         // Whoever joins later may wait longer than who asked first.
-        let left = request.deadline.saturating_duration_since(Instant::now());
-        let span = left.max(account.shared().settings.timeout);
+        let span = request.span(account.shared().settings.timeout);
         let probe = account.probes().share(scope.scope(), id, || {
             fetch(account, scope, &self.ceiling, id, span)
         });

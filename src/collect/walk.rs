@@ -67,11 +67,6 @@ pub(super) struct Walked {
     pub(super) shifted: bool,
     /// Why it was not walked to its end.
     pub(super) failure: Option<Error>,
-}
-
-struct Progress<'a> {
-    walk: &'a Walk<'a>,
-    walked: Walked,
     /// The distance between the offsets that are asked for.
     step: u64,
     pages: u64,
@@ -79,24 +74,16 @@ struct Progress<'a> {
     seen: BTreeMap<u64, Seen>,
 }
 
-impl<'a> Walk<'a> {
+impl Walk<'_> {
     /// Reads the list to its end.
-    pub(super) async fn run(&'a self) -> Walked {
-        let mut progress = Progress {
-            walk: self,
-            walked: Walked {
-                stride: PAGE,
-                ..Walked::default()
-            },
+    pub(super) async fn run(&self) -> Walked {
+        let mut walked = Walked {
+            stride: PAGE,
             step: PAGE,
-            pages: 0,
-            seen: BTreeMap::new(),
+            ..Walked::default()
         };
-        let ended = progress.run().await;
-        Walked {
-            failure: ended.err(),
-            ..progress.walked
-        }
+        walked.failure = self.read(&mut walked).await.err();
+        walked
     }
 
     async fn fetch(&self, offset: u64) -> (u64, Result<Answer<(Listing, Option<u64>)>, Error>) {
@@ -139,57 +126,55 @@ impl<'a> Walk<'a> {
     fn max_pages(&self) -> u64 {
         2 * (self.max_connections as u64).div_ceil(PAGE) + 16
     }
-}
 
-impl Progress<'_> {
-    async fn run(&mut self) -> Result<(), Error> {
-        let (_, first) = self.walk.fetch(0).await;
-        let first = self.take(0, first?)?;
+    async fn read(&self, walked: &mut Walked) -> Result<(), Error> {
+        let (_, first) = self.fetch(0).await;
+        let first = self.take(walked, 0, first?)?;
         let Some((second, without_gaps)) = first.next() else {
-            return self.end();
+            return self.end(walked);
         };
-        self.walked.stride = second;
-        let overlaps = self.walk.overlap && without_gaps && second > 1;
-        self.step = if overlaps { second - 1 } else { second };
-        if self.walk.one_by_one || first.rows == 0 || second > MAX_STRIDE {
-            self.walked.fell_back = first.rows == 0;
-            self.follow(first).await?;
-            return self.end();
+        walked.stride = second;
+        let overlaps = self.overlap && without_gaps && second > 1;
+        walked.step = if overlaps { second - 1 } else { second };
+        if self.one_by_one || first.rows == 0 || second > MAX_STRIDE {
+            walked.fell_back = first.rows == 0;
+            self.follow(walked, first).await?;
+            return self.end(walked);
         }
-        self.seen.insert(0, first);
-        if !self.in_parallel().await? {
+        walked.seen.insert(0, first);
+        if !self.in_parallel(walked).await? {
             tracing::debug!(
-                stride = self.walked.stride,
+                stride = walked.stride,
                 "the pages are not where they should be; following the headers one by one"
             );
-            let last = self.last_in_line();
-            self.follow(last).await?;
+            let last = walked.last_in_line();
+            self.follow(walked, last).await?;
         }
-        self.end()
+        self.end(walked)
     }
 
-    fn end(&mut self) -> Result<(), Error> {
-        let seams = self.seen.values().zip(self.seen.values().skip(1));
-        let shifted = self.walk.overlap
+    fn end(&self, walked: &mut Walked) -> Result<(), Error> {
+        let seams = walked.seen.values().zip(walked.seen.values().skip(1));
+        let shifted = self.overlap
             && seams
-                .filter(|(page, next)| page.offset + self.step == next.offset)
+                .filter(|(page, next)| page.offset + walked.step == next.offset)
                 .any(|(page, next)| page.lost_rows_before(next));
-        self.walked.shifted |= shifted;
-        self.bound(self.walk.max_connections)
+        walked.shifted |= shifted;
+        self.bound(walked, self.max_connections)
     }
 
     /// Follows the headers from `page` on to the end.
-    async fn follow(&mut self, mut page: Seen) -> Result<(), Error> {
+    async fn follow(&self, walked: &mut Walked, mut page: Seen) -> Result<(), Error> {
         while let Some((next, without_gaps)) = page.next() {
-            if self.should_give_up() {
-                self.walked.gave_up = true;
+            if self.should_give_up(walked) {
+                walked.gave_up = true;
                 break;
             }
-            let overlaps = self.walk.overlap && without_gaps && next > page.offset + 1;
+            let overlaps = self.overlap && without_gaps && next > page.offset + 1;
             let offset = if overlaps { next - 1 } else { next };
-            let (_, answer) = self.walk.fetch(offset).await;
-            let following = self.take(offset, answer?)?;
-            self.walked.shifted |= overlaps && page.lost_rows_before(&following);
+            let (_, answer) = self.fetch(offset).await;
+            let following = self.take(walked, offset, answer?)?;
+            walked.shifted |= overlaps && page.lost_rows_before(&following);
             page = following;
         }
         Ok(())
@@ -198,11 +183,10 @@ impl Progress<'_> {
     /// Fetches the pages that should exist side by side, and looks for the end
     /// of the list behind them. Whether that was the whole list, or as much of
     /// it as is wanted.
-    async fn in_parallel(&mut self) -> Result<bool, Error> {
-        let walk = self.walk;
-        let (stride, step) = (self.walked.stride, self.step);
+    async fn in_parallel(&self, walked: &mut Walked) -> Result<bool, Error> {
+        let (stride, step) = (walked.stride, walked.step);
         // Pages before `sure` exist, as far as can be told.
-        let mut sure = self.expected_pages().max(2);
+        let mut sure = self.expected_pages(walked).max(2);
         let mut next = 1;
         // The list ends with this page, or before it.
         let mut end: Option<u64> = None;
@@ -211,16 +195,16 @@ impl Progress<'_> {
         let mut gallop = Gallop::default();
         let mut under_way = FuturesUnordered::new();
         loop {
-            if self.should_give_up() {
-                self.walked.gave_up = true;
+            if self.should_give_up(walked) {
+                walked.gave_up = true;
                 return Ok(true);
             }
-            while under_way.len() < walk.concurrency && end.is_none_or(|end| next <= end) {
+            while under_way.len() < self.concurrency && end.is_none_or(|end| next <= end) {
                 if let Some(probe) = gallop.due.take() {
-                    under_way.push(walk.fetch(probe * step));
+                    under_way.push(self.fetch(probe * step));
                 } else if next < sure.min(beyond) {
                     if !gallop.asked.contains(&next) {
-                        under_way.push(walk.fetch(next * step));
+                        under_way.push(self.fetch(next * step));
                     }
                     next += 1;
                 } else {
@@ -232,7 +216,7 @@ impl Progress<'_> {
             };
             let index = offset / step;
             let page = match answer {
-                Ok(answer) => self.take(offset, answer)?,
+                Ok(answer) => self.take(walked, offset, answer)?,
                 // The list has become shorter than it was, or than was guessed.
                 Err(error) if error.is_no_such_page() => {
                     if gallop.out == Some(index) {
@@ -260,8 +244,8 @@ impl Progress<'_> {
             match page.next {
                 None => end = Some(end.map_or(index, |end| end.min(index))),
                 Some(at) if at != offset + stride || rows == 0 => {
-                    self.seen.insert(index, page);
-                    self.walked.fell_back = true;
+                    walked.seen.insert(index, page);
+                    walked.fell_back = true;
                     return Ok(false);
                 }
                 Some(_) if index + 1 == sure => {
@@ -270,58 +254,39 @@ impl Progress<'_> {
                 }
                 Some(_) => {}
             }
-            self.seen.insert(index, page);
-            if end.is_some_and(|end| self.rows_after(end)) {
-                self.walked.fell_back = true;
+            walked.seen.insert(index, page);
+            if end.is_some_and(|end| walked.rows_after(end)) {
+                walked.fell_back = true;
                 return Ok(false);
             }
         }
         // Every page up to the end was read, or the headers lead elsewhere.
-        let whole = end.is_some_and(|end| (0..=end).all(|index| self.seen.contains_key(&index)));
+        let whole = end.is_some_and(|end| (0..=end).all(|index| walked.seen.contains_key(&index)));
         // A list that became shorter contradicts nothing.
-        self.walked.fell_back = !whole && beyond == u64::MAX;
+        walked.fell_back = !whole && beyond == u64::MAX;
         Ok(whole)
     }
 
-    fn expected_pages(&self) -> u64 {
-        match self.walk.expected {
-            Some((rows, stride)) if stride == self.walked.stride => rows.div_ceil(self.step),
+    fn expected_pages(&self, walked: &Walked) -> u64 {
+        match self.expected {
+            Some((rows, stride)) if stride == walked.stride => rows.div_ceil(walked.step),
             _ => 0,
         }
     }
 
-    fn rows_after(&self, end: u64) -> bool {
-        self.seen.range(end + 1..).any(|(_, seen)| seen.rows > 0)
+    fn should_give_up(&self, walked: &Walked) -> bool {
+        self.give_up_after
+            .is_some_and(|pages| walked.pages >= pages)
     }
 
-    /// Leaves the pages that follow each other from the first one without a
-    /// gap, and takes the last of them to go on from.
-    fn last_in_line(&mut self) -> Seen {
-        let mut count = 1;
-        while let Some(page) = self.seen.get(&(count - 1))
-            && page.next == Some(page.offset + self.walked.stride)
-            && self
-                .seen
-                .get(&count)
-                .is_some_and(|next| next.next.is_some())
-        {
-            count += 1;
-        }
-        self.seen.split_off(&count);
-        let last = self.seen.last_entry().expect("the first page was seen");
-        last.get().clone()
-    }
-
-    fn should_give_up(&self) -> bool {
-        self.walk
-            .give_up_after
-            .is_some_and(|pages| self.pages >= pages)
-    }
-
-    fn take(&mut self, offset: u64, answer: Answer<(Listing, Option<u64>)>) -> Result<Seen, Error> {
+    fn take(
+        &self,
+        walked: &mut Walked,
+        offset: u64,
+        answer: Answer<(Listing, Option<u64>)>,
+    ) -> Result<Seen, Error> {
         let (page, next) = answer.value;
-        self.pages += 1;
-        let walked = &mut self.walked;
+        walked.pages += 1;
         let rows = page.rows as u64;
         if rows > 0 {
             walked.rows = walked.rows.max(offset + rows);
@@ -334,12 +299,12 @@ impl Progress<'_> {
             .malformed
             .extend(places.map(|at| offset + *at as u64));
         walked.unknown.extend(page.unknown);
-        let limit = self.walk.max_connections;
-        self.bound(limit + limit / 8)?;
-        let limit = self.walk.max_pages();
-        if self.pages > limit {
+        let limit = self.max_connections;
+        self.bound(walked, limit + limit / 8)?;
+        let limit = self.max_pages();
+        if walked.pages > limit {
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-            return Err(self.walk.fail(Problem::TooManyPages { limit }));
+            return Err(self.fail(Problem::TooManyPages { limit }));
         }
         Ok(Seen {
             offset,
@@ -351,18 +316,41 @@ impl Progress<'_> {
 
     /// Fails where there are more connections than `--kernel.max-connections`,
     /// each counted once: looked at only where more than `rows` were read.
-    fn bound(&mut self, rows: usize) -> Result<(), Error> {
-        let walked = &mut self.walked;
+    fn bound(&self, walked: &mut Walked, rows: usize) -> Result<(), Error> {
         if walked.connections.len() + walked.malformed.len() <= rows {
             return Ok(());
         }
         sort_and_deduplicate(&mut walked.connections);
         walked.malformed.sort_unstable();
         walked.malformed.dedup();
-        let limit = self.walk.max_connections;
+        let limit = self.max_connections;
         if walked.connections.len() + walked.malformed.len() > limit {
-            return Err(self.walk.fail(Problem::TooManyConnections { limit }));
+            return Err(self.fail(Problem::TooManyConnections { limit }));
         }
         Ok(())
+    }
+}
+
+impl Walked {
+    fn rows_after(&self, end: u64) -> bool {
+        self.seen.range(end + 1..).any(|(_, seen)| seen.rows > 0)
+    }
+
+    /// Leaves the pages that follow each other from the first one without a
+    /// gap, and takes the last of them to go on from.
+    fn last_in_line(&mut self) -> Seen {
+        let mut count = 1;
+        while let Some(page) = self.seen.get(&(count - 1))
+            && page.next == Some(page.offset + self.stride)
+            && self
+                .seen
+                .get(&count)
+                .is_some_and(|next| next.next.is_some())
+        {
+            count += 1;
+        }
+        self.seen.split_off(&count);
+        let last = self.seen.last_entry().expect("the first page was seen");
+        last.get().clone()
     }
 }

@@ -1,7 +1,7 @@
 //! All accounts side by side: what a scrape asks for, and what it gets.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::time::{Instant, timeout_at};
 
@@ -9,31 +9,10 @@ use super::account::Account;
 use super::ceiling::ProbeCeiling;
 use super::flows::CountedFlows;
 use super::memory::COLLECTIONS;
+use super::request::Request;
 use super::settings::{AccountSettings, Settings};
 use crate::kernel::Client;
 use crate::model::{Fleet, ScopeView, ScrapeOutcome, Timestamp};
-
-/// What a scrape wants to see, and until when it waits.
-#[derive(Clone, Debug)]
-pub(crate) struct Request<'a> {
-    /// The scraper has its answer by then, whatever the API does.
-    pub deadline: Instant,
-    /// Only this account.
-    pub account: Option<&'a str>,
-    /// Only this project.
-    pub project: Option<&'a str>,
-}
-
-impl Request<'_> {
-    /// Everything, within `budget` from now.
-    pub(crate) fn everything(budget: Duration) -> Self {
-        Self {
-            deadline: Instant::now() + budget,
-            account: None,
-            project: None,
-        }
-    }
-}
 
 /// What a scrape gets.
 #[derive(Clone, Debug)]
@@ -132,9 +111,7 @@ impl Watcher {
     /// What `request` asks for, by its deadline at the latest.
     pub(crate) async fn collect(&self, request: Request<'_>) -> Collected {
         let wanted: Vec<_> = self.wanted(&request).collect();
-        let parts = wanted
-            .iter()
-            .map(|account| account.collect(request.deadline, request.project));
+        let parts = wanted.iter().map(|account| account.collect(&request));
         let parts = futures_util::future::join_all(parts).await;
         let mut fleet = Fleet::default();
         let mut outcomes = Vec::new();

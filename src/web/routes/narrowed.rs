@@ -142,11 +142,7 @@ impl Narrowed {
 
     /// The same as a request of a collector.
     pub(super) fn request(&self, deadline: Instant) -> collect::Request<'_> {
-        collect::Request {
-            deadline,
-            account: self.account.as_deref(),
-            project: self.project.as_deref(),
-        }
+        collect::Request::new(deadline).of(self.account.as_deref(), self.project.as_deref())
     }
 
     /// Leaves the scopes that are asked for.
