@@ -154,7 +154,7 @@ impl Client {
             self.count(query.endpoint, policy, &failure.problem);
             if is_denied(&failure.problem) {
                 if key_tried_again || !self.key_changed_since(generation).await {
-                    if reason_of(&failure.problem) == ErrorReason::Unauthorized {
+                    if failure.problem.reason() == ErrorReason::Unauthorized {
                         self.key.refused(generation, deadline.epoch());
                     }
                     return Err(failure.problem);
@@ -348,10 +348,6 @@ fn pause(retries: u32, reason: RetryReason, headers: Option<&HeaderMap>) -> Dura
         None if reason == RetryReason::RateLimited => retry::DEFAULT_RETRY_AFTER,
         _ => retry::backoff(retries, 0.75 + fastrand::f64() / 4.0),
     }
-}
-
-fn reason_of(problem: &Problem) -> ErrorReason {
-    Error::new(Endpoint::Connections, problem.clone()).reason()
 }
 
 fn status_of(problem: &Problem) -> Option<StatusCode> {

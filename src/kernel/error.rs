@@ -86,6 +86,35 @@ impl Problem {
         }
     }
 
+    /// The label value under which it is counted.
+    pub(super) fn reason(&self) -> ErrorReason {
+        match self {
+            Self::Unreachable { reason, .. } => *reason,
+            Self::Timeout => ErrorReason::Timeout,
+            Self::Status { by: Some(_), .. } => ErrorReason::Proxy,
+            Self::Status { status, code, .. } => match status.as_u16() {
+                401 => ErrorReason::Unauthorized,
+                403 => ErrorReason::Forbidden,
+                404 if code.as_deref() == Some("project_not_found") => ErrorReason::ProjectNotFound,
+                404 => ErrorReason::NotFound,
+                429 => ErrorReason::RateLimited,
+                500.. => ErrorReason::ServerError,
+                300..=399 => ErrorReason::Redirect,
+                _ => ErrorReason::ClientError,
+            },
+            Self::BodyTooLarge { .. } => ErrorReason::BodyTooLarge,
+            Self::Decode { .. } => ErrorReason::Decode,
+            Self::Paging(_) | Self::Shifting { .. } | Self::TooManyPages { .. } => {
+                ErrorReason::Paging
+            }
+            Self::TooManyConnections { .. } => ErrorReason::TooManyConnections,
+            Self::Blocked => ErrorReason::RateLimited,
+            Self::OverQuota => ErrorReason::Quota,
+            Self::Refused(status) if *status == StatusCode::FORBIDDEN => ErrorReason::Forbidden,
+            Self::Refused(_) => ErrorReason::Unauthorized,
+        }
+    }
+
     /// Whether another connection might have done better: no answer in time, a
     /// broken one, or one that says that the server is not well.
     pub(super) fn may_be_the_connections(&self) -> bool {
@@ -116,31 +145,7 @@ impl Error {
 
     /// The label value under which it is counted.
     pub(crate) fn reason(&self) -> ErrorReason {
-        match &self.problem {
-            Problem::Unreachable { reason, .. } => *reason,
-            Problem::Timeout => ErrorReason::Timeout,
-            Problem::Status { by: Some(_), .. } => ErrorReason::Proxy,
-            Problem::Status { status, code, .. } => match status.as_u16() {
-                401 => ErrorReason::Unauthorized,
-                403 => ErrorReason::Forbidden,
-                404 if code.as_deref() == Some("project_not_found") => ErrorReason::ProjectNotFound,
-                404 => ErrorReason::NotFound,
-                429 => ErrorReason::RateLimited,
-                500.. => ErrorReason::ServerError,
-                300..=399 => ErrorReason::Redirect,
-                _ => ErrorReason::ClientError,
-            },
-            Problem::BodyTooLarge { .. } => ErrorReason::BodyTooLarge,
-            Problem::Decode { .. } => ErrorReason::Decode,
-            Problem::Paging(_) | Problem::Shifting { .. } | Problem::TooManyPages { .. } => {
-                ErrorReason::Paging
-            }
-            Problem::TooManyConnections { .. } => ErrorReason::TooManyConnections,
-            Problem::Blocked => ErrorReason::RateLimited,
-            Problem::OverQuota => ErrorReason::Quota,
-            Problem::Refused(status) if *status == StatusCode::FORBIDDEN => ErrorReason::Forbidden,
-            Problem::Refused(_) => ErrorReason::Unauthorized,
-        }
+        self.problem.reason()
     }
 
     /// Whether nothing was sent, because a 429 or the quota held it back.
