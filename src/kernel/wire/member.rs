@@ -21,95 +21,6 @@ const MAX_UNKNOWN: usize = 64;
 #[derive(Deserialize)]
 pub(super) struct JsonStr<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
-/// A name: a string, borrowed unless it has escapes; anything else spoils it.
-#[derive(Debug, Default)]
-pub(super) enum Name<'a> {
-    #[default]
-    Absent,
-    Known(Cow<'a, str>),
-    Unreadable,
-}
-
-impl<'a> Name<'a> {
-    fn new(text: Cow<'a, str>) -> Self {
-        // What stands for bytes that are not UTF-8.
-        if text.contains(char::REPLACEMENT_CHARACTER) {
-            Self::Unreadable
-        } else {
-            Self::Known(text)
-        }
-    }
-
-    /// The name; empty where there is none, or none that can be read.
-    pub(super) fn or_empty(&self) -> &str {
-        match self {
-            Self::Known(text) => text,
-            Self::Absent | Self::Unreadable => "",
-        }
-    }
-
-    /// Notes that it cannot be read.
-    pub(super) fn note(&self, field: Field, unknown: &mut Vec<Unknown>) {
-        if matches!(self, Self::Unreadable) {
-            unknown.push(Unknown::of_another_type(field));
-        }
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        struct Read;
-
-        impl<'de> Visitor<'de> for Read {
-            type Value = Name<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("anything")
-            }
-
-            fn visit_unit<E: Error>(self) -> Result<Name<'de>, E> {
-                Ok(Name::Absent)
-            }
-
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name::new(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Name<'de>, E> {
-                Ok(Name::new(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_bool<E: Error>(self, _: bool) -> Result<Name<'de>, E> {
-                Ok(Name::Unreadable)
-            }
-
-            fn visit_u64<E: Error>(self, _: u64) -> Result<Name<'de>, E> {
-                Ok(Name::Unreadable)
-            }
-
-            fn visit_i64<E: Error>(self, _: i64) -> Result<Name<'de>, E> {
-                Ok(Name::Unreadable)
-            }
-
-            fn visit_f64<E: Error>(self, _: f64) -> Result<Name<'de>, E> {
-                Ok(Name::Unreadable)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Name<'de>, A::Error> {
-                skip_items(items)?;
-                Ok(Name::Unreadable)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Name<'de>, A::Error> {
-                skip_members(members)?;
-                Ok(Name::Unreadable)
-            }
-        }
-
-        reader.deserialize_any(Read)
-    }
-}
-
 /// Reads an array past; the number of its items.
 fn skip_items<'de, A: SeqAccess<'de>>(mut items: A) -> Result<usize, A::Error> {
     let mut count = 0;
@@ -126,10 +37,15 @@ fn skip_members<'de, A: MapAccess<'de>>(mut members: A) -> Result<(), A::Error> 
 
 /// What a member of the API can be read from. A value of any other JSON type is
 /// one that this build does not know.
-pub(super) trait FromWire: Copy {
+pub(super) trait FromWire<'de>: Sized {
     /// `None` for a value that this build does not know.
     fn from_wire(_text: &str) -> Option<Self> {
         None
+    }
+
+    /// The same of a text that need not be copied.
+    fn from_borrowed(text: &'de str) -> Option<Self> {
+        Self::from_wire(text)
     }
 
     fn from_bool(_flag: bool) -> Option<Self> {
@@ -145,34 +61,51 @@ pub(super) trait FromWire: Copy {
     }
 
     /// Reads an object to its end.
-    fn from_members<'de, A: MapAccess<'de>>(members: A) -> Result<Option<Self>, A::Error> {
+    fn from_members<A: MapAccess<'de>>(members: A) -> Result<Option<Self>, A::Error> {
         skip_members(members)?;
         Ok(None)
     }
 }
 
-impl FromWire for bool {
+impl FromWire<'_> for bool {
     fn from_bool(flag: bool) -> Option<Self> {
         Some(flag)
     }
 }
 
 /// Text that is nobody's business: that it is there is all that is kept.
-impl FromWire for () {
+impl FromWire<'_> for () {
     fn from_wire(_text: &str) -> Option<Self> {
         Some(())
     }
 }
 
+/// A name: whose it is nobody else's business to know, so that one that cannot
+/// be read is not told.
+impl<'de: 'a, 'a> FromWire<'de> for Cow<'a, str> {
+    fn from_wire(text: &str) -> Option<Self> {
+        is_readable(text).then(|| Cow::Owned(text.to_owned()))
+    }
+
+    fn from_borrowed(text: &'de str) -> Option<Self> {
+        is_readable(text).then_some(Cow::Borrowed(text))
+    }
+}
+
+/// Not where something stands for bytes that are not UTF-8.
+fn is_readable(name: &str) -> bool {
+    !name.contains(char::REPLACEMENT_CHARACTER)
+}
+
 /// A free text: a name that is not on the list is nothing unknown.
-impl FromWire for SsoProvider {
+impl FromWire<'_> for SsoProvider {
     fn from_wire(text: &str) -> Option<Self> {
         Some(<Self>::from_wire(text).unwrap_or(Self::Other))
     }
 }
 
 /// Whole seconds, as far as they are a span of time.
-impl FromWire for u32 {
+impl FromWire<'_> for u32 {
     fn from_number(value: f64) -> Option<Self> {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         (value >= 0.0 && value <= f64::from(Self::MAX)).then_some(value as Self)
@@ -180,15 +113,15 @@ impl FromWire for u32 {
 }
 
 /// The length of an array whose content is nobody's business.
-impl FromWire for usize {
+impl FromWire<'_> for usize {
     fn from_length(items: usize) -> Option<Self> {
         Some(items)
     }
 }
 
 /// `credential`: which of its members are there, never what they say.
-impl FromWire for CredentialKind {
-    fn from_members<'de, A: MapAccess<'de>>(mut members: A) -> Result<Option<Self>, A::Error> {
+impl<'de> FromWire<'de> for CredentialKind {
+    fn from_members<A: MapAccess<'de>>(mut members: A) -> Result<Option<Self>, A::Error> {
         let (mut name, mut provider, mut path, mut auto) = (false, false, false, false);
         while let Some(key) = members.next_key::<JsonStr<'de>>()? {
             let here = match &*key.0 {
@@ -218,7 +151,7 @@ impl FromWire for CredentialKind {
 
 macro_rules! from_wire {
     ($($name:ty),+) => {
-        $( impl FromWire for $name {
+        $( impl FromWire<'_> for $name {
             fn from_wire(text: &str) -> Option<Self> {
                 <$name>::from_wire(text)
             }
@@ -238,7 +171,7 @@ from_wire!(
     HealthCheckUnavailable
 );
 
-impl FromWire for Timestamp {
+impl FromWire<'_> for Timestamp {
     /// RFC 3339, with fractions and offsets.
     fn from_wire(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>()
@@ -271,9 +204,35 @@ pub(super) enum Member<T> {
     Unknown(Box<str>),
 }
 
-impl<T: Copy> Member<T> {
+impl Member<Cow<'_, str>> {
+    /// The name; empty where there is none, or none that can be read.
+    pub(super) fn or_empty(&self) -> &str {
+        match self {
+            Self::Known(text) => text,
+            Self::Absent | Self::Unknown(_) => "",
+        }
+    }
+
+    /// Notes that it cannot be read.
+    pub(super) fn note(&self, field: Field, unknown: &mut Vec<Unknown>) {
+        if matches!(self, Self::Unknown(_)) {
+            unknown.push(Unknown::of_another_type(field));
+        }
+    }
+}
+
+impl<T> Member<T> {
     fn known(value: Option<T>) -> Self {
         value.map_or_else(|| Self::Unknown(ANOTHER_TYPE.into()), Self::Known)
+    }
+
+    /// What a text is read as.
+    fn of_text(text: &str, read: Option<T>) -> Self {
+        match read {
+            _ if text.is_empty() || text == ZERO_TIME => Self::Absent,
+            Some(value) => Self::Known(value),
+            None => Self::Unknown(text[..text.floor_char_boundary(MAX_UNKNOWN)].into()),
+        }
     }
 
     pub(super) fn is_absent(&self) -> bool {
@@ -286,7 +245,10 @@ impl<T: Copy> Member<T> {
         stand_in: Option<T>,
         field: Field,
         unknown: &mut Vec<Unknown>,
-    ) -> Option<T> {
+    ) -> Option<T>
+    where
+        T: Copy,
+    {
         match self {
             Self::Absent => None,
             Self::Known(value) => Some(*value),
@@ -301,11 +263,11 @@ impl<T: Copy> Member<T> {
     }
 }
 
-impl<'de, T: FromWire> Deserialize<'de> for Member<T> {
+impl<'de, T: FromWire<'de>> Deserialize<'de> for Member<T> {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
         struct Read<T>(PhantomData<T>);
 
-        impl<'de, T: FromWire> Visitor<'de> for Read<T> {
+        impl<'de, T: FromWire<'de>> Visitor<'de> for Read<T> {
             type Value = Member<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -316,12 +278,12 @@ impl<'de, T: FromWire> Deserialize<'de> for Member<T> {
                 Ok(Member::Absent)
             }
 
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Member<T>, E> {
+                Ok(Member::of_text(text, T::from_borrowed(text)))
+            }
+
             fn visit_str<E: Error>(self, text: &str) -> Result<Member<T>, E> {
-                Ok(match T::from_wire(text) {
-                    _ if text.is_empty() || text == ZERO_TIME => Member::Absent,
-                    Some(value) => Member::Known(value),
-                    None => Member::Unknown(text[..text.floor_char_boundary(MAX_UNKNOWN)].into()),
-                })
+                Ok(Member::of_text(text, T::from_wire(text)))
             }
 
             fn visit_bool<E: Error>(self, flag: bool) -> Result<Member<T>, E> {

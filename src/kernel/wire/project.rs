@@ -1,9 +1,11 @@
 //! The array of `GET /org/projects`.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 use super::is_id;
-use super::member::Name;
+use super::member::Member;
 
 /// A project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,11 +26,11 @@ impl Project {
         #[derive(Deserialize)]
         struct Row<'a> {
             #[serde(borrow, default)]
-            id: Name<'a>,
+            id: Member<Cow<'a, str>>,
             #[serde(borrow, default)]
-            name: Name<'a>,
+            name: Member<Cow<'a, str>>,
             #[serde(borrow, default)]
-            status: Name<'a>,
+            status: Member<Cow<'a, str>>,
         }
         let text = String::from_utf8_lossy(body);
         let rows: Vec<Row<'_>> = serde_json::from_str(&text)?;

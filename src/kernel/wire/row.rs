@@ -1,12 +1,13 @@
 //! A `ManagedAuth` object, read and made a connection of the model.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Unknown;
-use super::member::{Member, Name};
+use super::member::Member;
 use crate::model::{
     AuthStatus, Connection, CredentialKind, ErrorCode, Field, Flow, FlowStatus, FlowStep, FlowType,
     HealthCheckUnavailable, LabelBlock, PendingInput, PendingInputs, ReauthReason, Settings,
@@ -17,11 +18,11 @@ use crate::model::{
 #[derive(Deserialize)]
 pub(super) struct Row<'a> {
     #[serde(borrow, default)]
-    pub(super) id: Name<'a>,
+    pub(super) id: Member<Cow<'a, str>>,
     #[serde(borrow, default)]
-    pub(super) domain: Name<'a>,
+    pub(super) domain: Member<Cow<'a, str>>,
     #[serde(borrow, default)]
-    pub(super) profile_name: Name<'a>,
+    pub(super) profile_name: Member<Cow<'a, str>>,
     #[serde(default)]
     pub(super) status: Member<AuthStatus>,
     #[serde(default)]

@@ -88,7 +88,7 @@ struct Row<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct WireStatus(EventState);
 
-impl super::member::FromWire for WireStatus {
+impl super::member::FromWire<'_> for WireStatus {
     fn from_wire(text: &str) -> Option<Self> {
         if text.eq_ignore_ascii_case("IN_PROGRESS") {
             return Some(Self(EventState::Unfinished));
