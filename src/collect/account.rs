@@ -251,7 +251,7 @@ impl Account {
                 false if scope.is_out_of_quota() => ScrapeOutcome::Budgeted,
                 false => ScrapeOutcome::Held,
             };
-            let (view, outcome) = scope.view(outcome, request.arrived());
+            let (view, outcome) = scope.view(outcome, request.arrived);
             (self.named(view), outcome)
         });
         join_all(under_way).await

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 #[derive(Clone, Debug)]
 pub(crate) struct Request<'a> {
     /// What is seen from then on is fresh.
-    arrived: Instant,
+    pub(super) arrived: Instant,
     /// The scraper has its answer by then, whatever the API does.
     pub(super) deadline: Instant,
     /// Only this account.
@@ -41,10 +41,6 @@ impl<'a> Request<'a> {
             project,
             ..self
         }
-    }
-
-    pub(super) fn arrived(&self) -> Instant {
-        self.arrived
     }
 
     /// What a collection may take that is started for it.

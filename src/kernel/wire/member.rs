@@ -48,6 +48,11 @@ pub(super) trait FromWire<'de>: Sized {
         Self::from_wire(text)
     }
 
+    /// Whether a text stands for nothing.
+    fn is_nothing(text: &str) -> bool {
+        text.is_empty() || text == ZERO_TIME
+    }
+
     fn from_bool(_flag: bool) -> Option<Self> {
         None
     }
@@ -89,6 +94,11 @@ impl<'de: 'a, 'a> FromWire<'de> for Cow<'a, str> {
 
     fn from_borrowed(text: &'de str) -> Option<Self> {
         is_readable(text).then_some(Cow::Borrowed(text))
+    }
+
+    /// A name may be any text.
+    fn is_nothing(text: &str) -> bool {
+        text.is_empty()
     }
 }
 
@@ -221,18 +231,20 @@ impl Member<Cow<'_, str>> {
     }
 }
 
-impl<T> Member<T> {
-    fn known(value: Option<T>) -> Self {
-        value.map_or_else(|| Self::Unknown(ANOTHER_TYPE.into()), Self::Known)
-    }
-
+impl<'de, T: FromWire<'de>> Member<T> {
     /// What a text is read as.
     fn of_text(text: &str, read: Option<T>) -> Self {
         match read {
-            _ if text.is_empty() || text == ZERO_TIME => Self::Absent,
+            _ if T::is_nothing(text) => Self::Absent,
             Some(value) => Self::Known(value),
             None => Self::Unknown(text[..text.floor_char_boundary(MAX_UNKNOWN)].into()),
         }
+    }
+}
+
+impl<T> Member<T> {
+    fn known(value: Option<T>) -> Self {
+        value.map_or_else(|| Self::Unknown(ANOTHER_TYPE.into()), Self::Known)
     }
 
     pub(super) fn is_absent(&self) -> bool {
@@ -312,5 +324,19 @@ impl<'de, T: FromWire<'de>> Deserialize<'de> for Member<T> {
         }
 
         reader.deserialize_any(Read(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_was_never_set_is_none_and_a_name_may_look_like_one() {
+        let text = format!("\"{ZERO_TIME}\"");
+        let time: Member<Timestamp> = serde_json::from_str(&text).unwrap();
+        assert!(time.is_absent());
+        let name: Member<Cow<'_, str>> = serde_json::from_str(&text).unwrap();
+        assert_eq!(name.or_empty(), ZERO_TIME);
     }
 }
