@@ -31,7 +31,6 @@ pub(crate) enum DemoError {
     /// The flags of the exporter.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The exporter.
     #[error(transparent)]
     Start(#[from] StartError),
     /// The simulated API.

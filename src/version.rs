@@ -11,7 +11,6 @@ pub(crate) struct Build {
 }
 
 impl Build {
-    /// This build.
     pub(crate) const fn current() -> Self {
         const fn or_unknown(text: Option<&'static str>) -> &'static str {
             match text {

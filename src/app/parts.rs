@@ -25,12 +25,9 @@ pub(crate) enum StartError {
     /// A key that is none.
     #[error("{account}: {error}")]
     Key {
-        /// Whose.
         account: String,
-        /// Why.
         error: String,
     },
-    /// No socket.
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The web configuration.

@@ -59,12 +59,10 @@ pub(crate) enum Problem {
     },
     /// More pages than a fleet within the bound can have.
     TooManyPages {
-        /// The bound.
         limit: usize,
     },
     /// More connections than `--kernel.max-connections`.
     TooManyConnections {
-        /// The bound.
         limit: usize,
     },
     /// Nothing was sent, because a 429 asked to wait for longer than there was time.

@@ -42,7 +42,6 @@ pub(crate) struct Query<'a> {
 pub(crate) struct Answer<T> {
     /// What the body held.
     pub value: T,
-    /// Its headers.
     pub headers: HeaderMap,
     /// When it was asked for, on this machine's clock.
     pub asked_at: Timestamp,

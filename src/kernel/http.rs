@@ -43,7 +43,6 @@ pub(crate) enum HttpError {
     /// `ca_file` cannot be read.
     #[error("ca_file {path}: {error}")]
     CaFile {
-        /// Its path.
         path: String,
         /// What the system said.
         error: std::io::Error,
@@ -51,7 +50,6 @@ pub(crate) enum HttpError {
     /// `ca_file` holds no certificate.
     #[error("ca_file {path}: not a PEM file of certificates")]
     CaFormat {
-        /// Its path.
         path: String,
     },
     /// The environment names no proxy where it should.

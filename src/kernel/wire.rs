@@ -59,7 +59,6 @@ pub(crate) struct Listing {
 /// A value that this build does not know.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Unknown {
-    /// Which member.
     pub field: Field,
     /// The value, bounded.
     pub value: Box<str>,

@@ -121,9 +121,9 @@ vocabulary! {
         Timeout = "timeout",
         /// The connection broke.
         Transport = "transport",
-        /// 408.
+        /// The API answered 408.
         RequestTimeout = "request_timeout",
-        /// 429.
+        /// The API answered 429.
         RateLimited = "rate_limited",
         /// 5xx.
         ServerError = "server_error",
@@ -170,7 +170,6 @@ vocabulary! {
     /// A member whose value this build did not know. Label `field` of
     /// `kernel_auth_api_unknown_values_total`.
     Field {
-        /// `status`.
         Status = "status",
         /// `flow_status`.
         FlowStatus = "flow_status",
@@ -277,7 +276,6 @@ vocabulary! {
 pub(crate) struct CollectorSet(u8);
 
 impl CollectorSet {
-    /// None.
     pub(crate) const EMPTY: Self = Self(0);
 
     /// The set with `collector` on or off.

@@ -6,13 +6,10 @@ use super::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Plan {
-    /// `FREE`.
     Free,
-    /// `HOBBYIST`.
     Hobbyist,
     /// `START_UP`.
     StartUp,
-    /// `ENTERPRISE`.
     Enterprise,
     /// A plan that this build does not know.
     Other,

@@ -86,7 +86,6 @@ impl Exclude {
 /// A name, or how names begin or end.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum NamePattern {
-    /// This name.
     Exactly(Box<str>),
     /// `tmp-*`.
     Beginning(Box<str>),
@@ -106,7 +105,6 @@ impl NamePattern {
 }
 
 impl Default for Selection {
-    /// Every connection.
     fn default() -> Self {
         Self::Every {
             domains: Vec::new(),
@@ -117,7 +115,6 @@ impl Default for Selection {
 }
 
 impl Selection {
-    /// These connections.
     pub(crate) fn ids(mut ids: Vec<Box<str>>) -> Self {
         ids.sort_unstable();
         ids.dedup();

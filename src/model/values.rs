@@ -135,7 +135,6 @@ label_values! {
             AwaitingExternalAction = "AWAITING_EXTERNAL_ACTION",
             /// Sending what was typed.
             Submitting = "SUBMITTING",
-            /// Done.
             Completed = "COMPLETED",
         }
         own {

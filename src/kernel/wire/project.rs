@@ -7,10 +7,8 @@ use serde::Deserialize;
 use super::is_id;
 use super::member::Member;
 
-/// A project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Project {
-    /// `id`.
     pub id: Box<str>,
     /// `name`, which people know it by.
     pub name: Option<Box<str>>,
