@@ -207,6 +207,27 @@ def test_on_a_phone_nothing_is_swiped(open_page):
     assert badge["x"] + badge["width"] <= left["x"]
 
 
+def test_a_time_of_tomorrow_fits_a_phone(browser, start, simulator):
+    api = simulator(connections=3, speed=0)
+    tomorrow = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86_400))
+    api.create_connection(
+        id="ma_late",
+        domain="late.example",
+        profile_name="ada",
+        flow_status="IN_PROGRESS",
+        flow_type="LOGIN",
+        flow_step="AWAITING_INPUT",
+        flow_expires_at=tomorrow,
+    )
+    front = start("--web.listen-address=127.0.0.1:0", env={"KERNEL_API_KEY": api.key, "KERNEL_BASE_URL": api.url})
+    front.get("/metrics")
+    page = browser.new_page(viewport=PHONE)
+    page.goto(front.url)
+    expect(page.locator(".until").first).to_contain_text(tomorrow[:10])
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.close()
+
+
 def test_no_script_is_needed(open_page):
     page = open_page("/?status=needs-login", java_script_enabled=False)
     assert rows(page).count() > 0
