@@ -24,10 +24,7 @@ pub(crate) enum StartError {
     Http(#[from] HttpError),
     /// A key that is none.
     #[error("{account}: {error}")]
-    Key {
-        account: String,
-        error: String,
-    },
+    Key { account: String, error: String },
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The web configuration.

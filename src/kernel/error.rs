@@ -58,13 +58,9 @@ pub(crate) enum Problem {
         walks: usize,
     },
     /// More pages than a fleet within the bound can have.
-    TooManyPages {
-        limit: usize,
-    },
+    TooManyPages { limit: usize },
     /// More connections than `--kernel.max-connections`.
-    TooManyConnections {
-        limit: usize,
-    },
+    TooManyConnections { limit: usize },
     /// Nothing was sent, because a 429 asked to wait for longer than there was time.
     Blocked,
     /// Nothing was sent, because the quota had nothing left and there was no

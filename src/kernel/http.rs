@@ -49,9 +49,7 @@ pub(crate) enum HttpError {
     },
     /// `ca_file` holds no certificate.
     #[error("ca_file {path}: not a PEM file of certificates")]
-    CaFormat {
-        path: String,
-    },
+    CaFormat { path: String },
     /// The environment names no proxy where it should.
     #[error(
         "{0}: not the URL of an http or https proxy; write it as in http://proxy.example:3128, \
