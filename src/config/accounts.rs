@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::Account;
 use super::error::{ConfigError, Origin};
-use super::file::{File, Place};
+use super::file::{Entry, File};
 use super::key::{KeySource, parse_key, read_key};
 use super::setting::{Text, each_once};
 use super::sources::{Env, Sources, variable};
@@ -92,7 +92,7 @@ pub(super) fn of_flags(sources: &Sources<'_>, key: KeySource) -> Result<Account,
 /// An account of the file, still without its name. Where it is the only one,
 /// flags and environment win over it as they do elsewhere.
 fn account(
-    place: &Place<'_>,
+    place: &Entry<'_>,
     own: &Watch,
     given: &Watch,
     env: &dyn Env,
@@ -132,7 +132,7 @@ fn account(
 /// The account's own key, else the one of flags and environment. A file with
 /// one account is overruled by them like every other setting.
 fn key(
-    place: &Place<'_>,
+    place: &Entry<'_>,
     own: &Watch,
     given: &Watch,
     env: &dyn Env,

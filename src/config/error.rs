@@ -3,14 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::key::shown_path;
+use exporter_toolkit::yaml::Place;
 
-/// A place in a file, both counted from 1, the column in characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Position {
-    pub line: u64,
-    pub column: u64,
-}
+use super::key::shown_path;
 
 /// Where a setting was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +18,7 @@ pub(crate) enum Origin {
     /// `accounts[0].name`, and empty for the file as a whole.
     File {
         path: PathBuf,
-        position: Option<Position>,
+        place: Option<Place>,
         key: String,
     },
     /// Nowhere: a default, or something that is missing.
@@ -31,10 +26,10 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
-    pub(crate) fn file(path: &Path, position: Option<Position>) -> Self {
+    pub(crate) fn file(path: &Path, place: Option<Place>) -> Self {
         Self::File {
             path: path.to_owned(),
-            position,
+            place,
             key: String::new(),
         }
     }
@@ -59,14 +54,10 @@ impl fmt::Display for Origin {
         match self {
             Self::Flag(name) => write!(f, "--{name}: "),
             Self::Env(name) => write!(f, "{name}: "),
-            Self::File {
-                path,
-                position,
-                key,
-            } => {
+            Self::File { path, place, key } => {
                 f.write_str(&shown_path(path))?;
-                if let Some(Position { line, column }) = position {
-                    write!(f, ":{line}:{column}")?;
+                if let Some(place) = place {
+                    write!(f, ":{place}")?;
                 }
                 f.write_str(": ")?;
                 match key.as_str() {

@@ -6,10 +6,12 @@ use std::fs::File as FsFile;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use exporter_toolkit::yaml;
+
 use super::error::{ConfigError, Origin};
 use super::key::reason;
 use super::setting::{Row, Text};
-use super::yaml::{self, Node, Value};
+use super::yaml::{Node, Value, kind, text};
 use crate::redact;
 
 /// More is no config file, in bytes.
@@ -41,8 +43,10 @@ impl File {
             return Err(error("larger than 1 MiB".to_owned()));
         }
         let source = String::from_utf8(bytes).map_err(|_| error("not UTF-8 text".to_owned()))?;
-        let root = yaml::parse(&source)
-            .map_err(|(position, problem)| Origin::file(path, position).error(problem))?;
+        let root = yaml::from_str(&source).map_err(|problem| {
+            let what = redact::guessed(&problem.to_string());
+            Origin::file(path, problem.place()).error(what)
+        })?;
         let file = Self {
             path: path.to_owned(),
             source,
@@ -56,8 +60,8 @@ impl File {
         self.path.clone()
     }
 
-    fn root(&self) -> Place<'_> {
-        Place {
+    fn root(&self) -> Entry<'_> {
+        Entry {
             file: self,
             node: &self.root,
             key: String::new(),
@@ -65,7 +69,7 @@ impl File {
     }
 
     /// The accounts, one or more; `None` when the file leaves them out.
-    pub(super) fn accounts(&self) -> Option<Vec<Place<'_>>> {
+    pub(super) fn accounts(&self) -> Option<Vec<Entry<'_>>> {
         self.root().get(ACCOUNTS)?.items()
     }
 
@@ -76,13 +80,13 @@ impl File {
 }
 
 /// A node and the keys that lead to it, as in `accounts[0].name`.
-pub(super) struct Place<'a> {
+pub(super) struct Entry<'a> {
     file: &'a File,
     node: &'a Node,
     key: String,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Entry<'a> {
     fn to(&self, key: &str, node: &'a Node) -> Self {
         let dot = if self.key.is_empty() || key.starts_with('[') {
             ""
@@ -102,11 +106,11 @@ impl<'a> Place<'a> {
             Some((first, rest)) => (first, Some(rest)),
             None => (path, None),
         };
-        let Value::Map(entries) = &self.node.value else {
+        let Some(Value::Map(entries)) = self.node.value() else {
             return None;
         };
-        let (key, node) = entries.iter().find(|(key, _)| key.value == first)?;
-        let below = self.to(&key.value, node);
+        let (_, node) = entries.iter().find(|(key, _)| key.text() == Some(first))?;
+        let below = self.to(first, node);
         match rest {
             Some(rest) => below.get(rest),
             None => Some(below),
@@ -114,7 +118,7 @@ impl<'a> Place<'a> {
     }
 
     fn items(&self) -> Option<Vec<Self>> {
-        let Value::List(items) = &self.node.value else {
+        let Some(Value::List(items)) = self.node.value() else {
             return None;
         };
         let items = items.iter().enumerate();
@@ -128,7 +132,7 @@ impl<'a> Place<'a> {
     fn origin(&self) -> Origin {
         Origin::File {
             path: self.file.path.clone(),
-            position: Some(yaml::position(self.node.referenced)),
+            place: self.node.place(),
             key: self.key.clone(),
         }
     }
@@ -170,16 +174,16 @@ impl<'a> Place<'a> {
     }
 
     fn text(&self) -> Result<Text, ConfigError> {
-        match Value::text(self.node, &self.file.source) {
+        match text(self.node, &self.file.source) {
             Some(text) => Ok(Text {
-                text: text.into(),
+                text: text.to_owned().into(),
                 origin: self.origin(),
             }),
-            None if matches!(self.node.value, Value::Null) => {
+            None if self.node.value().is_none() => {
                 Err(self.error("no value; give one, or leave the key out"))
             }
             None => {
-                let kind = self.node.value.kind();
+                let kind = kind(self.node);
                 Err(self.error(format_args!("must be a single value, not {kind}")))
             }
         }
@@ -188,27 +192,27 @@ impl<'a> Place<'a> {
     /// Looks at every key of the mapping here, which stands at `path` in the
     /// table, and at those of the mappings in it.
     fn check(&self, rows: &[Row], path: &str) -> Result<(), ConfigError> {
-        let entries = match &self.node.value {
-            Value::Map(entries) => entries,
+        let entries = match self.node.value() {
+            Some(Value::Map(entries)) => entries,
             // All keys commented out.
-            Value::Null => return Ok(()),
-            other => {
-                let kind = other.kind();
+            None => return Ok(()),
+            Some(_) => {
+                let kind = kind(self.node);
                 return Err(self.error(format_args!(
                     "must be a mapping of keys and values, not {kind}"
                 )));
             }
         };
         let known = keys_below(rows, path);
-        for (index, (key, node)) in entries.iter().enumerate() {
+        for (key, node) in entries {
             let error = |shown: &str, problem: &dyn Display| {
                 let mut origin = self.to(shown, node).origin();
-                if let Origin::File { position, .. } = &mut origin {
-                    *position = Some(yaml::position(key.referenced));
+                if let Origin::File { place, .. } = &mut origin {
+                    *place = key.place();
                 }
                 origin.error(problem)
             };
-            let name = key.value.as_str();
+            let name = key.text().unwrap_or_default();
             if name == "api_key" {
                 return Err(error(
                     name,
@@ -223,22 +227,13 @@ impl<'a> Place<'a> {
                     &format_args!("unknown key; expected one of: {known}"),
                 ));
             }
-            let first = entries[..index]
-                .iter()
-                .find(|(other, _)| other.value == name);
-            if let Some((first, _)) = first {
-                let line = first.referenced.line();
-                return Err(error(
-                    name,
-                    &format_args!("given twice, first on line {line}"),
-                ));
-            }
         }
         for (key, node) in entries {
-            let place = self.to(&key.value, node);
+            let name = key.text().unwrap_or_default();
+            let place = self.to(name, node);
             let path = match path {
-                "" => key.value.clone(),
-                path => format!("{path}.{}", key.value),
+                "" => name.to_owned(),
+                path => format!("{path}.{name}"),
             };
             if path == ACCOUNTS {
                 place.check_accounts(rows)?;
@@ -250,11 +245,11 @@ impl<'a> Place<'a> {
     }
 
     fn check_accounts(&self, rows: &[Row]) -> Result<(), ConfigError> {
-        if matches!(self.node.value, Value::Null) {
+        if self.node.value().is_none() {
             return Err(self.error("no account in it; name one or more, or leave the key out"));
         }
         let Some(accounts) = self.items() else {
-            let kind = self.node.value.kind();
+            let kind = kind(self.node);
             return Err(self.error(format_args!("must be a list of accounts, not {kind}")));
         };
         if accounts.is_empty() {
@@ -262,8 +257,8 @@ impl<'a> Place<'a> {
         }
         for account in accounts {
             account.check(rows, ACCOUNTS)?;
-            let empty = match &account.node.value {
-                Value::Map(entries) => entries.is_empty(),
+            let empty = match account.node.value() {
+                Some(Value::Map(entries)) => entries.is_empty(),
                 _ => true,
             };
             if empty {

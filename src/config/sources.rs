@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 
 use super::error::{ConfigError, Origin};
-use super::file::{File, Place};
+use super::file::{Entry, File};
 use super::setting::{Row, Setting, Text};
 
 /// What was given on the command line: the values of each flag, by its name
@@ -87,7 +87,7 @@ impl Source for Sources<'_> {
     }
 }
 
-impl Source for Place<'_> {
+impl Source for Entry<'_> {
     fn texts(&self, row: &Row) -> Result<Vec<Text>, ConfigError> {
         self.texts(row)
     }

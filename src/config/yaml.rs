@@ -7,100 +7,38 @@
 
 use std::fmt;
 
+use exporter_toolkit::yaml::{Placed, Text};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{Location, Spanned};
 
-use super::error::Position;
-
-/// A value and where it stands.
-pub(super) type Node = Spanned<Value>;
+/// A value and where it stands; an empty one has none.
+pub(super) type Node = Placed<Value>;
 
 #[derive(Debug)]
 pub(super) enum Value {
-    Null,
     Text(String),
     /// Taken for a number or a truth value: only the source has its spelling.
     Resolved(String),
     List(Vec<Node>),
-    Map(Vec<(Spanned<String>, Node)>),
+    Map(Vec<(Text, Node)>),
 }
 
-impl Value {
-    /// What it is, for messages.
-    pub(super) fn kind(&self) -> &'static str {
-        match self {
-            Self::Null => "nothing",
-            Self::Text(_) | Self::Resolved(_) => "a single value",
-            Self::List(_) => "a list",
-            Self::Map(_) => "a mapping",
-        }
-    }
-
-    /// The scalar as it is written in `source`, of which `node` was parsed.
-    pub(super) fn text(node: &Node, source: &str) -> Option<String> {
-        match &node.value {
-            Self::Text(text) => Some(text.clone()),
-            // An alias is spelt where it was defined.
-            Self::Resolved(text) => {
-                Some(slice(source, node.defined).unwrap_or_else(|| text.clone()))
-            }
-            _ => None,
-        }
+/// What it is, for messages.
+pub(super) fn kind(node: &Node) -> &'static str {
+    match node.value() {
+        None => "nothing",
+        Some(Value::Text(_) | Value::Resolved(_)) => "a single value",
+        Some(Value::List(_)) => "a list",
+        Some(Value::Map(_)) => "a mapping",
     }
 }
 
-/// Parses one document. Repeated keys are kept; the reader of a map refuses
-/// them. Messages hold nothing of the text.
-pub(super) fn parse(text: &str) -> Result<Node, (Option<Position>, String)> {
-    let options = serde_saphyr::options! {
-        with_snippet: false,
-        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::PassThrough,
-        merge_keys: serde_saphyr::MergeKeyPolicy::AsOrdinary,
-        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
-    };
-    serde_saphyr::from_str_with_options(text, options)
-        .map_err(|error| (error.location().map(position), refusal(&error)))
-}
-
-fn refusal(error: &serde_saphyr::Error) -> String {
-    use serde_saphyr::Error;
-    let text = match error {
-        Error::MultipleDocuments { .. } => "a second YAML document; only one is allowed",
-        Error::Unexpected { .. } | Error::NullIntoString { .. } => {
-            "not allowed here; keys are plain words"
-        }
-        // The parser's own words on syntax; they name signs, not values.
-        Error::ExternalMessage { .. } | Error::Message { .. } => {
-            let text = error.to_string();
-            let end = text.rfind(" at line ").unwrap_or(text.len());
-            return format!("not valid YAML: {}", text[..end].replace('\n', " "));
-        }
-        Error::UnknownAnchor { .. } => "an alias for an anchor that is not defined above it",
-        Error::RecursiveReferencesRequireWeakTypes { .. } => "an alias that contains itself",
-        Error::Budget { .. }
-        | Error::AliasReplayLimitExceeded { .. }
-        | Error::AliasExpansionLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. } => {
-            "too large, too deep or too many aliases for a config file"
-        }
-        _ => "not valid YAML here",
-    };
-    text.to_owned()
-}
-
-pub(super) fn position(location: Location) -> Position {
-    Position {
-        line: location.line(),
-        column: location.column(),
+/// The scalar as it is written in `source`, of which `node` was parsed.
+pub(super) fn text<'a>(node: &'a Node, source: &'a str) -> Option<&'a str> {
+    match node.value()? {
+        Value::Text(text) => Some(text),
+        Value::Resolved(text) => Some(node.spelling(source).unwrap_or(text)),
+        _ => None,
     }
-}
-
-fn slice(source: &str, location: Location) -> Option<String> {
-    let start = usize::try_from(location.span().byte_offset()?).ok()?;
-    let length = usize::try_from(location.span().byte_len()?).ok()?;
-    let text = source.get(start..start.checked_add(length)?)?;
-    let text = text.trim_matches(['"', '\'']).trim();
-    (!text.is_empty()).then(|| text.to_owned())
 }
 
 impl<'de> Deserialize<'de> for Value {
@@ -124,14 +62,6 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value, a list or a mapping")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {
@@ -163,14 +93,16 @@ impl<'de> Visitor<'de> for ValueVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use exporter_toolkit::yaml::{Place, from_str};
     use proptest::prelude::*;
 
     /// The texts of a map of scalars.
     fn texts(yaml: &str) -> Vec<String> {
-        let Value::Map(entries) = parse(yaml).unwrap().value else {
+        let root: Node = from_str(yaml).expect("right");
+        let Some(Value::Map(entries)) = root.value() else {
             panic!("not a map: {yaml}");
         };
-        let text = |(_, node): &(_, Node)| Value::text(node, yaml).expect("a scalar");
+        let text = |(_, node): &(_, Node)| text(node, yaml).expect("a scalar").to_owned();
         entries.iter().map(text).collect()
     }
 
@@ -202,22 +134,19 @@ mod tests {
 
     #[test]
     fn places_count_characters_from_one() {
-        let root = parse("\u{e4}: {b: [x, 7]}\n").unwrap();
-        let Value::Map(entries) = root.value else {
+        let root: Node = from_str("\u{e4}: {b: [x, 7]}\n").expect("right");
+        let Some(Value::Map(entries)) = root.value() else {
             panic!("not a map");
         };
-        let Value::Map(inner) = &entries[0].1.value else {
+        let Some(Value::Map(inner)) = entries[0].1.value() else {
             panic!("not a map");
         };
-        let place = |location| {
-            let Position { line, column } = position(location);
-            (line, column)
-        };
-        assert_eq!(place(inner[0].0.referenced), (1, 5));
-        let Value::List(items) = &inner[0].1.value else {
+        let place = |place: Option<Place>| place.map(|place| place.to_string());
+        assert_eq!(place(inner[0].0.place()).as_deref(), Some("1:5"));
+        let Some(Value::List(items)) = inner[0].1.value() else {
             panic!("not a list");
         };
-        assert_eq!(place(items[1].referenced), (1, 12));
+        assert_eq!(place(items[1].place()).as_deref(), Some("1:12"));
     }
 
     #[test]
@@ -228,13 +157,13 @@ mod tests {
             let line = format!("a{level}: &a{level} [{aliases}]\n");
             text.push_str(&line);
         }
-        assert!(parse(&text).is_err());
+        assert!(from_str::<Node>(&text).is_err());
     }
 
     proptest! {
         #[test]
         fn any_text_is_parsed_or_refused(text in "[ -~\n\u{e4}]{0,60}") {
-            let _ = parse(&text);
+            let _ = from_str::<Node>(&text);
         }
 
         #[test]
@@ -245,8 +174,8 @@ mod tests {
 
         #[test]
         fn messages_hold_nothing_of_the_text(before in "[ -~]{0,20}", after in "[ -~]{0,20}") {
-            if let Err((_, problem)) = parse(&format!("{before}Zq9secretZq9{after}")) {
-                prop_assert!(!problem.contains("Zq9secretZq9"));
+            if let Err(problem) = from_str::<Node>(&format!("{before}Zq9secretZq9{after}")) {
+                prop_assert!(!problem.to_string().contains("Zq9secretZq9"));
             }
         }
     }

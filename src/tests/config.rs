@@ -69,6 +69,16 @@ fn every_good_file_is_accepted() {
 }
 
 #[test]
+fn a_merge_key_brings_what_is_not_given_beside_it() {
+    let config = load(&["--config.file=tests/config/good/merge-key.yml"], &[]);
+    let accounts = config.unwrap().accounts;
+    let of = |index: usize| (accounts[index].name.as_deref(), &accounts[index].selection);
+    assert_eq!((of(0).0, of(1).0), (Some("a"), Some("b")));
+    assert_eq!(format!("{:?}", of(0).1), format!("{:?}", of(1).1));
+    assert!(format!("{:?}", of(1).1).contains("example.com"));
+}
+
+#[test]
 fn ids_keep_their_spelling() {
     let config = load(
         &["--config.file=tests/config/good/ids-that-look-like-numbers.yml"],

@@ -3,12 +3,12 @@
 //!
 //! Made for configuration files: a duplicate or unknown key is an error, one
 //! document is the whole file, and numbers and truth values keep their spelling
-//! where text is wanted.
+//! where text is wanted. Without structs to fill, [`Placed::spelling`] has it.
 
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
-use serde_saphyr::{Error, Location, Spanned};
+use serde_saphyr::{DuplicateKeyPolicy, Error, Location, NonFiniteFloatPolicy, Spanned};
 
 /// A place in a file, both counted from 1; the column in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,8 @@ impl fmt::Display for Place {
 pub struct Placed<T> {
     value: Option<T>,
     place: Option<Place>,
+    // Where an alias is spelt.
+    defined: Location,
 }
 
 /// A text as it is spelled in the file.
@@ -51,9 +53,26 @@ impl<T> Placed<T> {
         self.value.as_ref()
     }
 
+    /// Where it stands; nowhere if it is absent.
+    pub fn place(&self) -> Option<Place> {
+        self.place
+    }
+
+    /// What stands there in `source`, the text that was read, without quotes.
+    pub fn spelling<'a>(&self, source: &'a str) -> Option<&'a str> {
+        let span = self.defined.span();
+        let start = usize::try_from(span.byte_offset()?).ok()?;
+        let length = usize::try_from(span.byte_len()?).ok()?;
+        let text = source.get(start..start.checked_add(length)?)?;
+        Some(text.trim_matches(['"', '\'']).trim()).filter(|text| !text.is_empty())
+    }
+
     /// `what` is wrong with it.
     pub fn problem(&self, key: impl Into<String>, what: impl fmt::Display) -> Problem {
-        Problem::new(what).with_key(key).at(self.place)
+        Problem {
+            place: self.place,
+            ..Problem::new(what).with_key(key)
+        }
     }
 }
 
@@ -69,6 +88,7 @@ impl<T> Default for Placed<T> {
         Self {
             value: None,
             place: None,
+            defined: Location::UNKNOWN,
         }
     }
 }
@@ -88,6 +108,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Placed<T> {
         Ok(Self {
             value: spanned.value,
             place: Place::of(spanned.referenced),
+            defined: spanned.defined,
         })
     }
 }
@@ -117,11 +138,6 @@ impl Problem {
         self
     }
 
-    fn at(mut self, place: Option<Place>) -> Self {
-        self.place = place;
-        self
-    }
-
     /// Where it is, if it is in one place.
     pub fn place(&self) -> Option<Place> {
         self.place
@@ -140,41 +156,44 @@ impl fmt::Display for Problem {
 impl std::error::Error for Problem {}
 
 /// Reads a whole file; an empty one is the default.
-///
-/// A value of the wrong kind is named by the key before it on its line, if that
-/// is one of `keys`: anything else might be a value.
-pub fn from_str<T>(text: &str, keys: &[&str]) -> Result<T, Problem>
-where
-    T: DeserializeOwned + Default,
-{
+pub fn from_str<T: DeserializeOwned + Default>(text: &str) -> Result<T, Problem> {
     let options = serde_saphyr::options! {
         with_snippet: false,
-        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
+        duplicate_keys: DuplicateKeyPolicy::Error,
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
     };
     serde_saphyr::from_str_with_options::<Option<T>>(text, options)
         .map(Option::unwrap_or_default)
-        .map_err(|error| problem(&error, text, keys))
+        .map_err(|error| problem(&error, text))
 }
 
-fn problem(error: &Error, text: &str, keys: &[&str]) -> Problem {
+fn problem(error: &Error, text: &str) -> Problem {
     let place = error.location().and_then(Place::of);
-    let mut problem = Problem::new(what(error)).at(place);
-    problem.key = match error {
-        Error::SerdeUnknownField { field, .. } => Some(shown(field)),
-        Error::DuplicateMappingKey { key, .. } => key.as_deref().map(shown),
+    let key = match error {
+        Error::SerdeUnknownField { field, .. } => Some(field.as_str()),
+        Error::DuplicateMappingKey { key, .. } => key.as_deref(),
+        Error::Unexpected { .. } | Error::InvalidScalar { .. } | Error::SerdeInvalidType { .. } => {
+            place.and_then(|place| key_before(text, place))
+        }
         _ => None,
     };
-    if problem.key.is_none() {
-        let key = place.and_then(|place| key_before(text, place, keys));
-        problem.key = key.map(str::to_owned);
+    Problem {
+        place,
+        key: key.map(shown),
+        what: what(error),
     }
-    problem
 }
 
 fn what(error: &Error) -> String {
     let what = match error {
         Error::SerdeUnknownField { expected, .. } => {
             return format!("unknown key; known here are {}", expected.join(", "));
+        }
+        // The parser's own words on syntax; they name signs, not values.
+        Error::ExternalMessage { .. } | Error::Message { .. } => {
+            let text = error.to_string();
+            let end = text.rfind(" at line ").unwrap_or(text.len());
+            return format!("not valid YAML: {}", text[..end].replace('\n', " "));
         }
         Error::DuplicateMappingKey { .. } => "the key is given twice",
         Error::InvalidScalar { ty, .. } if *ty == "boolean" => "expected true or false",
@@ -185,20 +204,27 @@ fn what(error: &Error) -> String {
             _ => "expected a value of another kind",
         },
         Error::SerdeInvalidType { .. } => "expected a value of another kind",
-        Error::Budget { .. } => "the file is too large or too complex",
-        Error::MultipleDocuments { .. } => "the file holds more than one YAML document",
-        _ => "the file is not valid YAML here",
+        Error::MultipleDocuments { .. } => "a second YAML document; only one is allowed",
+        Error::UnknownAnchor { .. } => "an alias for an anchor that is not defined above it",
+        Error::RecursiveReferencesRequireWeakTypes { .. } => "an alias that contains itself",
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => "too large, too deep or too many aliases",
+        _ => "not valid YAML here",
     };
     what.to_owned()
 }
 
-fn key_before<'a>(text: &str, place: Place, keys: &[&'a str]) -> Option<&'a str> {
-    let line = usize::try_from(place.line.checked_sub(1)?).ok()?;
-    let column = usize::try_from(place.column.checked_sub(1)?).ok()?;
-    let before: String = text.lines().nth(line)?.chars().take(column).collect();
-    let before = before.trim_end().strip_suffix(':')?;
+/// The key of a value, if it stands right before it.
+fn key_before(text: &str, place: Place) -> Option<&str> {
+    let line = text.lines().nth(usize::try_from(place.line - 1).ok()?)?;
+    let column = usize::try_from(place.column - 1).ok()?;
+    let end = line.char_indices().nth(column)?.0;
+    let before = line[..end].trim_end().strip_suffix(':')?;
     let key = before.rsplit([' ', '{', ',']).next()?;
-    keys.iter().find(|known| **known == key).copied()
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    (!key.is_empty() && key.chars().all(plain)).then_some(key)
 }
 
 /// A key for a message, however strange it is.
@@ -223,7 +249,7 @@ mod tests {
     }
 
     fn read(text: &str) -> Result<File, String> {
-        from_str(text, &["name", "names"]).map_err(|error| match error.place() {
+        from_str(text).map_err(|error| match error.place() {
             Some(place) => format!("{place}: {error}"),
             None => error.to_string(),
         })
@@ -261,7 +287,7 @@ mod tests {
             ),
             (
                 "name: a\n---\nname: b\n",
-                "3:1: the file holds more than one YAML document",
+                "3:1: a second YAML document; only one is allowed",
             ),
         ] {
             assert_eq!(read(text).expect_err(text), expected, "{text}");

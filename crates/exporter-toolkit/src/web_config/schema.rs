@@ -47,31 +47,6 @@ pub(super) struct RateLimit {
     pub(super) burst: Text,
 }
 
-/// Every key of the file.
-const KEYS: [&str; 21] = [
-    "tls_server_config",
-    "http_server_config",
-    "basic_auth_users",
-    "rate_limit",
-    "cert",
-    "key",
-    "client_ca",
-    "cert_file",
-    "key_file",
-    "client_ca_file",
-    "client_auth_type",
-    "client_allowed_sans",
-    "cipher_suites",
-    "curve_preferences",
-    "min_version",
-    "max_version",
-    "prefer_server_cipher_suites",
-    "http2",
-    "headers",
-    "interval",
-    "burst",
-];
-
 pub(super) fn parse(text: &str) -> Result<File, Problem> {
-    yaml::from_str(text, &KEYS)
+    yaml::from_str(text)
 }
