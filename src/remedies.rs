@@ -19,34 +19,35 @@ pub(crate) struct Remedy {
     pub command: String,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    error_code: BTreeMap<String, Remedy>,
-    can_reauth_reason: BTreeMap<String, Remedy>,
-    flow_step: BTreeMap<String, Remedy>,
-}
+/// By code, which is a label of our metrics.
+type Remedies = BTreeMap<String, Remedy>;
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| {
+/// By the member of the API that has the code.
+static TABLE: LazyLock<BTreeMap<String, Remedies>> = LazyLock::new(|| {
     let text = include_str!("../alerts/remedies.json");
     serde_json::from_str(text).expect("the file of this build, as a test holds")
 });
 
 impl Remedy {
+    /// Those of `error_code`, `can_reauth_reason` or `flow_step`.
+    pub(crate) fn all(member: &str) -> Option<&'static Remedies> {
+        TABLE.get(member)
+    }
+
     /// Of the error that ended a login.
     pub(crate) fn of_error(code: ErrorCode) -> Option<&'static Self> {
-        TABLE.error_code.get(code.as_str())
+        Self::all("error_code")?.get(code.as_str())
     }
 
     /// Of the reason that lets a connection log in again unattended or does
     /// not.
     pub(crate) fn of_reason(reason: ReauthReason) -> Option<&'static Self> {
-        TABLE.can_reauth_reason.get(reason.as_str())
+        Self::all("can_reauth_reason")?.get(reason.as_str())
     }
 
     /// Of the step at which a live login waits for a person.
     pub(crate) fn of_step(step: FlowStep) -> Option<&'static Self> {
-        TABLE.flow_step.get(step.as_str())
+        Self::all("flow_step")?.get(step.as_str())
     }
 }
 
@@ -54,38 +55,31 @@ impl Remedy {
 mod tests {
     use super::*;
 
-    fn names(table: &BTreeMap<String, Remedy>) -> Vec<String> {
-        table.keys().cloned().collect()
+    fn names(member: &str) -> Vec<&str> {
+        TABLE[member].keys().map(String::as_str).collect()
     }
 
     #[test]
     fn every_code_and_reason_has_a_remedy_and_nothing_else_does() {
-        let sorted = |labels: &[&str]| {
-            let mut labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
-            labels.sort();
+        let sorted = |labels: &[&'static str]| {
+            let mut labels = labels.to_vec();
+            labels.sort_unstable();
             labels
         };
-        assert_eq!(names(&TABLE.error_code), sorted(ErrorCode::LABELS));
-        assert_eq!(
-            names(&TABLE.can_reauth_reason),
-            sorted(ReauthReason::LABELS)
-        );
+        assert_eq!(names("error_code"), sorted(ErrorCode::LABELS));
+        assert_eq!(names("can_reauth_reason"), sorted(ReauthReason::LABELS));
+        assert_eq!(TABLE.len(), 3);
     }
 
     #[test]
     fn a_login_that_waits_has_a_remedy_and_no_other_has() {
         let waits = [FlowStep::AwaitingExternalAction, FlowStep::AwaitingInput];
-        assert_eq!(names(&TABLE.flow_step), waits.map(FlowStep::as_str));
+        assert_eq!(names("flow_step"), waits.map(FlowStep::as_str));
     }
 
     #[test]
     fn every_text_is_a_sentence_and_every_command_one_of_kernel() {
-        for remedy in TABLE
-            .error_code
-            .values()
-            .chain(TABLE.can_reauth_reason.values())
-            .chain(TABLE.flow_step.values())
-        {
+        for remedy in TABLE.values().flat_map(BTreeMap::values) {
             assert!(remedy.meaning.ends_with('.'), "{remedy:?}");
             assert!(remedy.advice.ends_with('.'), "{remedy:?}");
             assert!(remedy.command.starts_with("kernel "), "{remedy:?}");

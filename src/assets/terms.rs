@@ -4,22 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use serde::Deserialize;
-
 use super::Options;
 use crate::duration;
-
-/// From what Kernel says to what a person can do.
-const REMEDIES: &str = include_str!("../../alerts/remedies.json");
+use crate::remedies::Remedy;
 
 /// What is the same in every installation. The Helm chart reads it as well.
 const TERMS: &str = include_str!("terms.json");
-
-#[derive(Deserialize)]
-struct Remedy {
-    remedy: String,
-    command: String,
-}
 
 /// What stands for `@name@` in a template.
 pub(super) fn value_of(name: &str, options: &Options) -> Option<String> {
@@ -53,16 +43,15 @@ fn seconds(text: &str) -> Option<String> {
 /// The remedy of the code in `$code`, with its command, as Prometheus'
 /// templates choose it.
 fn remedies(kind: &str) -> Option<String> {
-    let all: BTreeMap<String, BTreeMap<String, Remedy>> =
-        serde_json::from_str(REMEDIES).expect("alerts/remedies.json, which a test reads");
     let mut out = String::new();
-    for (code, Remedy { remedy, command }) in all.get(kind)? {
+    for (code, remedy) in Remedy::all(kind)? {
         let branch = if out.is_empty() { "if" } else { "else if" };
+        let (advice, command) = (&remedy.advice, &remedy.command);
         let command = command.replace("<id>", "{{ $labels.connection_id }}");
         // A write to a string does not fail.
         let _ = write!(
             out,
-            r#"{{{{ {branch} eq $code "{code}" }}}}{remedy} {command}"#
+            r#"{{{{ {branch} eq $code "{code}" }}}}{advice} {command}"#
         );
     }
     out.push_str("{{ end }}");

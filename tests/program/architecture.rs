@@ -18,11 +18,11 @@ const ROOMS: &str = "
     telemetry  | exposition::catalogue kernel::Observer model version | clap hyper hyper_util
     duration   | | clap http hyper hyper_util prometheus serde serde_json tokio tracing
     output     | | clap http hyper hyper_util prometheus serde serde_json tokio tracing
-    assets     | duration output | hyper hyper_util tokio
+    remedies   | model | clap http hyper hyper_util prometheus tokio tracing
+    assets     | duration output remedies | hyper hyper_util tokio
     config     | duration model redact | clap hyper hyper_util prometheus tokio
     logging    | config redact | clap hyper hyper_util
     cli        | assets config duration version | hyper hyper_util tokio
-    remedies   | model | clap http hyper hyper_util prometheus tokio tracing
     web        | collect config exposition logging model remedies telemetry version | clap hyper hyper_util prometheus
     app        | collect config kernel logging model telemetry version web | clap
     once       | app cli collect config exposition logging model output remedies | hyper_util
