@@ -334,7 +334,16 @@ impl Account {
     }
 
     async fn list_projects(&self, attempt: Attempt) {
-        match self.projects.read(&self.shared.client, attempt).await {
+        let is_gone = |id: &str| {
+            let scope = self.followed().get(&Some(id.into())).cloned();
+            scope.is_some_and(|scope| scope.is_gone())
+        };
+        let client = &self.shared.client;
+        match self
+            .projects
+            .read(client, attempt, self.name(), is_gone)
+            .await
+        {
             Ok(()) => {
                 let ids = self.projects.ids().into_iter();
                 self.follow(ids.map(Some).collect(), None);

@@ -1,6 +1,7 @@
 //! The list of an organisation's projects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -20,6 +21,9 @@ const GOOD_FOR: Duration = Duration::from_mins(1);
 /// Projects that are followed, and pages of their list.
 const MAX_PROJECTS: usize = 10_000;
 const MAX_PAGES: usize = 200;
+
+/// So many of those that came or went are named in the log.
+const NAMED: usize = 10;
 
 /// How often the list is walked, at most, where projects move between its pages.
 const WALKS: usize = 3;
@@ -46,6 +50,8 @@ struct State {
     /// What made the last try fail.
     failure: Option<Arc<Failure>>,
     names: Names,
+    /// Those among them that the last list lacked.
+    absent: BTreeSet<Box<str>>,
 }
 
 impl ProjectList {
@@ -105,8 +111,18 @@ impl ProjectList {
         self.state().names.keys().cloned().collect()
     }
 
-    /// Reads it anew. Returns whether it is known now, however it looks.
-    pub(super) async fn read(&self, client: &Client, attempt: Attempt) -> Result<(), Error> {
+    /// Reads it anew. `is_gone`: whether the API says of a project, asked for
+    /// its connections, that it is not there.
+    ///
+    /// A project ends when it is listed as archived, when it is gone, and when
+    /// a second list in a row lacks it: one list may be wrong.
+    pub(super) async fn read(
+        &self,
+        client: &Client,
+        attempt: Attempt,
+        account: Option<&str>,
+        is_gone: impl Fn(&str) -> bool,
+    ) -> Result<(), Error> {
         self.readings().note();
         let projects = fetch(client, attempt).await.inspect_err(|error| {
             if !error.was_held_back() {
@@ -114,12 +130,13 @@ impl ProjectList {
                 self.state().fail(error.reason(), message.into());
             }
         })?;
-        let active = projects.into_values().filter(|project| project.active);
-        let name = |project: Project| (project.id, project.name.map(Arc::from));
         let mut state = self.state();
-        state.names = active.map(name).collect();
         state.read_at = Some(Instant::now());
-        if state.names.is_empty() {
+        let lists_none = !projects.values().any(|project| project.active);
+        let before = state.names.clone();
+        state.take(projects, is_gone, lists_none);
+        tell(account, &before, &state.names);
+        if lists_none {
             // Every organisation has one, so this key is not meant to see any.
             let message = "the API lists no active project for this key; use a key of the \
                            organisation, or name the projects";
@@ -135,7 +152,46 @@ impl ProjectList {
     }
 }
 
+/// Logs which projects came and went.
+fn tell(account: Option<&str>, before: &Names, now: &Names) {
+    let those = |of: &Names, not_in: &Names| {
+        let mut ids: Vec<_> = of
+            .keys()
+            .filter(|id| !not_in.contains_key(*id))
+            .cloned()
+            .collect();
+        let count = ids.len();
+        ids.truncate(NAMED);
+        (count, ids.join(" "))
+    };
+    let ((came, new), (went, old)) = (those(now, before), those(before, now));
+    if came + went > 0 {
+        tracing::info!(account, came, new, went, old, "other projects are followed");
+    }
+}
+
 impl State {
+    /// Follows what is listed as active, and of the others those that may still
+    /// be there.
+    fn take(
+        &mut self,
+        listed: BTreeMap<Box<str>, Project>,
+        is_gone: impl Fn(&str) -> bool,
+        lists_none: bool,
+    ) {
+        let absent_before = mem::take(&mut self.absent);
+        self.names.retain(|id, _| {
+            if listed.contains_key(id) || is_gone(id) {
+                return false;
+            }
+            // A list of none is wrong, and counts for nothing.
+            lists_none || (!absent_before.contains(id) && self.absent.insert(id.clone()))
+        });
+        let active = listed.into_values().filter(|project| project.active);
+        let name = |project: Project| (project.id, project.name.map(Arc::from));
+        self.names.extend(active.map(name));
+    }
+
     fn fail(&mut self, reason: ErrorReason, message: Box<str>) {
         let failure = Failure {
             reason,

@@ -18,7 +18,7 @@ from monitoring import Prometheus
 RULES = ROOT / "alerts" / "kernel-auth-rules.yml"
 
 # What moves between two scrapes: for these, the series and not their values.
-MOVING = r"(_age_seconds|_expires_in_seconds|_snapshot_(timestamp|duration)_seconds)$|^kernel_auth_(api|exporter)_|^process_"
+MOVING = r"(_age_seconds|_expires_in_seconds|_snapshot_(timestamp|duration)_seconds|_timeline_pending_connections)$|^kernel_auth_(api|exporter)_|^process_"
 
 # Thresholds that a minute of a simulated world can pass. vmalert sees what a rule
 # recorded one evaluation late: a second would be too short. And as shipped, who is told that a person

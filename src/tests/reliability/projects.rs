@@ -102,6 +102,42 @@ async fn a_list_of_projects_that_fails_is_not_an_empty_organisation() {
 }
 
 #[tokio::test]
+async fn one_list_that_lacks_a_project_ends_nothing() {
+    let _clock = StoppedClock::new();
+    let bench = bench(2, 20).await;
+    let before = bench.scrape().await;
+    // A list that ends too early, and says so itself.
+    let lists = |rows: usize| {
+        bench.api.clear_faults();
+        let ends = FaultKind::Header("x-has-more".into(), "false".into());
+        for kind in [FaultKind::PageCap(rows), ends] {
+            bench.api.add_fault(Fault::new(kind).at(Route::Projects));
+        }
+    };
+    let later = async || {
+        advance(Duration::from_secs(61)).await;
+        bench.scrape().await
+    };
+    lists(1);
+    assert_eq!(later().await.statuses(), before.statuses());
+    bench.api.clear_faults();
+    assert!(later().await.is_up_everywhere());
+    // A list of none is wrong, however often it comes.
+    lists(0);
+    for _ in 0..3 {
+        let scrape = later().await;
+        assert_eq!(scrape.statuses(), before.statuses());
+        let reason = "kernel_auth_failure_reason{reason=\"project_not_found\"}";
+        assert_eq!(scrape.value(reason), Some(1.0));
+    }
+    // A second one in a row that lacks a project ends it.
+    lists(1);
+    for left in [2, 1] {
+        assert_eq!(later().await.of("kernel_auth_up").count(), left);
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_project_is_an_error_that_says_so() {
     let _clock = StoppedClock::new();
     let bench = Bench::new(world(20), &["--kernel.project=proj_nobody"]).await;
