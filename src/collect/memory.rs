@@ -77,14 +77,15 @@ impl Memory {
 
     fn fail(&mut self, reason: ErrorReason, message: Box<str>) {
         self.collected = false;
-        self.follow(reason, message);
+        self.follow(reason, message, 0);
     }
 
-    fn follow(&mut self, reason: ErrorReason, message: Box<str>) {
+    fn follow(&mut self, reason: ErrorReason, message: Box<str>, unread: usize) {
         let failure = Failure {
             reason,
             since: now(),
             message,
+            unread: unread as u64,
         };
         self.failure = Some(Arc::new(failure.following(self.failure.as_deref())));
     }
@@ -115,7 +116,10 @@ impl Memory {
         });
         let before = self.failure.as_ref().map(|failure| failure.reason);
         match unwhole(gathered) {
-            Some((reason, message)) => self.follow(reason, message),
+            Some((reason, message)) => {
+                let unread = gathered.failed.len() + gathered.unreadable();
+                self.follow(reason, message, unread);
+            }
             None => self.failure = None,
         }
         self.failure.is_none() && before.is_some_and(|reason| reason != ErrorReason::Starting)

@@ -197,6 +197,7 @@ impl State {
             reason,
             since: Timestamp::from(SystemTime::now()),
             message,
+            unread: 0,
         };
         let before = self.failure.take();
         self.failure = Some(Arc::new(failure.following(before.as_deref())));

@@ -197,6 +197,7 @@ impl ScopeWatcher {
             reason,
             since: now(),
             message: message.into(),
+            unread: 0,
         }
     }
 

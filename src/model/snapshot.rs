@@ -125,6 +125,9 @@ pub(crate) struct Failure {
     pub since: Timestamp,
     /// What happened and what to do, in a line without a secret.
     pub message: Box<str>,
+    /// Connections that could not be read while others were; 0 where nothing
+    /// was.
+    pub unread: u64,
 }
 
 impl Failure {
@@ -134,6 +137,7 @@ impl Failure {
             reason: ErrorReason::Starting,
             since,
             message: "no collection has ended yet".into(),
+            unread: 0,
         }
     }
 
@@ -144,6 +148,7 @@ impl Failure {
             reason: ErrorReason::Timeout,
             since: Timestamp::from_seconds(0),
             message: "no whole answer in time".into(),
+            unread: 0,
         };
         (!up).then(|| Arc::new(failure))
     }

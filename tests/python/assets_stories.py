@@ -55,12 +55,15 @@ class Story:
             self.show(family, *hot, **{label: value}, **labels)
         return self
 
-    def exporter(self, *up, instance="one:10077", snapshot=None, why="timeout", **scope):
-        """An exporter that answers, and whether its last collection was whole."""
+    def exporter(self, *up, instance="one:10077", snapshot=None, why="timeout", unread=None, **scope):
+        """An exporter that answers, and whether its last collection was whole.
+        `unread`: how many connections it could not read, while it read the others."""
         self.show("up", (0, 1), instance=instance)
         self.show("kernel_auth_up", *(up or [(0, 1)]), instance=instance, **scope)
         self.show("kernel_auth_failure_reason", *[(minute, None if one else 1) for minute, one in up], instance=instance,
                   reason=why, **scope)
+        self.show("kernel_auth_unread_connections", *[(minute, 0 if one else unread) for minute, one in up or [(0, 1)]],
+                  instance=instance, **scope)
         self.show("kernel_auth_snapshot_timestamp_seconds",
                   *(snapshot or [(0, lambda minute: minute * 60)]), instance=instance, **scope)
         return self

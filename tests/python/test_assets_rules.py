@@ -238,14 +238,20 @@ def old_data(_):
 
 INCOMPLETE = "KernelAuthDataIncomplete"
 incomplete = {"job": JOB, "severity": "warning"}
-_rows = story("a row cannot be read", 40).exporter((0, 0), why="malformed_row")
+_rows = story("a row cannot be read", 40).exporter((0, 0), why="malformed_row", unread=1)
 _rows.silent(INCOMPLETE, 9).expect(15, INCOMPLETE, incomplete)
 _rows.gap(20, 25).expect(24, INCOMPLETE, incomplete)
 (story("the API is down, not incomplete", 40).exporter((0, 0), snapshot=[(0, 0)]).silent(INCOMPLETE, 15, 40))
 _rows = story("both replicas cannot read a row", 40)
 for _instance in ("one:10077", "two:10077"):
-    _rows.exporter((0, 0), instance=_instance, why="malformed_row")
+    _rows.exporter((0, 0), instance=_instance, why="malformed_row", unread=1)
 _rows.expect(20, INCOMPLETE, incomplete)
+
+# One of several configured ids always fails, and another one is logged out meanwhile.
+(story("one id fails, another logs out", 40).exporter((0, 0), why="server_error", unread=1)
+ .connection((0, "AUTHENTICATED"), (10, "NEEDS_AUTH")).silent("KernelAuthConnectionNeedsAuth", 14)
+ .expect(20, "KernelAuthConnectionNeedsAuth", labels("critical"))
+ .expect(20, INCOMPLETE, incomplete).silent("KernelAuthAPIUnreachable", 15, 40))
 
 KEY = "KernelAuthAPIKeyExpiring"
 DAY = 86400

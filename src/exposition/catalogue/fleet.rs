@@ -22,6 +22,15 @@ pub(super) const FAMILIES: &[Family] = &[
     )
     .labels(&[Label::of("reason", ErrorReason::LABELS)]),
     gauge(
+        "kernel_auth_unread_connections",
+        Subject::Scope,
+        "Connections that the most recent collection could not read, while it read the others; absent where it read none. Those that are known are shown as last seen, within --kernel.hold.",
+        Source::Scope(|view| match &view.failure {
+            None => Some(Value::Integer(0)),
+            Some(failure) => (failure.unread > 0).then_some(Value::Integer(failure.unread)),
+        }),
+    ),
+    gauge(
         "kernel_auth_project_info",
         Subject::Scope,
         "1, with what people call the project, where the exporter lists projects.",

@@ -114,7 +114,9 @@ fn fill_scope(gauges: &mut Gauges, scope: &RandomScope, all: bool, scrape: bool)
             gauges.set("kernel_auth_project_info", &labels, 1.0);
         }
         gauges.set("kernel_auth_up", &place, f64::from(u8::from(scope.up)));
-        if !scope.up {
+        if scope.up {
+            gauges.set("kernel_auth_unread_connections", &place, 0.0);
+        } else {
             let labels = [("reason", "timeout"), place[0], place[1]];
             gauges.set("kernel_auth_failure_reason", &labels, 1.0);
         }

@@ -342,7 +342,7 @@ fn an_empty_fleet_is_a_text_too() {
         }],
         ..Fleet::default()
     };
-    assert_eq!(rendered(&seen).samples.len(), 6);
+    assert_eq!(rendered(&seen).samples.len(), 7);
 }
 
 #[test]

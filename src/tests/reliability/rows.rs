@@ -220,6 +220,8 @@ async fn one_id_that_fails_leaves_the_others_fresh() {
             .set_connection(&ids[1], serde_json::json!({"status": fresh}));
         let scrape = bench.fast_scrape().await;
         assert!(!scrape.up());
+        let unread = scrape.value("kernel_auth_unread_connections");
+        assert_eq!(unread, Some(1.0), "the rules take it for no outage");
         let statuses = scrape.statuses();
         assert_eq!(statuses[&ids[1]], fresh);
         assert_eq!(statuses[&ids[bad]], before[&ids[bad]]);
