@@ -19,7 +19,7 @@ use super::showing::{Part, Showing};
 use super::timeline::{Pass, TimelineReader};
 use crate::kernel::{Attempt, Deadline, Error};
 use crate::model::{
-    ErrorReason, Failure, Found, Scope, ScopeView, ScrapeOutcome, Selection, Snapshot, WaitReason,
+    ErrorReason, Failure, Found, Scope, ScopeView, ScrapeOutcome, Selection, Snapshot,
 };
 
 /// How long beyond `--kernel.hold` a snapshot is served that is old only
@@ -114,11 +114,8 @@ impl ScopeWatcher {
         self.showing(&memory).part(
             running,
             self.shared.is_out_of_quota(),
-            if spent {
-                Some(WaitReason::Quota)
-            } else {
-                client.would_wait(cost)
-            },
+            spent,
+            client.would_wait(cost),
         )
     }
 

@@ -39,10 +39,21 @@ impl Showing<'_> {
     /// Decides what a scrape does here.
     ///
     /// `running`: a collection is under way. `out_of_quota`: not even one
-    /// request can be sent now. `wait`: what a whole collection would wait for.
-    pub(super) fn part(&self, running: bool, out_of_quota: bool, wait: Option<WaitReason>) -> Part {
+    /// request can be sent now. `spent`: there were as many collections in this
+    /// minute as there may be. `wait`: what a whole one would wait for.
+    pub(super) fn part(
+        &self,
+        running: bool,
+        out_of_quota: bool,
+        spent: bool,
+        wait: Option<WaitReason>,
+    ) -> Part {
         let Some(held) = self.held else {
-            return if running { Part::Join } else { Part::Start };
+            return match (running, spent) {
+                (true, _) => Part::Join,
+                (false, true) => Part::Ready(ScrapeOutcome::Budgeted),
+                (false, false) => Part::Start,
+            };
         };
         if running {
             // One that waits for the quota takes minutes.
@@ -55,6 +66,9 @@ impl Showing<'_> {
         let cache = self.settings.cache;
         if self.collected && !cache.is_zero() && self.age(held) <= cache {
             return Part::Ready(ScrapeOutcome::Shared);
+        }
+        if spent {
+            return Part::Ready(ScrapeOutcome::Budgeted);
         }
         match wait {
             Some(WaitReason::RetryAfter) => Part::Ready(ScrapeOutcome::Held),
@@ -174,11 +188,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn with_nothing_to_show_there_is_always_a_collection() {
+    async fn with_nothing_to_show_there_is_a_collection_within_the_ceiling() {
         let settings = settings(0, 300);
-        for (running, part) in [(true, Part::Join), (false, Part::Start)] {
-            let asked = |showing: Showing<'_>| showing.part(running, true, Some(WaitReason::Quota));
-            assert_eq!(of(None, false, &settings, asked), part);
+        let spent = Part::Ready(Budgeted);
+        for (age, running, of_minute, part) in [
+            (None, true, false, Part::Join),
+            (None, true, true, Part::Join),
+            (None, false, false, Part::Start),
+            (None, false, true, spent),
+            // However old, where the quota alone would not hold it back.
+            (Some(299), false, true, spent),
+            (Some(299), false, false, Part::Start),
+        ] {
+            let wait = Some(WaitReason::Quota);
+            let asked = |showing: Showing<'_>| showing.part(running, running, of_minute, wait);
+            assert_eq!(of(age, false, &settings, asked), part, "{age:?} {running}");
         }
     }
 
@@ -187,7 +211,7 @@ mod tests {
         let settings = settings(30, 300);
         let part = |age, up| {
             of(Some(age), up, &settings, |showing| {
-                showing.part(false, false, None)
+                showing.part(false, false, false, None)
             })
         };
         assert_eq!(part(30, true), Part::Ready(Shared));
@@ -200,7 +224,7 @@ mod tests {
         let settings = settings(0, 300);
         let part = |age, wait| {
             of(Some(age), true, &settings, |showing| {
-                showing.part(false, false, Some(wait))
+                showing.part(false, false, false, Some(wait))
             })
         };
         let held = Part::Ready(ScrapeOutcome::Held);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kernel_api_simulator::{Fault, FaultKind, RetryAfter};
+use kernel_api_simulator::{Fault, FaultKind, RetryAfter, Route};
 use tokio::time::{Instant, advance};
 
 use crate::tests::common::api::world;
@@ -54,6 +54,37 @@ async fn at_most_the_share_of_the_limit_is_used_in_a_minute() {
         outcomes.into_iter().collect::<Vec<_>>(),
         ["budgeted", "fresh"]
     );
+}
+
+#[tokio::test]
+async fn without_a_limit_no_failure_costs_more_than_eight_collections_a_minute() {
+    let _clock = StoppedClock::new();
+    let few = ["--kernel.max-connections=300"];
+    // One that fails late, over what is held; one that never brings anything.
+    for (flags, held) in [(&[][..], true), (&few[..], false)] {
+        let bench = Bench::new(world(1_000), flags).await;
+        if held {
+            assert!(bench.fast_scrape().await.up());
+            let mut late = Fault::status(500).at(Route::Connections);
+            late.offset = Some(900);
+            bench.api.add_fault(late);
+            bench.fast_scrape().await;
+            advance(Duration::from_secs(120)).await;
+        }
+        bench.requests();
+        let begun = Instant::now();
+        let mut cost = Vec::new();
+        while begun.elapsed() < Duration::from_secs(50) {
+            let scrape = bench.fast_scrape().await;
+            assert!(!scrape.up());
+            assert_eq!(scrape.statuses().len(), if held { 1_000 } else { 0 });
+            cost.push(bench.cost());
+            advance(Duration::from_secs(2)).await;
+        }
+        let asked = cost.iter().filter(|cost| **cost > 0).count();
+        assert!((1..=8).contains(&asked), "{asked} of {}", cost.len());
+        assert!(cost.len() > 16, "{cost:?}");
+    }
 }
 
 #[tokio::test]
