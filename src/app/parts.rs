@@ -77,15 +77,15 @@ pub(super) fn endpoints(config: &Config) -> Vec<Endpoint> {
 #[derive(Clone)]
 pub(crate) struct Upstream {
     made: Option<(ClientSettings, Arc<Http>)>,
-    /// When the first was made: when this program started.
-    started: Timestamp,
+    /// When this program started, until something is configured.
+    started: Option<Timestamp>,
 }
 
 impl Default for Upstream {
     fn default() -> Self {
         Self {
             made: None,
-            started: Timestamp::from(SystemTime::now()),
+            started: Some(SystemTime::now().into()),
         }
     }
 }
@@ -149,7 +149,11 @@ pub(crate) fn watcher(
             .collectors
             .has(Collector::Timeline)
             .then_some(api.timeline_requests),
-        started: upstream.started,
+        // What is watched only from a reload on was not watched before.
+        started: upstream
+            .started
+            .take()
+            .unwrap_or_else(|| SystemTime::now().into()),
         org: config.collectors.has(Collector::Org),
     });
     let mut accounts = Vec::with_capacity(config.accounts.len());

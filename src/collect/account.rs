@@ -45,10 +45,6 @@ impl Account {
         let previous_shared = previous.map(|previous| &*previous.shared);
         let shared = Shared::new(client, shared, flows, previous_shared);
         let org = Org::new(previous.map(|previous| &previous.org));
-        let previous = previous.filter(|previous| {
-            settings.selection == previous.settings.selection
-                && shared.settings.profile_names == previous.shared.settings.profile_names
-        });
         let list = previous.filter(|previous| previous.lists_projects());
         let account = Self {
             settings,
@@ -63,7 +59,8 @@ impl Account {
             Projects::Listed(ids) => ids.iter().cloned().map(Some).collect(),
             Projects::All => account.projects.ids().into_iter().map(Some).collect(),
         };
-        account.follow(projects, previous);
+        let since = account.shared.settings.started;
+        account.follow(projects, previous, since);
         account
     }
 
@@ -339,6 +336,11 @@ impl Account {
             scope.is_some_and(|scope| scope.is_gone())
         };
         let client = &self.shared.client;
+        // New ones were not there when it was last read.
+        let since = self
+            .projects
+            .read_at()
+            .unwrap_or(self.shared.settings.started);
         match self
             .projects
             .read(client, attempt, self.name(), is_gone)
@@ -346,7 +348,7 @@ impl Account {
         {
             Ok(()) => {
                 let ids = self.projects.ids().into_iter();
-                self.follow(ids.map(Some).collect(), None);
+                self.follow(ids.map(Some).collect(), None, since);
             }
             Err(error) if error.was_held_back() => {}
             Err(error) => tracing::warn!(
@@ -360,8 +362,9 @@ impl Account {
     }
 
     /// Has a watcher for each of these projects and for no other; new ones go
-    /// on with what `previous` knows of their project.
-    fn follow(&self, projects: Vec<Option<Box<str>>>, previous: Option<&Self>) {
+    /// on with what `previous` knows of their project, or watch it from `since`
+    /// on.
+    fn follow(&self, projects: Vec<Option<Box<str>>>, previous: Option<&Self>, since: Timestamp) {
         let previous = previous.map(|previous| previous.followed().clone());
         let mut followed = self.followed();
         let mut scopes = Scopes::new();
@@ -373,6 +376,7 @@ impl Account {
                     self.settings.selection.clone(),
                     Arc::clone(&self.shared),
                     previous.map(|previous| &**previous),
+                    since,
                 ))
             });
             scopes.insert(project, scope);

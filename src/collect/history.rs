@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub(super) use self::entry::Ended;
 use self::entry::Entry;
 use crate::kernel::Event;
-use crate::model::{Connection, History, Timestamp};
+use crate::model::{ClockOffset, Connection, History, Timestamp};
 
 /// `limit` of a request: the API's maximum where much is expected, and its
 /// default where a few events are.
@@ -24,11 +24,14 @@ const LARGE_PAGE: u32 = 100;
 const SMALL_PAGE: u32 = 20;
 
 /// The timelines of a scope's connections, by id.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Timelines {
     entries: HashMap<Box<str>, Entry>,
     /// Collections so far.
     turn: u64,
+    /// When the last one asked for its first page; before it, since when the
+    /// connections are watched. On this machine's clock.
+    listed_at: Timestamp,
 }
 
 /// A request to be sent.
@@ -40,16 +43,28 @@ pub(super) struct Wanted {
 }
 
 impl Timelines {
-    /// Takes note of a whole collection, and gives each connection what is
-    /// known of it. What is no longer listed is forgotten.
-    pub(super) fn listed(&mut self, connections: &mut [Connection]) {
+    /// Nothing is known of connections that are watched from `since` on.
+    pub(super) fn new(since: Timestamp) -> Self {
+        Self {
+            entries: HashMap::new(),
+            turn: 0,
+            listed_at: since,
+        }
+    }
+
+    /// Takes note of a whole collection, which asked for its first page `at`
+    /// that time, and gives each connection what is known of it. What is no
+    /// longer listed is forgotten; of what is new, all is counted that ended
+    /// after the last collection, which lacked it.
+    pub(super) fn listed(&mut self, connections: &mut [Connection], at: Timestamp) {
         self.turn += 1;
         let turn = self.turn;
         for row in connections {
             let listed = fingerprint(row);
             let id = row.labels.id();
             if !self.entries.contains_key(&*id) {
-                self.entries.insert(id.as_ref().into(), Entry::new(turn));
+                let entry = Entry::new(turn, self.listed_at);
+                self.entries.insert(id.as_ref().into(), entry);
             }
             let Some(entry) = self.entries.get_mut(&*id) else {
                 continue;
@@ -64,6 +79,7 @@ impl Timelines {
             row.history.clone_from(&entry.history);
         }
         self.entries.retain(|_, entry| entry.seen == turn);
+        self.listed_at = at;
     }
 
     /// How many connections wait to be asked for.
@@ -129,14 +145,14 @@ impl Timelines {
     }
 
     /// Takes in the page that `wanted` asked for; `next` is where the one after
-    /// it starts. What ended before `started` is not counted. Returns what to
-    /// ask for at once, where the look is not over.
+    /// it starts, and `clock` is the API's. Returns what to ask for at once, where
+    /// the look is not over.
     pub(super) fn read(
         &mut self,
         wanted: &Wanted,
         events: &[Event],
         next: Option<u64>,
-        started: Timestamp,
+        clock: ClockOffset,
         mut ended: impl FnMut(Ended<'_>),
     ) -> Option<Wanted> {
         let turn = self.turn;
@@ -144,7 +160,8 @@ impl Timelines {
         let over = if entry.history.is_some() {
             entry.look_further(events, next, &mut ended)
         } else {
-            entry.look_first(events, started, turn, &mut ended);
+            let counted_from = clock.apply(entry.counted_from);
+            entry.look_first(events, counted_from, turn, &mut ended);
             true
         };
         if over {

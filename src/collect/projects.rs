@@ -77,6 +77,12 @@ impl ProjectList {
         self.state().read_at.is_some()
     }
 
+    /// When it was last read, on this machine's clock.
+    pub(super) fn read_at(&self) -> Option<Timestamp> {
+        let ago = self.state().read_at?.elapsed();
+        Some(Timestamp::from(SystemTime::now() - ago))
+    }
+
     /// Whether it need not be read again yet.
     pub(super) fn is_fresh(&self) -> bool {
         let read_at = self.state().read_at;

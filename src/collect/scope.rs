@@ -19,7 +19,7 @@ use super::showing::{Part, Showing};
 use super::timeline::{Pass, TimelineReader};
 use crate::kernel::{Attempt, Deadline, Error};
 use crate::model::{
-    ErrorReason, Failure, Found, Scope, ScopeView, ScrapeOutcome, Selection, Snapshot,
+    ErrorReason, Failure, Found, Scope, ScopeView, ScrapeOutcome, Selection, Snapshot, Timestamp,
 };
 
 /// How long beyond `--kernel.hold` a snapshot is served that is old only
@@ -38,22 +38,31 @@ pub(super) struct ScopeWatcher {
 }
 
 impl ScopeWatcher {
-    /// Goes on with what `previous`, the same scope, has seen.
+    /// Goes on with what `previous`, the same scope, has seen of it, where that
+    /// is what this would see. Otherwise it watches from `since` on.
     pub(super) fn new(
         scope: Scope,
         selection: Selection,
         shared: Arc<Shared>,
         previous: Option<&Self>,
+        since: Timestamp,
     ) -> Self {
-        let memory = previous.map(|previous| previous.memory().clone());
-        let timelines = previous.map(|previous| Arc::clone(&previous.timelines));
+        let same = previous.filter(|previous| {
+            let names = previous.shared.settings.profile_names;
+            previous.selection == selection && names == shared.settings.profile_names
+        });
+        let memory = same.map(|previous| previous.memory().clone());
+        // An event is counted once, whatever else is watched from now on.
+        let timelines = previous
+            .filter(|previous| previous.shared.settings.timeline_requests.is_some())
+            .map(|previous| Arc::clone(&previous.timelines));
         Self {
             scope: Arc::new(scope),
             selection,
             shared,
             memory: Mutex::new(memory.unwrap_or_default()),
             flight: Flight::default(),
-            timelines: timelines.unwrap_or_default(),
+            timelines: timelines.unwrap_or_else(|| Arc::new(TimelineReader::new(since))),
         }
     }
 
@@ -296,10 +305,10 @@ impl ScopeWatcher {
         client.count_malformed(gathered.unreadable());
         self.shared.tell_unknown(&gathered.unknown);
         let mut connections = mem::take(&mut gathered.connections);
-        if self.shared.settings.timeline_requests.is_some() {
-            self.timelines.listed(&mut connections);
-        }
         let fetched_at = gathered.asked_at.unwrap_or_else(now);
+        if self.shared.settings.timeline_requests.is_some() {
+            self.timelines.listed(&mut connections, fetched_at);
+        }
         let snapshot = Snapshot {
             fetched_at,
             took: now().span_since(fetched_at),

@@ -26,8 +26,9 @@ pub(crate) struct Settings {
     /// `--kernel.timeline-requests`, where `--collector.timeline` is on:
     /// requests for timelines after one collection of a scope.
     pub timeline_requests: Option<usize>,
-    /// When this program started, on this machine's clock: what happened before
-    /// is not counted.
+    /// When this program started, or read its configuration again, on this
+    /// machine's clock. Of what it watches only since then, nothing older is
+    /// counted.
     pub started: Timestamp,
     /// `--collector.org`: whether to ask about the organisation as well.
     pub org: bool,

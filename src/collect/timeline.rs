@@ -15,7 +15,7 @@ use super::gather::segment;
 use super::history::{Ended, Timelines, Wanted};
 use super::shared::Shared;
 use crate::kernel::{Answer, Deadline, Error, Problem, Query, RequestPolicy, Timeline, next_page};
-use crate::model::{Connection, Endpoint, ErrorCode, EventOutcome, History, Scope};
+use crate::model::{Connection, Endpoint, ErrorCode, EventOutcome, History, Scope, Timestamp};
 
 /// Requests at once, so that the next collection finds the way free.
 const AT_ONCE: usize = 4;
@@ -27,7 +27,6 @@ const FAILURES: usize = 3;
 const MAX_BODY: usize = 1024 * 1024;
 
 /// The timelines of one scope.
-#[derive(Default)]
 pub(super) struct TimelineReader {
     timelines: Mutex<Timelines>,
     reading: Flight,
@@ -36,10 +35,19 @@ pub(super) struct TimelineReader {
 }
 
 impl TimelineReader {
-    /// Takes note of a whole collection, and gives each connection what is
-    /// known of it.
-    pub(super) fn listed(&self, connections: &mut [Connection]) {
-        self.timelines().listed(connections);
+    /// Of connections that are watched from `since` on.
+    pub(super) fn new(since: Timestamp) -> Self {
+        Self {
+            timelines: Mutex::new(Timelines::new(since)),
+            reading: Flight::default(),
+            failing: AtomicBool::new(false),
+        }
+    }
+
+    /// Takes note of a whole collection, which began `at` that time, and gives
+    /// each connection what is known of it.
+    pub(super) fn listed(&self, connections: &mut [Connection], at: Timestamp) {
+        self.timelines().listed(connections, at);
     }
 
     /// Begins to read, until the guard is dropped. `None`: somebody does, and
@@ -199,12 +207,9 @@ impl Pass<'_> {
             }
         };
         let client = &self.shared.client;
-        let started = client
-            .clock()
-            .unwrap_or_default()
-            .apply(self.shared.settings.started);
+        let clock = client.clock().unwrap_or_default();
         let mut timelines = self.reader.timelines();
-        let next = timelines.read(wanted, &timeline.events, next, started, ended);
+        let next = timelines.read(wanted, &timeline.events, next, clock, ended);
         if let Some(history) = timelines.history(&wanted.id) {
             changed.insert(wanted.id.clone(), history);
         }

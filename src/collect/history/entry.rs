@@ -25,6 +25,8 @@ pub(super) struct Entry {
     /// The first collection that listed it, and the last one.
     first_seen: u64,
     pub(super) seen: u64,
+    /// What ended before is not counted.
+    pub(super) counted_from: Timestamp,
     /// The last collection after which it was asked for.
     pub(super) asked: u64,
     /// The collection since which it waits.
@@ -87,9 +89,10 @@ pub(in crate::collect) struct Ended<'a> {
 
 impl Entry {
     /// A connection that the collection `first_seen` was the first to list.
-    pub(super) fn new(first_seen: u64) -> Self {
+    pub(super) fn new(first_seen: u64, counted_from: Timestamp) -> Self {
         Self {
             first_seen,
+            counted_from,
             ..Self::default()
         }
     }
@@ -116,11 +119,12 @@ impl Entry {
     }
 
     /// The first page of a connection's timeline sets the stage. What ended
-    /// before `started` is history; what ended since is counted a little later.
+    /// before `counted_from`, on the API's clock, is history; what ended since
+    /// is counted a little later.
     pub(super) fn look_first(
         &mut self,
         events: &[Event],
-        started: Timestamp,
+        counted_from: Timestamp,
         turn: u64,
         ended: &mut impl FnMut(Ended<'_>),
     ) {
@@ -131,7 +135,7 @@ impl Entry {
             if event.state == EventState::Unfinished {
                 self.follow(Mark::of(event));
             }
-            if event.completed_at.unwrap_or(event.at) >= started {
+            if event.completed_at.unwrap_or(event.at) >= counted_from {
                 slots.extend(slot_of(event, ended));
             }
         }

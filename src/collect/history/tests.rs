@@ -9,6 +9,9 @@ use crate::tests::common::rows::listed;
 
 const ID: &str = "one";
 
+/// What the first look finds is never counted.
+const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
+
 /// A timeline that grows, and what is to be counted of it.
 #[derive(Default)]
 struct World {
@@ -79,13 +82,9 @@ fn pass(
         sent += 1;
         let (events, after) = world.page(&wanted);
         between(world);
-        next = timelines.read(
-            &wanted,
-            &events,
-            after,
-            Timestamp::from_micros(i64::MAX),
-            |_| *flows += 1,
-        );
+        next = timelines.read(&wanted, &events, after, ClockOffset::default(), |_| {
+            *flows += 1
+        });
     }
     sent
 }
@@ -134,7 +133,7 @@ proptest! {
     fn each_event_is_counted_once_when_it_has_ended(
         old in 0..150_usize, steps in proptest::collection::vec(step(), 1..60)
     ) {
-        let (mut timelines, mut world) = (Timelines::default(), World::default());
+        let (mut timelines, mut world) = (Timelines::new(NEVER), World::default());
         let (mut now, mut turn, mut flows) = (0, 0, 0);
         for _ in 0..old {
             now += 10;
@@ -142,7 +141,7 @@ proptest! {
         }
         let mut listed = |timelines: &mut Timelines| {
             turn += 1;
-            timelines.listed(&mut [row(turn)]);
+            timelines.listed(&mut [row(turn)], NEVER);
         };
         listed(&mut timelines);
         pass(&mut timelines, &mut world, 1, &mut flows, |_| {});
@@ -188,39 +187,39 @@ proptest! {
 
 #[test]
 fn who_has_not_changed_is_not_asked_for() {
-    let (mut timelines, mut world) = (Timelines::default(), World::default());
+    let (mut timelines, mut world) = (Timelines::new(NEVER), World::default());
     world.happens(1, true);
     let mut flows = 0;
-    timelines.listed(&mut [row(1)]);
+    timelines.listed(&mut [row(1)], NEVER);
     assert_eq!(timelines.waiting(), 1);
     assert_eq!(pass(&mut timelines, &mut world, 5, &mut flows, |_| {}), 1);
     assert_eq!(timelines.waiting(), 0);
-    timelines.listed(&mut [row(1)]);
+    timelines.listed(&mut [row(1)], NEVER);
     assert_eq!(timelines.wanted(5), []);
     // Unless something goes on.
     world.happens(2, false);
-    timelines.listed(&mut [row(2)]);
+    timelines.listed(&mut [row(2)], NEVER);
     assert_eq!(pass(&mut timelines, &mut world, 5, &mut flows, |_| {}), 1);
     assert_eq!(timelines.wanted(5), [], "once after a collection");
-    timelines.listed(&mut [row(2)]);
+    timelines.listed(&mut [row(2)], NEVER);
     world.ends(1);
     assert_eq!(pass(&mut timelines, &mut world, 5, &mut flows, |_| {}), 1);
-    timelines.listed(&mut [row(2)]);
+    timelines.listed(&mut [row(2)], NEVER);
     assert_eq!(timelines.wanted(5), []);
     assert_eq!((counted(&timelines), flows), (1, 1));
 }
 
 #[test]
 fn who_waits_longest_is_first_and_who_is_gone_is_forgotten() {
-    let mut timelines = Timelines::default();
-    timelines.listed(&mut [row(1)]);
+    let mut timelines = Timelines::new(NEVER);
+    timelines.listed(&mut [row(1)], NEVER);
     timelines.failed(ID);
     assert_eq!(timelines.wanted(5), [], "not twice after a collection");
-    timelines.listed(&mut [row(1)]);
+    timelines.listed(&mut [row(1)], NEVER);
     assert_eq!(timelines.wanted(5).len(), 1);
     timelines.absent(ID);
-    timelines.listed(&mut [row(1)]);
+    timelines.listed(&mut [row(1)], NEVER);
     assert_eq!(timelines.wanted(5), [], "there is none");
-    timelines.listed(&mut []);
+    timelines.listed(&mut [], NEVER);
     assert!(timelines.entries.is_empty());
 }

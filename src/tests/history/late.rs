@@ -89,3 +89,48 @@ async fn two_accounts_that_see_one_connection_count_its_logins_once() {
     assert_eq!(each.count(), 2, "an account's own series each");
     assert_eq!(shown.value(FAILED), Some(1.0));
 }
+
+#[tokio::test]
+async fn a_reload_counts_nothing_again_and_nothing_old() {
+    let [timeline, one, two] = [
+        "--collector.timeline",
+        "--kernel.domain=one.example",
+        "--kernel.domain=two.example",
+    ];
+    let options = kernel_api_simulator::Options {
+        rate_limit: Some(100_000),
+        ..world(0)
+    };
+    let mut bench = Bench::new(options, &[timeline, one]).await;
+    let [seen, unseen] = ["one.example", "two.example"].map(|domain| {
+        let made = bench.api.create_connection(None, None, domain, "profile");
+        made.unwrap()
+    });
+    bench.collect_and_settle().await;
+    bench.collect_and_settle().await;
+    for id in [&seen, &unseen] {
+        fails(&bench, id);
+        fails(&bench, id);
+    }
+    bench.collect_and_settle().await;
+    assert_eq!(failures(&bench.shown(), &seen), Some(2.0));
+    // More is watched; nothing for a while; all of it again, at last without
+    // what was watched first.
+    for (flags, counts) in [
+        (&[timeline, one, two][..], [Some(2.0), Some(0.0)]),
+        (&[one, two], [None, None]),
+        (&[timeline, one, two], [Some(0.0), Some(0.0)]),
+        (&[timeline, two], [None, Some(0.0)]),
+    ] {
+        bench.api.advance(Duration::from_mins(1));
+        bench.reload(flags);
+        for _ in 0..4 {
+            bench.collect_and_settle().await;
+        }
+        let shown = bench.shown();
+        assert_eq!([&seen, &unseen].map(|id| failures(&shown, id)), counts);
+    }
+    fails(&bench, &unseen);
+    bench.collect_and_settle().await;
+    assert_eq!(failures(&bench.shown(), &unseen), Some(1.0));
+}

@@ -69,7 +69,7 @@ async fn without_a_limit_no_failure_costs_more_than_eight_collections_a_minute()
             late.offset = Some(900);
             bench.api.add_fault(late);
             bench.fast_scrape().await;
-            advance(Duration::from_secs(120)).await;
+            advance(Duration::from_mins(2)).await;
         }
         bench.requests();
         let begun = Instant::now();
