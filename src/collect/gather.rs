@@ -14,7 +14,7 @@ use super::walk::{Walk, Walked};
 use crate::kernel::{
     Answer, Client, Deadline, Decoder, Error, Listing, PerMinute, Problem, Query, RequestPolicy,
 };
-use crate::model::{Endpoint, Scope, Selection};
+use crate::model::{Endpoint, ErrorReason, Scope, Selection};
 
 /// The largest single connection that is accepted.
 const MAX_BODY: usize = 1024 * 1024;
@@ -74,7 +74,19 @@ impl Gathering<'_> {
         let mut gathered = Gathered::default();
         match choice.plan {
             Plan::Walk { give_up_after } => {
-                let ended = self.whole_list(give_up_after, known, &mut gathered).await?;
+                let ended = match self.whole_list(give_up_after, known, &mut gathered).await {
+                    Err(error)
+                        if error.may_be_the_lists() && known.does_without_list(self.selection) =>
+                    {
+                        // Where it took all the time, the next collection asks.
+                        if error.reason() == ErrorReason::Timeout {
+                            return Err(error);
+                        }
+                        tracing::debug!(%error, "the list failed; asking by id");
+                        false
+                    }
+                    ended => ended?,
+                };
                 if !ended {
                     self.one_by_one(known, &mut gathered).await?;
                 }
@@ -134,6 +146,7 @@ impl Gathering<'_> {
             }
             return Err(error);
         }
+        known.list_works();
         known.stride = walked.stride;
         (known.total, known.at_least) = if walked.gave_up {
             (None, walked.rows)

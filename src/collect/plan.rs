@@ -20,6 +20,14 @@ const FEW: u64 = 8;
 const FIRST_LOOK: u64 = 10;
 const LOOK_AGAIN: u64 = 1_000;
 
+/// So many ids at most are asked for one by one in the place of a list that
+/// failed.
+const INSTEAD: usize = 100;
+
+/// A list that goes on failing is left alone for at most two to the power of
+/// this many collections.
+const LONGEST_REST: u32 = 6;
+
 /// The list, narrowed by the API itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ListQuery {
@@ -40,6 +48,10 @@ pub(super) struct Knowledge {
     pub(super) narrowed: Vec<Option<u64>>,
     /// Collections so far.
     pub(super) turn: u64,
+    /// How often in a row the whole list failed where ids could be asked for
+    /// one by one, and the turn at which it is tried again.
+    list_failures: u32,
+    list_again: u64,
 }
 
 impl Default for Knowledge {
@@ -50,11 +62,30 @@ impl Default for Knowledge {
             stride: PAGE,
             narrowed: Vec::new(),
             turn: 0,
+            list_failures: 0,
+            list_again: 0,
         }
     }
 }
 
 impl Knowledge {
+    /// Whether what `selection` wants can be asked for one by one where the
+    /// list failed in this turn, which is then left alone for a while.
+    pub(super) fn does_without_list(&mut self, selection: &Selection) -> bool {
+        let few = matches!(selection, Selection::Ids(ids) if ids.len() <= INSTEAD);
+        if few {
+            let rest = 1 << self.list_failures.min(LONGEST_REST);
+            self.list_failures += 1;
+            self.list_again = self.turn + rest;
+        }
+        few
+    }
+
+    /// The list was read.
+    pub(super) fn list_works(&mut self) {
+        self.list_failures = 0;
+    }
+
     fn pages(&self, rows: u64) -> u64 {
         rows.div_ceil(self.stride.max(1)).max(1)
     }
@@ -155,6 +186,13 @@ pub(super) fn choose(selection: &Selection, known: &Knowledge) -> Choice {
             (Plan::Narrowed, cost)
         }
     };
+    if known.turn < known.list_again {
+        return Choice {
+            plan: one_by_one,
+            cost,
+            reason: "the list failed lately",
+        };
+    }
     let look =
         known.turn == FIRST_LOOK || (known.turn > 0 && known.turn.is_multiple_of(LOOK_AGAIN));
     match whole {

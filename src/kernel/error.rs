@@ -199,6 +199,16 @@ impl Error {
         )
     }
 
+    /// Whether it may be the fault of the list, and single connections could be
+    /// had all the same.
+    pub(crate) fn may_be_the_lists(&self) -> bool {
+        self.is_about_one()
+            || matches!(
+                self.reason(),
+                ErrorReason::Timeout | ErrorReason::Paging | ErrorReason::TooManyConnections
+            )
+    }
+
     /// Whether it says that the key is refused.
     pub(crate) fn is_denied(&self) -> bool {
         matches!(

@@ -83,7 +83,7 @@ fn pass(
         let (events, after) = world.page(&wanted);
         between(world);
         next = timelines.read(&wanted, &events, after, ClockOffset::default(), |_| {
-            *flows += 1
+            *flows += 1;
         });
     }
     sent

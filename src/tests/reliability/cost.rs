@@ -100,6 +100,43 @@ async fn a_list_that_turns_out_short_is_preferred_later() {
 }
 
 #[tokio::test]
+async fn a_list_that_fails_is_no_reason_where_ids_can_be_asked_for() {
+    let _clock = StoppedClock::new();
+    let broken = || Fault::status(500).at(Route::Connections);
+    let silent = || Fault::new(FaultKind::Silent).at(Route::Connections);
+    // Three are asked for by id, until a list is tried for thrift; for ten, the
+    // list is tried first. One that hangs takes the time of that collection.
+    for (ids, fault, fails) in [(3, broken(), 0), (10, broken(), 0), (10, silent(), 6)] {
+        let bench = configured(400, ids).await;
+        bench.api.add_fault(fault);
+        let (mut lists, mut down, mut empty) = (0, 0, 0);
+        for _ in 0..40 {
+            let scrape = bench.fast_scrape().await;
+            down += usize::from(!scrape.up());
+            let log = bench.requests();
+            empty += usize::from(scrape.statuses().len() != ids);
+            assert!(log.count(Route::Connection) <= ids as u64);
+            lists += log.count(Route::Connections).min(1);
+            tokio::time::advance(Duration::from_secs(15)).await;
+        }
+        assert!(
+            down <= fails && empty <= fails.min(2),
+            "{ids} ids: {down} {empty}"
+        );
+        assert!((1..=7).contains(&lists), "{lists}");
+        // It is found out when the list is well.
+        bench.api.clear_faults();
+        let mut last = 0;
+        for _ in 0..70 {
+            assert!(bench.fast_scrape().await.up());
+            last = bench.cost();
+            tokio::time::advance(Duration::from_secs(15)).await;
+        }
+        assert!(last <= 4, "the list is shorter: {last}");
+    }
+}
+
+#[tokio::test]
 async fn the_api_narrows_by_domain_and_profile() {
     let _clock = StoppedClock::new();
     let all = Bench::new(world(500), &[]).await;
