@@ -27,10 +27,16 @@ pub(super) fn on_selection(
         Some(Ok(projects)) => projects.iter().filter(|project| project.active).count(),
         _ => 0,
     };
+    let all_projects = setting(config, "--kernel.project=all", "projects: all");
+    let no_projects = matches!(&found.projects, Some(Err(error)) if error.is_of_no_projects());
+    if account.projects == Projects::All && no_projects {
+        advice.push(format!(
+            "leave {all_projects} out: this organisation has no projects"
+        ));
+    }
     if let (Projects::All, Some(project)) = (&account.projects, of_project) {
         advice.push(format!(
-            "leave {} out: this key is of {project} alone",
-            setting(config, "--kernel.project=all", "projects: all")
+            "leave {all_projects} out: this key is of {project} alone"
         ));
     }
     if account.projects == Projects::Unscoped && of_project.is_none() && active > 1 {
@@ -39,8 +45,7 @@ pub(super) fn on_selection(
             None => String::new(),
         };
         advice.push(format!(
-            "{}, unless the default project alone is meant{all}",
-            setting(config, "--kernel.project=all", "projects: all")
+            "{all_projects}, unless the default project alone is meant{all}"
         ));
     }
     if total == 0 && collected.is_whole() {

@@ -20,6 +20,7 @@ use super::timeline::{Pass, TimelineReader};
 use crate::kernel::{Attempt, Deadline, Error};
 use crate::model::{
     ErrorReason, Failure, Found, Scope, ScopeView, ScrapeOutcome, Selection, Snapshot, Timestamp,
+    WaitReason,
 };
 
 /// How long beyond `--kernel.hold` a snapshot is served that is old only
@@ -193,7 +194,11 @@ impl ScopeWatcher {
     /// Nothing is shown although nothing has failed: the collection is not over
     /// yet, and what was seen before is too old.
     fn nothing_in_time(&self) -> Failure {
-        let (reason, message) = if self.is_out_of_quota() {
+        let blocked = self.shared.client.would_wait(1) == Some(WaitReason::RetryAfter);
+        let (reason, message) = if blocked {
+            let waiting = "waiting, as the API asked with its last 429";
+            (ErrorReason::RateLimited, waiting)
+        } else if self.is_out_of_quota() {
             let waiting = "waiting, to stay within --kernel.quota-share of the rate limit";
             (ErrorReason::Quota, waiting)
         } else {

@@ -19,7 +19,7 @@ use super::observer::Observer;
 use super::policy::RequestPolicy;
 use super::rate::{Budget, RateView};
 use super::retry;
-use crate::model::{ClockOffset, Endpoint, ErrorReason, Field, RetryReason, Timestamp, WaitReason};
+use crate::model::{ClockOffset, Endpoint, ErrorReason, Field, RetryReason, WaitReason};
 
 /// A try may take half of what is left, but at least this long: one that
 /// stalls leaves time for another, and a slow API is not cut off.
@@ -230,21 +230,23 @@ impl Client {
         decode: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<Answer<T>, FailedTry> {
         let started = Instant::now();
-        let asked_at = Timestamp::from(SystemTime::now());
+        let asked_at = SystemTime::now();
         let end = deadline.at();
         let left = end.saturating_duration_since(started);
         let end = end.min(started + (left / 2).max(MIN_TRY));
-        let mut code = None;
+        let mut head = None;
         let transport = self.http.transport();
-        let outcome = within(end, self.http.send(&transport, query, key, &mut code)).await;
+        let outcome = within(end, self.http.send(&transport, query, key, &mut head)).await;
         let took = started.elapsed();
+        let code = head.map(|(code, _)| code);
         self.http.observer.request(query.endpoint, code, took);
         let tried = match outcome.map_err(FailedTry::from).flatten() {
             Ok((headers, body)) => match decode(&body) {
                 Ok(value) => Ok(Answer {
                     value,
                     headers,
-                    asked_at,
+                    asked_at: asked_at.into(),
+                    heard_at: head.map_or(asked_at, |(_, at)| at),
                 }),
                 Err(error) => Err(FailedTry {
                     problem: not_decoded(&error, &headers, &body),
@@ -294,7 +296,7 @@ impl Client {
                 self.key.good(generation);
                 self.budget.saw(&answer.headers, now);
                 // What a proxy's error page has for a date is not the API's.
-                let heard = self.clock.hear(&answer.headers, SystemTime::now());
+                let heard = self.clock.hear(&answer.headers, answer.heard_at);
                 if let Err(date) = heard {
                     self.http.observer.unknown_value(Field::Date);
                     tracing::debug!(

@@ -166,6 +166,14 @@ impl Error {
         of_a_connection && !about_something_else
     }
 
+    /// Whether the organisation does not have the API's projects at all.
+    pub(crate) fn is_of_no_projects(&self) -> bool {
+        let Problem::Status { code, by: None, .. } = &self.problem else {
+            return false;
+        };
+        code.as_deref() == Some("projects_disabled")
+    }
+
     /// Whether the API has said that this is not to be had: 403, or 404.
     pub(crate) fn is_refusal(&self) -> bool {
         let status = match &self.problem {
@@ -259,6 +267,9 @@ impl fmt::Display for Error {
                     }
                     ErrorReason::Redirect => ": redirects are not followed; check --kernel.api-url",
                     ErrorReason::NotFound if self.is_not_found() => ": no such connection",
+                    ErrorReason::NotFound if self.is_of_no_projects() => {
+                        ": this organisation has no projects; leave --kernel.project=all out"
+                    }
                     ErrorReason::NotFound => ": check --kernel.api-url",
                     _ => "",
                 })

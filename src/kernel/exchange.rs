@@ -1,7 +1,7 @@
 //! One request and its answer, bounded; no second try is made here.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, SERVER};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
@@ -45,6 +45,8 @@ pub(crate) struct Answer<T> {
     pub headers: HeaderMap,
     /// When it was asked for, on this machine's clock.
     pub asked_at: Timestamp,
+    /// When its head came, which told the API's time.
+    pub(super) heard_at: SystemTime,
 }
 
 impl<T> Answer<T> {
@@ -54,6 +56,7 @@ impl<T> Answer<T> {
             value: with(self.value),
             headers: self.headers,
             asked_at: self.asked_at,
+            heard_at: self.heard_at,
         }
     }
 }
@@ -74,13 +77,14 @@ impl From<Problem> for FailedTry {
 }
 
 impl Http {
-    /// Sends one request; `code` is that of the answer, as soon as it is there.
+    /// Sends one request; `head` is the code of the answer and when it came, as
+    /// soon as it is there.
     pub(super) async fn send(
         &self,
         transport: &Transport,
         query: Query<'_>,
         key: HeaderValue,
-        code: &mut Option<u16>,
+        head: &mut Option<(u16, SystemTime)>,
     ) -> Result<(HeaderMap, Vec<u8>), FailedTry> {
         let url = format!("{}{}", self.base, query.path);
         let mut request = Request::get(url)
@@ -91,9 +95,9 @@ impl Http {
         }
         let request = request.body(Empty::new());
         let request = request.map_err(|error| transport::problem(&error))?;
-        let (head, mut body) = transport.send(request).await?.into_parts();
-        let (status, headers) = (head.status, head.headers);
-        *code = Some(status.as_u16());
+        let (parts, mut body) = transport.send(request).await?.into_parts();
+        let (status, headers) = (parts.status, parts.headers);
+        *head = Some((status.as_u16(), SystemTime::now()));
         if status == StatusCode::OK {
             return match read_body(transport, &mut body, &headers, query.max_body).await {
                 Ok(body) => Ok((headers, body)),

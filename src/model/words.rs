@@ -98,7 +98,7 @@ pub(crate) const fn failure_words(reason: ErrorReason) -> &'static str {
         ErrorReason::Transport => "broke off its answer",
         ErrorReason::Unauthorized => "refused the key (401)",
         ErrorReason::Forbidden => "forbade it to the key (403)",
-        ErrorReason::NotFound => "is not at its address (404)",
+        ErrorReason::NotFound => "did not find what was asked for (404)",
         ErrorReason::ProjectNotFound => "knows no such active project",
         ErrorReason::RateLimited => "asked to wait (429)",
         ErrorReason::ClientError => "refused the request",

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use kernel_api_simulator::{Fault, FaultKind, KeyScope, Options};
+use kernel_api_simulator::{Fault, FaultKind, KeyScope, Options, Route};
 
 use super::api::world;
 use super::support::{Api, Ended, KEY, Program};
@@ -104,6 +104,16 @@ async fn it_says_what_to_set() {
     assert!(text.contains(&format!("good, of project {project} alone")));
     let told = format!("leave --kernel.project=all out: this key is of {project} alone");
     assert!(text.contains(&told), "{}", ended.stdout);
+
+    let mut off = Fault::status(404).at(Route::Projects);
+    if let FaultKind::Status { code, .. } = &mut off.kind {
+        *code = Some("projects_disabled".to_owned());
+    }
+    api.control.add_fault(off);
+    let ended = check(&api, &["--kernel.project=all"], KEY).await;
+    assert_eq!(ended.code(), Some(1));
+    let told = "leave --kernel.project=all out: this organisation has no projects";
+    assert!(said(&ended).contains(told), "{}", ended.stdout);
 }
 
 #[tokio::test]

@@ -51,9 +51,11 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// Reads the body. One event that cannot be read does not lose the others.
+    /// Reads the body. One event that cannot be read does not lose the others,
+    /// and bytes that are not UTF-8 spoil the member they are in.
     pub(crate) fn read(body: &[u8]) -> Result<Self, DecodeError> {
-        let rows: Vec<&RawValue> = serde_json::from_slice(body)?;
+        let text = String::from_utf8_lossy(body);
+        let rows: Vec<&RawValue> = serde_json::from_str(&text)?;
         let mut timeline = Self::default();
         for row in rows {
             let event = serde_json::from_str::<Row<'_>>(row.get())
@@ -137,7 +139,7 @@ mod tests {
 
     #[test]
     fn events_are_read_and_the_unreadable_are_counted() {
-        let body = br#"[
+        let body = r#"[
             {"id":"a","type":"reauth","timestamp":"2026-11-22T10:00:00Z","status":"FAILED",
              "completed_at":"2026-11-22T10:00:30.5Z","error_code":"bot_detected","step":"SUBMITTING"},
             {"id":"b","type":"login","timestamp":"2026-11-22T09:00:00Z","status":"IN_PROGRESS"},
@@ -146,11 +148,17 @@ mod tests {
             {"id":"d","type":"dance","timestamp":"2026-11-22T08:00:00Z","status":"TIRED"},
             {"id":"e","type":"login","timestamp":"yesterday","status":"SUCCESS"},
             {"type":"login","timestamp":"2026-11-22T09:00:00Z","status":"SUCCESS"},
+            {"id":"g","type":"caf~","timestamp":"2026-11-22T09:00:00Z","status":"SUCCESS",
+             "error_message":"caf~"},
             {"id":"f","type":"login","timestamp":"2026-11-22T09:00:00Z","status":{}},
             7]"#;
-        let timeline = Timeline::read(body).unwrap();
+        let body: Vec<u8> = body
+            .bytes()
+            .map(|byte| if byte == b'~' { 0xe9 } else { byte })
+            .collect();
+        let timeline = Timeline::read(&body).unwrap();
         assert_eq!(timeline.malformed, 3);
-        let [failed, running, check, strange, odd] = timeline.events[..] else {
+        let [failed, running, check, strange, garbled, odd] = timeline.events[..] else {
             panic!("{:?}", timeline.events);
         };
         assert_eq!(failed.kind, Some(EventType::Reauth));
@@ -163,8 +171,10 @@ mod tests {
         assert_eq!((strange.kind, strange.state), (None, EventState::Unknown));
         let fields: Vec<_> = timeline.unknown.iter().map(|value| value.field).collect();
         assert_eq!(odd.state, EventState::Unknown);
-        let both = [Field::EventStatus, Field::EventType, Field::EventStatus];
-        assert_eq!(fields, both);
+        let ended = EventState::Ended(EventOutcome::Success);
+        assert_eq!((garbled.kind, garbled.state), (None, ended));
+        let (kind, status) = (Field::EventType, Field::EventStatus);
+        assert_eq!(fields, [status, kind, kind, status]);
         assert!(Timeline::read(b"{}").is_err());
     }
 }

@@ -141,6 +141,24 @@ async fn the_exporter_steps_back_before_the_agents_feel_it() {
 }
 
 #[tokio::test]
+async fn a_429_of_a_timeline_is_told_as_what_it_is() {
+    let _clock = StoppedClock::new();
+    let flags = ["--kernel.hold=0s", "--collector.timeline"];
+    let bench = Bench::new(world(5), &flags).await;
+    let mut fault = Fault::status(429).at(Route::Timeline);
+    if let FaultKind::Status { retry_after, .. } = &mut fault.kind {
+        *retry_after = Some(RetryAfter::Text("30".to_owned()));
+    }
+    bench.api.add_fault(fault);
+    bench.collect_and_settle().await;
+    advance(Duration::from_secs(1)).await;
+    let scrape = bench.fast_scrape().await;
+    assert!(!scrape.up(), "nothing is held, and nothing may be asked");
+    let reason = "kernel_auth_failure_reason{reason=\"rate_limited\"}";
+    assert_eq!(scrape.value(reason), Some(1.0));
+}
+
+#[tokio::test]
 async fn after_a_429_nothing_is_sent_until_its_time_has_passed() {
     let _clock = StoppedClock::new();
     let text = |text: &str| Some(RetryAfter::Text(text.to_owned()));
