@@ -91,6 +91,10 @@ MATRIX = {
     "key": {"apiKey": KEY},
     "secret": {"existingSecret": "kernel-api-key"},
     "accounts": ACCOUNTS,
+    "accounts without a project": {"accounts": [
+        {"name": "production", "existingSecret": "k", "connections": ["ma_abc123xyz"]},
+        {"name": "staging", "existingSecret": "k", "projects": None},
+    ]},
     "environment": {"extraEnv": [{"name": "KERNEL_API_KEY", "valueFrom": {"secretKeyRef": {"name": "k", "key": "k"}}}]},
     "everything": EVERYTHING,
     "basic auth": {"existingSecret": "k", "webConfig": WEB, "serviceMonitor": {"enabled": True}},

@@ -91,7 +91,11 @@ annotations:
 {{- range .Values.accounts -}}
 {{- $account := omit . "existingSecret" "existingSecretKey" -}}
 {{- $_ := set $account "api_key_file" (printf "/run/secrets/kernel/%s" .name) -}}
-{{- if not (hasKey $account "projects") -}}{{- $_ := set $account "projects" "all" -}}{{- end -}}
+{{- if hasKey $account "projects" -}}
+{{- if not $account.projects -}}{{- $account = omit $account "projects" -}}{{- end -}}
+{{- else if not $account.connections -}}
+{{- $_ := set $account "projects" "all" -}}
+{{- end -}}
 {{- $accounts = append $accounts $account -}}
 {{- end -}}
 {{- $_ := set $config "accounts" $accounts -}}
