@@ -57,6 +57,13 @@ pub(crate) async fn run(config: &Config, args: &OnceArgs) -> Result<bool, OnceEr
             fleet = Arc::new(live.watcher.last());
         }
     }
+    let unread = live.watcher.timelines_pending();
+    if unread > 0 {
+        tracing::warn!(
+            unread,
+            "timelines are left unread; --kernel.timeline-requests is how many are read"
+        );
+    }
     // The log has said why.
     let whole = whole && !live.watcher.timelines_fail();
     let now = Timestamp::from(SystemTime::now());
@@ -89,7 +96,7 @@ pub(crate) async fn run(config: &Config, args: &OnceArgs) -> Result<bool, OnceEr
                     .filter(is_not_of_the_process)
                     .collect(),
                 config_load: Some((true, now)),
-                timelines_pending: Some(live.watcher.timelines_pending()),
+                timelines_pending: Some(unread),
                 log_dropped: Some(logging::dropped_lines()),
                 ceilings: Some(live.watcher.ceilings()),
                 probe: None,

@@ -56,6 +56,15 @@ def test_the_json_is_what_the_schema_says(once):
         assert secret not in ended.stdout
 
 
+@pytest.mark.parametrize("requests, unread", [(20, 160), (100, 0)])
+def test_timelines_that_are_left_are_told(once, requests, unread):
+    ended = once("--format=json", "--collector.timeline", f"--kernel.timeline-requests={requests}")
+    assert ended.returncode == 0, ended.stderr
+    assert len([row for row in valid(ended.stdout)["connections"] if "history" in row]) == 200 - unread
+    told = [line for line in ended.stderr.splitlines() if "timelines are left unread" in line]
+    assert [f"unread={unread}" in line for line in told] == [True] * bool(unread), ended.stderr
+
+
 def test_a_failure_is_in_the_json(once):
     once.api.faults("status=403")
     ended = once("--format=json")
