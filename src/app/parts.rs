@@ -61,13 +61,16 @@ pub(super) fn endpoints(config: &Config) -> Vec<Endpoint> {
     if config.collectors.has(Collector::Timeline) {
         endpoints.push(Endpoint::Timeline);
     }
-    if config.collectors.has(Collector::Org) {
+    let org = config.collectors.has(Collector::Org);
+    if org {
         endpoints.extend([
             Endpoint::OrgLimits,
             Endpoint::OrgEntitlements,
-            Endpoint::AuthContext,
             Endpoint::ApiKeys,
         ]);
+    }
+    if org || config.accounts.len() > 1 {
+        endpoints.push(Endpoint::AuthContext);
     }
     endpoints
 }

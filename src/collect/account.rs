@@ -161,11 +161,15 @@ impl Account {
         scopes
     }
 
+    pub(super) fn org(&self) -> &Org {
+        &self.org
+    }
+
     /// Asks about the organisation where that is wanted and due, once these
     /// collections are over. Nobody waits for it.
     fn ask_of_org(self: &Arc<Self>, attempt: Attempt) {
-        let due = self.shared.settings.org.then(|| self.org.due());
-        let Some(asking) = due.flatten() else {
+        let all = self.shared.settings.org;
+        let Some(asking) = self.org.due(all) else {
             return;
         };
         let scopes = self.scopes();
@@ -176,7 +180,8 @@ impl Account {
             let client = &this.shared.client;
             let deadline = attempt.deadline();
             let exported = this.exported();
-            this.org.ask(client, this.name(), &deadline, exported).await;
+            let ask = this.org.ask(client, this.name(), &deadline, all, exported);
+            ask.await;
             drop(asking);
         });
     }

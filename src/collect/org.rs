@@ -1,6 +1,8 @@
-//! The organisation's limits, its plan and the key's expiry: asked for rarely,
-//! after everything else, and missed by nobody where they are not to be had.
+//! Which organisation it is, its limits, its plan and the key's expiry: asked
+//! for rarely, after everything else, and missed by nobody where they are not to
+//! be had.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,12 +34,14 @@ const PARTS: usize = 4;
 pub(super) struct Org {
     state: Mutex<State>,
     asking: Flight,
+    finds_id: AtomicBool,
 }
 
 #[derive(Default)]
 struct State {
     /// When it was last asked.
     asked: Option<Instant>,
+    id: Option<Box<str>>,
     limits: Known<OrgLimits>,
     entitlements: Known<Entitlements>,
     unseen: Known<u64>,
@@ -75,6 +79,7 @@ impl Org {
             let before = previous.state();
             State {
                 asked: before.asked,
+                id: before.id.clone(),
                 limits: before.limits.clone(),
                 entitlements: before.entitlements.clone(),
                 // What is exported may be another selection now.
@@ -86,6 +91,7 @@ impl Org {
         Self {
             state: Mutex::new(state.unwrap_or_default()),
             asking: Flight::default(),
+            finds_id: AtomicBool::new(false),
         }
     }
 
@@ -108,9 +114,23 @@ impl Org {
         }
     }
 
-    /// Whether it is time to ask, and nobody does: then until the guard is
-    /// dropped nobody else will.
-    pub(super) fn due(&self) -> Option<Begun> {
+    /// Has its id found out: there are other accounts, with other keys.
+    pub(super) fn find_id(&self) {
+        self.finds_id.store(true, Ordering::Relaxed);
+    }
+
+    /// Its id, once it is known.
+    pub(super) fn id(&self) -> Option<Box<str>> {
+        self.state().id.clone()
+    }
+
+    /// Whether it is time to ask, for `all` or for the id alone, and nobody
+    /// does: then until the guard is dropped nobody else will.
+    pub(super) fn due(&self, all: bool) -> Option<Begun> {
+        let finds_id = || self.finds_id.load(Ordering::Relaxed) && self.id().is_none();
+        if !all && !finds_id() {
+            return None;
+        }
         let begun = self.asking.begin().0?;
         let asked = self.state().asked;
         asked
@@ -123,13 +143,15 @@ impl Org {
         self.asking.idle().await;
     }
 
-    /// Asks for everything, each part by itself. `exported`: how many
-    /// connections are shown, where those are meant to be all there are.
+    /// Asks for its id and, if `all` is wanted, for everything else, each part
+    /// by itself. `exported`: how many connections are shown, where those are
+    /// meant to be all there are.
     pub(super) async fn ask(
         &self,
         client: &Client,
         account: Option<&str>,
         deadline: &Deadline,
+        all: bool,
         exported: Option<u64>,
     ) {
         if client.would_wait(1).is_some() {
@@ -143,6 +165,15 @@ impl Org {
             account,
             deadline,
         };
+        let context = asking
+            .part(2, Endpoint::AuthContext, "/auth/context", AuthContext::read)
+            .await;
+        if let Some(Some(context)) = &context {
+            self.state().id.clone_from(&context.organization);
+        }
+        if !all {
+            return;
+        }
         if let Some(limits) = asking
             .part(0, Endpoint::OrgLimits, "/org/limits", OrgLimits::read)
             .await
@@ -166,7 +197,12 @@ impl Org {
         {
             self.state().entitlements.set(entitlements);
         }
-        if let Some(expires) = asking.key_expiry().await {
+        let Some(context) = context else { return };
+        let expires = match context.and_then(|context| context.credential) {
+            Some(id) => asking.key_expiry(&id).await,
+            None => Some(None),
+        };
+        if let Some(expires) = expires {
             self.state().key_expires.set(expires);
         }
     }
@@ -198,19 +234,12 @@ impl Asking<'_> {
         Some(answer.map(|answer| answer.value))
     }
 
-    /// When the key in use expires; its id stays in here.
-    async fn key_expiry(&self) -> Option<Option<Timestamp>> {
-        let Some(id) = self
-            .part(2, Endpoint::AuthContext, "/auth/context", AuthContext::read)
-            .await?
-            .and_then(|context| context.credential)
-        else {
-            return Some(None);
-        };
+    /// When the key in use, the one of this id, expires.
+    async fn key_expiry(&self, id: &str) -> Option<Option<Timestamp>> {
         let mut offset = 0;
         for _ in 0..KEY_PAGES {
             let path = format!("/org/api_keys?limit=100&offset={offset}");
-            let read = |body: &[u8]| KeyExpiry::of(&id, body);
+            let read = |body: &[u8]| KeyExpiry::of(id, body);
             let Some(answer) = self.send(3, Endpoint::ApiKeys, &path, read).await? else {
                 return Some(None);
             };
@@ -279,7 +308,7 @@ impl Asking<'_> {
             endpoint = %error.endpoint(),
             %reason,
             %error,
-            "the organisation's data cannot be read; their metrics are left out"
+            "the organisation's data cannot be read; what is made of them is left out"
         );
     }
 }

@@ -1,5 +1,6 @@
 //! All accounts side by side: what a scrape asks for, and what it gets.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -76,6 +77,14 @@ impl Watcher {
                 previous,
             )));
         }
+        let shares_with_all = |account: &&Arc<Account>| {
+            let client = &account.shared().client;
+            made.iter()
+                .all(|other| client.shares_limit_with(&other.shared().client))
+        };
+        for account in made.iter().filter(|account| !shares_with_all(account)) {
+            account.org().find_id();
+        }
         Self {
             accounts: made,
             flows,
@@ -113,6 +122,7 @@ impl Watcher {
         let wanted: Vec<_> = self.wanted(&request).collect();
         let parts = wanted.iter().map(|account| account.collect(&request));
         let parts = futures_util::future::join_all(parts).await;
+        self.share_limits();
         let mut fleet = Fleet::default();
         let mut outcomes = Vec::new();
         let now = Timestamp::from(SystemTime::now());
@@ -126,6 +136,18 @@ impl Watcher {
         Collected {
             fleet: Arc::new(fleet),
             outcome: overall(&outcomes),
+        }
+    }
+
+    /// Has accounts of one organisation share its limit, as far as it is known
+    /// of which they are.
+    fn share_limits(&self) {
+        let mut first: BTreeMap<Box<str>, &Client> = BTreeMap::new();
+        for account in &self.accounts {
+            let client = &account.shared().client;
+            if let Some(organisation) = account.org().id() {
+                client.share_limit_of(first.entry(organisation).or_insert(client));
+            }
         }
     }
 

@@ -70,6 +70,17 @@ impl Client {
         self
     }
 
+    /// Whether a request of one counts against the limit of the other.
+    pub(crate) fn shares_limit_with(&self, other: &Self) -> bool {
+        self.budget.is_shared_with(&other.budget)
+    }
+
+    /// From now on shares the rate limit of `other`, which is of the same
+    /// organisation.
+    pub(crate) fn share_limit_of(&self, other: &Self) {
+        self.budget.join(&other.budget);
+    }
+
     /// Begins something that may take `span`: the key is read again where it
     /// can change, and a key that was refused gets its next chance.
     pub(crate) async fn begin(&self, span: Duration) -> Attempt {

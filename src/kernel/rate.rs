@@ -2,6 +2,7 @@
 //! share of the published limit, and what is left for the agents.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,8 +28,9 @@ const RESERVE_DIVISOR: u64 = 10;
 #[derive(Debug)]
 pub(crate) struct Budget {
     share: f64,
-    /// Shared with the budget that this one succeeds.
-    state: Arc<Mutex<State>>,
+    /// Shared with the budget that this one succeeds, and with those of the same
+    /// organisation.
+    state: Mutex<Arc<Mutex<State>>>,
 }
 
 #[derive(Debug, Default)]
@@ -74,7 +76,7 @@ impl Budget {
     pub(crate) fn new(share: f64) -> Self {
         Self {
             share,
-            state: Arc::default(),
+            state: Mutex::default(),
         }
     }
 
@@ -82,13 +84,34 @@ impl Budget {
     pub(super) fn succeeding(self, previous: &Self) -> Self {
         Self {
             share: self.share,
-            state: Arc::clone(&previous.state),
+            state: Mutex::new(previous.shared()),
         }
+    }
+
+    /// Whether a request of one is a request of the other.
+    pub(super) fn is_shared_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared(), &other.shared())
+    }
+
+    /// From now on the limit is that of `other`, and what was sent here lately
+    /// counts there.
+    pub(super) fn join(&self, other: &Self) {
+        let theirs = other.shared();
+        let ours = mem::replace(&mut *locked(&self.state), Arc::clone(&theirs));
+        if Arc::ptr_eq(&ours, &theirs) {
+            return;
+        }
+        let ours = mem::take(&mut *locked(&ours));
+        let mut theirs = locked(&theirs);
+        theirs.blocked_until = theirs.blocked_until.max(ours.blocked_until);
+        theirs.sent.extend(ours.sent);
+        theirs.sent.make_contiguous().sort_unstable();
     }
 
     /// Takes one request out of the budget, or says how long to wait.
     pub(super) fn take(&self, now: Instant) -> Result<(), Wait> {
-        let mut state = self.state();
+        let shared = self.shared();
+        let mut state = locked(&shared);
         if let Some(wait) = state.wait(now, self.share, 1) {
             return Err(wait);
         }
@@ -109,13 +132,14 @@ impl Budget {
     /// How long to wait before `cost` requests can be sent in one go; as many
     /// as the budget can ever give, where `cost` is more.
     pub(super) fn wait_for(&self, now: Instant, cost: u64) -> Option<Wait> {
-        self.state().wait(now, self.share, cost)
+        locked(&self.shared()).wait(now, self.share, cost)
     }
 
     /// How long `cost` requests take at the pace the budget allows: zero where
     /// they fit into one minute.
     pub(super) fn pace(&self, now: Instant, cost: u64) -> Duration {
-        let state = self.state();
+        let shared = self.shared();
+        let state = locked(&shared);
         let Some(allowed) = state.limit(now).map(|limit| allowed(limit, self.share)) else {
             return Duration::ZERO;
         };
@@ -128,7 +152,8 @@ impl Budget {
     /// Reads `X-RateLimit-Limit` and `X-RateLimit-Remaining` of an answer.
     pub(super) fn saw(&self, headers: &HeaderMap, now: Instant) {
         let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
-        let mut state = self.state();
+        let shared = self.shared();
+        let mut state = locked(&shared);
         if let Some(limit) = number("x-ratelimit-limit").filter(|limit| *limit > 0) {
             state.limit = Some((limit, now));
         }
@@ -143,13 +168,15 @@ impl Budget {
 
     /// Sends nothing before `until`.
     pub(super) fn block(&self, until: Instant) {
-        let mut state = self.state();
+        let shared = self.shared();
+        let mut state = locked(&shared);
         state.blocked_until = state.blocked_until.max(Some(until));
     }
 
     /// What people may want to see of it.
     pub(crate) fn view(&self, now: Instant) -> RateView {
-        let state = self.state();
+        let shared = self.shared();
+        let state = locked(&shared);
         RateView {
             limit: state.limit(now),
             remaining: state
@@ -163,9 +190,13 @@ impl Budget {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shared(&self) -> Arc<Mutex<State>> {
+        Arc::clone(&locked(&self.state))
     }
+}
+
+fn locked<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl State {

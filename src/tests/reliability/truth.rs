@@ -4,7 +4,9 @@
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use kernel_api_simulator::{Fault, FaultKind, Options, Route, Rows, Spoil};
+use kernel_api_simulator::{
+    DEFAULT_API_KEY, Fault, FaultKind, KeyScope, Options, Route, Rows, Spoil,
+};
 use tokio::time::advance;
 
 use crate::tests::common::api::world;
@@ -209,6 +211,36 @@ async fn accounts_with_the_same_key_share_the_organisations_limit() {
         advance(Duration::from_secs(5)).await;
     }
     assert!(bench.cost() <= 10, "half of twenty, together");
+}
+
+#[tokio::test]
+async fn accounts_of_one_organisation_share_its_limit_whatever_their_keys() {
+    let _clock = StoppedClock::new();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config.yml");
+    let account = |name: &str| format!("  - {{name: {name}, api_key_env: KEY_{name}}}\n");
+    let text = account("A") + &account("B");
+    fs::write(&path, format!("accounts:\n{text}")).unwrap();
+    let flag = format!("--config.file={}", path.display());
+    let options = Options {
+        rate_limit: Some(40),
+        ..world(300)
+    };
+    let env = [("KEY_A", DEFAULT_API_KEY), ("KEY_B", "sk_two")];
+    let bench = Bench::with_key(options, &[&flag], &env).await;
+    bench.api.add_api_key("sk_two", KeyScope::Organization);
+    bench.collect_and_settle().await;
+    let log = bench.requests();
+    assert_eq!(log.count(Route::AuthContext), 2, "each asks once");
+    let mut cost = log.total;
+    for _ in 0..12 {
+        bench.fast_scrape().await;
+        advance(Duration::from_secs(4)).await;
+        let log = bench.requests();
+        assert_eq!(log.count(Route::AuthContext), 0);
+        cost += log.total;
+    }
+    assert!((15..=20).contains(&cost), "half of forty, together: {cost}");
 }
 
 #[tokio::test]
