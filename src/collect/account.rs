@@ -128,9 +128,10 @@ impl Account {
         let mut scopes = match listing {
             None => self.collect_scopes(known, request, &mut attempt).await,
             Some(listing) => {
+                let patience = self.projects.patience(deadline);
                 let (mut scopes, _) = tokio::join!(
                     self.collect_scopes(known.clone(), request, &mut attempt),
-                    listing.over_by(deadline)
+                    listing.over_by(patience)
                 );
                 let now = self.scopes();
                 let is_there = |scope: &Arc<Scope>| now.iter().any(|other| other.scope() == scope);

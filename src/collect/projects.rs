@@ -18,6 +18,9 @@ use crate::model::{Endpoint, ErrorReason, Failure, Timestamp};
 /// gone has it read again at once.
 const GOOD_FOR: Duration = Duration::from_mins(1);
 
+/// How long a scrape that has something to show waits for the list.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Projects that are followed, and pages of their list.
 const MAX_PROJECTS: usize = 10_000;
 const MAX_PAGES: usize = 200;
@@ -81,6 +84,15 @@ impl ProjectList {
     pub(super) fn read_at(&self) -> Option<Timestamp> {
         let ago = self.state().read_at?.elapsed();
         Some(Timestamp::from(SystemTime::now() - ago))
+    }
+
+    /// Until when a scrape waits for it, by its own `deadline`: not for long
+    /// where projects are known.
+    pub(super) fn patience(&self, deadline: Instant) -> Instant {
+        match self.is_known() {
+            true => deadline.min(Instant::now() + PATIENCE),
+            false => deadline,
+        }
     }
 
     /// Whether it need not be read again yet.

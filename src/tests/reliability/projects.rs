@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kernel_api_simulator::{Fault, FaultKind, Route};
-use tokio::time::advance;
+use tokio::time::{Instant, advance};
 
 use crate::tests::common::api::world;
 use crate::tests::common::bench::Bench;
@@ -167,7 +167,9 @@ async fn a_list_of_projects_that_hangs_keeps_nobody_waiting_who_is_known() {
     bench
         .api
         .set_connection(&id, serde_json::json!({"status": fresh}));
+    let begun = Instant::now();
     let scrape = bench.fast_scrape().await;
+    assert!(begun.elapsed() < Duration::from_secs(3), "of ten");
     assert_eq!(scrape.statuses(), bench.truth(), "fresh all the same");
     assert_eq!(scrape.outcome, "fresh");
 }
