@@ -89,9 +89,10 @@ impl ProjectList {
     /// Until when a scrape waits for it, by its own `deadline`: not for long
     /// where projects are known.
     pub(super) fn patience(&self, deadline: Instant) -> Instant {
-        match self.is_known() {
-            true => deadline.min(Instant::now() + PATIENCE),
-            false => deadline,
+        if self.is_known() {
+            deadline.min(Instant::now() + PATIENCE)
+        } else {
+            deadline
         }
     }
 
