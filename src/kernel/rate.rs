@@ -104,6 +104,8 @@ impl Budget {
         let ours = mem::take(&mut *locked(&ours));
         let mut theirs = locked(&theirs);
         theirs.blocked_until = theirs.blocked_until.max(ours.blocked_until);
+        theirs.limit = theirs.limit.or(ours.limit);
+        theirs.remaining = theirs.remaining.or(ours.remaining);
         theirs.sent.extend(ours.sent);
         theirs.sent.make_contiguous().sort_unstable();
     }
@@ -274,122 +276,4 @@ fn allowed(limit: u64, share: f64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use http::HeaderValue;
-
-    use super::*;
-
-    fn seen(limit: u64, remaining: u64) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert("x-ratelimit-limit", HeaderValue::from(limit));
-        headers.insert("x-ratelimit-remaining", HeaderValue::from(remaining));
-        headers
-    }
-
-    fn seconds(count: u64) -> Duration {
-        Duration::from_secs(count)
-    }
-
-    #[tokio::test]
-    async fn without_published_limits_nothing_waits() {
-        let (budget, now) = (Budget::new(0.5), Instant::now());
-        assert!((0..10_000).all(|_| budget.take(now).is_ok()));
-        assert_eq!(budget.pace(now, 1_000), Duration::ZERO);
-    }
-
-    #[tokio::test]
-    async fn what_is_not_published_any_more_is_forgotten() {
-        let (budget, start) = (Budget::new(0.5), Instant::now());
-        budget.saw(&seen(2, 1), start);
-        budget.take(start).unwrap();
-        budget.saw(&HeaderMap::new(), start + seconds(60));
-        let view = budget.view(start + seconds(119));
-        assert_eq!((view.limit, view.remaining), (Some(2), Some(1)));
-        budget.take(start + seconds(119)).unwrap();
-        assert!(budget.take(start + seconds(119)).is_err());
-        assert_eq!(budget.view(start + KEPT), RateView::default());
-        assert!((0..100).all(|_| budget.take(start + KEPT).is_ok()));
-    }
-
-    #[tokio::test]
-    async fn the_share_holds_in_every_minute() {
-        let (budget, start) = (Budget::new(0.5), Instant::now());
-        budget.saw(&seen(10, 1_000_000), start);
-        let mut sent = Vec::new();
-        for second in 0..600 {
-            let now = start + seconds(second);
-            budget.saw(&seen(10, 1_000_000), now);
-            while budget.take(now).is_ok() {
-                sent.push(now);
-            }
-        }
-        assert_eq!(sent.len(), 50, "five a minute for ten minutes");
-        for window in sent.windows(6) {
-            assert!(window[5] - window[0] >= WINDOW);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_block_holds_until_it_has_passed_and_only_grows() {
-        let (budget, now) = (Budget::new(0.5), Instant::now());
-        budget.block(now + seconds(30));
-        budget.block(now + seconds(5));
-        let wait = budget.take(now + seconds(29)).unwrap_err();
-        assert_eq!(
-            wait,
-            Wait {
-                until: now + seconds(30),
-                reason: WaitReason::RetryAfter
-            }
-        );
-        assert!(budget.view(now).blocked_for == Some(seconds(30)));
-        assert!(budget.take(now + seconds(30)).is_ok());
-        assert_eq!(budget.view(now + seconds(31)).blocked_for, None);
-    }
-
-    #[tokio::test]
-    async fn the_last_tenth_is_left_to_the_agents() {
-        let (budget, now) = (Budget::new(1.0), Instant::now());
-        budget.saw(&seen(60, 8), now);
-        assert!(budget.take(now).is_ok());
-        assert!(budget.take(now).is_ok());
-        // Six are left: the reserve. One more a second comes back.
-        let wait = budget.take(now).unwrap_err();
-        assert_eq!(
-            wait,
-            Wait {
-                until: now + seconds(1),
-                reason: WaitReason::Quota
-            }
-        );
-        // Old news count for nothing.
-        assert!(budget.take(now + WINDOW).is_ok());
-    }
-
-    #[tokio::test]
-    async fn a_collection_waits_for_as_much_as_it_needs() {
-        let (budget, now) = (Budget::new(0.5), Instant::now());
-        budget.saw(&seen(100, 100), now);
-        for _ in 0..40 {
-            budget.take(now).unwrap();
-        }
-        assert_eq!(budget.wait_for(now, 10), None);
-        assert_eq!(
-            budget.wait_for(now, 20).map(|wait| wait.until),
-            Some(now + WINDOW)
-        );
-        // More than a minute's share can never be had at once: a whole minute's share must do.
-        assert!(budget.wait_for(now, 500).is_some());
-        assert_eq!(budget.wait_for(now + WINDOW, 500), None);
-        assert_eq!(budget.pace(now, 50), Duration::ZERO);
-        assert_eq!(budget.pace(now, 500), seconds(540));
-    }
-
-    #[tokio::test]
-    async fn a_tiny_limit_still_lets_one_request_through() {
-        let (budget, now) = (Budget::new(0.1), Instant::now());
-        budget.saw(&seen(1, 1), now);
-        assert!(budget.take(now).is_ok());
-        assert!(budget.take(now).is_err());
-    }
-}
+mod tests;
