@@ -77,14 +77,6 @@ impl Watcher {
                 previous,
             )));
         }
-        let shares_with_all = |account: &&Arc<Account>| {
-            let client = &account.shared().client;
-            made.iter()
-                .all(|other| client.shares_limit_with(&other.shared().client))
-        };
-        for account in made.iter().filter(|account| !shares_with_all(account)) {
-            account.org().find_id();
-        }
         Self {
             accounts: made,
             flows,
@@ -139,14 +131,21 @@ impl Watcher {
         }
     }
 
-    /// Has accounts of one organisation share its limit, as far as it is known
-    /// of which they are.
+    /// Has accounts of one organisation share its limit. Where there are several
+    /// limits, the next collection finds out of which organisation each is: what
+    /// collects only once need not know.
     fn share_limits(&self) {
+        let mut clients = self.accounts.iter().map(|account| &account.shared().client);
+        let several = clients
+            .next()
+            .is_some_and(|one| clients.any(|other| !one.shares_limit_with(other)));
         let mut first: BTreeMap<Box<str>, &Client> = BTreeMap::new();
         for account in &self.accounts {
             let client = &account.shared().client;
-            if let Some(organisation) = account.org().id() {
-                client.share_limit_of(first.entry(organisation).or_insert(client));
+            match account.org().id() {
+                Some(id) => client.share_limit_of(first.entry(id).or_insert(client)),
+                None if several => account.org().find_id(),
+                None => {}
             }
         }
     }

@@ -230,9 +230,11 @@ async fn accounts_of_one_organisation_share_its_limit_whatever_their_keys() {
     let bench = Bench::with_key(options, &[&flag], &env).await;
     bench.api.add_api_key("sk_two", KeyScope::Organization);
     bench.collect_and_settle().await;
+    assert_eq!(bench.requests().count(Route::AuthContext), 0, "not for one");
+    bench.collect_and_settle().await;
     let log = bench.requests();
     assert_eq!(log.count(Route::AuthContext), 2, "each asks once");
-    let mut cost = log.total;
+    let mut cost = 6 + log.total;
     for _ in 0..12 {
         bench.fast_scrape().await;
         advance(Duration::from_secs(4)).await;
