@@ -78,12 +78,8 @@ impl Gathering<'_> {
                     Err(error)
                         if error.may_be_the_lists() && known.does_without_list(self.selection) =>
                     {
-                        // Where it took all the time, the next collection asks.
-                        if error.reason() == ErrorReason::Timeout {
-                            return Err(error);
-                        }
                         tracing::debug!(%error, "the list failed; asking by id");
-                        false
+                        return self.without_list(error, known, gathered).await;
                     }
                     ended => ended?,
                 };
@@ -91,7 +87,33 @@ impl Gathering<'_> {
                     self.one_by_one(known, &mut gathered).await?;
                 }
             }
-            Plan::Narrowed | Plan::ById => self.one_by_one(known, &mut gathered).await?,
+            Plan::Narrowed | Plan::ById => {
+                let asked = self.one_by_one(known, &mut gathered).await;
+                asked.inspect_err(|_| known.blame_nobody())?;
+            }
+        }
+        Ok(gathered)
+    }
+
+    /// Asks by id after the list failed with `error`.
+    async fn without_list(
+        &self,
+        error: Error,
+        known: &mut Knowledge,
+        mut gathered: Gathered,
+    ) -> Result<Gathered, Error> {
+        if error.reason() == ErrorReason::Timeout {
+            // It took all the time; the next collection asks.
+            known.leave_list();
+            return Err(error);
+        }
+        match self.one_by_one(known, &mut gathered).await {
+            Ok(()) => known.leave_list(),
+            // The ids say nothing that the list has not said.
+            Err(_) => {
+                known.blame_nobody();
+                return Err(error);
+            }
         }
         Ok(gathered)
     }

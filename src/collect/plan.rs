@@ -24,8 +24,8 @@ const LOOK_AGAIN: u64 = 1_000;
 /// failed.
 const INSTEAD: usize = 100;
 
-/// A list that goes on failing is left alone for at most two to the power of
-/// this many collections.
+/// What goes on failing is left alone for at most two to the power of this many
+/// collections.
 const LONGEST_REST: u32 = 6;
 
 /// The list, narrowed by the API itself.
@@ -48,10 +48,13 @@ pub(super) struct Knowledge {
     pub(super) narrowed: Vec<Option<u64>>,
     /// Collections so far.
     pub(super) turn: u64,
-    /// How often in a row the whole list failed where ids could be asked for
-    /// one by one, and the turn at which it is tried again.
+    /// How often in a row the whole list failed where ids could be had, and the
+    /// turn at which it is tried again.
     list_failures: u32,
     list_again: u64,
+    /// The same of ids that could not be had either.
+    id_failures: u32,
+    ids_again: u64,
 }
 
 impl Default for Knowledge {
@@ -64,31 +67,49 @@ impl Default for Knowledge {
             turn: 0,
             list_failures: 0,
             list_again: 0,
+            id_failures: 0,
+            ids_again: 0,
         }
     }
 }
 
 impl Knowledge {
-    /// Whether what `selection` wants can be asked for one by one where the
-    /// list failed in this turn, which is then left alone for a while.
-    pub(super) fn does_without_list(&mut self, selection: &Selection) -> bool {
+    /// Whether what `selection` wants is to be asked for one by one where the
+    /// list failed in this turn.
+    pub(super) fn does_without_list(&self, selection: &Selection) -> bool {
         let few = matches!(selection, Selection::Ids(ids) if ids.len() <= INSTEAD);
-        if few {
-            let rest = 1 << self.list_failures.min(LONGEST_REST);
-            self.list_failures += 1;
-            self.list_again = self.turn + rest;
-        }
-        few
+        few && self.turn >= self.ids_again
+    }
+
+    /// The list failed and ids could be had, or may be: it is left alone for a
+    /// while.
+    pub(super) fn leave_list(&mut self) {
+        self.list_again = self.turn + rest(&mut self.list_failures);
+        self.id_failures = 0;
+    }
+
+    /// The list failed, and so did the ids: it is not the list's fault.
+    pub(super) fn blame_nobody(&mut self) {
+        self.ids_again = self.turn + rest(&mut self.id_failures);
+        self.list_failures = 0;
+        self.list_again = 0;
     }
 
     /// The list was read.
     pub(super) fn list_works(&mut self) {
-        self.list_failures = 0;
+        (self.list_failures, self.list_again) = (0, 0);
+        (self.id_failures, self.ids_again) = (0, 0);
     }
 
     fn pages(&self, rows: u64) -> u64 {
         rows.div_ceil(self.stride.max(1)).max(1)
     }
+}
+
+/// How many turns to wait after one more failure in a row.
+fn rest(failures: &mut u32) -> u64 {
+    *failures += 1;
+    1 << (*failures - 1).min(LONGEST_REST)
 }
 
 /// How to go about it.

@@ -137,6 +137,30 @@ async fn a_list_that_fails_is_no_reason_where_ids_can_be_asked_for() {
 }
 
 #[tokio::test]
+async fn an_outage_of_everything_changes_no_plan() {
+    let _clock = StoppedClock::new();
+    let bench = configured(90, 90).await;
+    let mut fault = Fault::status(500);
+    if let FaultKind::Status { should_retry, .. } = &mut fault.kind {
+        *should_retry = Some(false);
+    }
+    bench.api.add_fault(fault);
+    let mut cost = 0;
+    for _ in 0..40 {
+        assert!(!bench.fast_scrape().await.up());
+        cost += bench.cost();
+        tokio::time::advance(Duration::from_secs(15)).await;
+    }
+    assert!(cost < 60, "{cost}");
+    bench.api.clear_faults();
+    for _ in 0..5 {
+        assert!(bench.fast_scrape().await.up());
+        assert_eq!(bench.cost(), 1);
+        tokio::time::advance(Duration::from_secs(15)).await;
+    }
+}
+
+#[tokio::test]
 async fn the_api_narrows_by_domain_and_profile() {
     let _clock = StoppedClock::new();
     let all = Bench::new(world(500), &[]).await;
