@@ -204,19 +204,21 @@ impl Account {
 
     /// Whether timelines could not be read the last time.
     pub(super) fn timelines_fail(&self) -> bool {
-        self.scopes().iter().any(|scope| scope.timelines_fail())
+        self.scopes()
+            .iter()
+            .any(|scope| scope.timelines().is_failing())
     }
 
     /// Connections whose timeline is still to be read.
     pub(super) fn timelines_pending(&self) -> usize {
         let scopes = self.scopes();
-        scopes.iter().map(|scope| scope.timelines_pending()).sum()
+        scopes.iter().map(|scope| scope.timelines().pending()).sum()
     }
 
     /// Waits for what goes on after a collection.
     pub(super) async fn settled(&self) {
         let scopes = self.scopes();
-        join_all(scopes.iter().map(|scope| scope.timeline_settled())).await;
+        join_all(scopes.iter().map(|scope| scope.timelines().settled())).await;
         self.org.settled().await;
     }
 
@@ -251,7 +253,7 @@ impl Account {
             };
             let outcome = match over {
                 true => outcome,
-                false if scope.is_out_of_quota() => ScrapeOutcome::Budgeted,
+                false if self.shared.is_out_of_quota() => ScrapeOutcome::Budgeted,
                 false => ScrapeOutcome::Held,
             };
             let (view, outcome) = scope.view(outcome, request.arrived);

@@ -107,14 +107,12 @@ impl Gathering<'_> {
             known.leave_list();
             return Err(error);
         }
-        match self.one_by_one(known, &mut gathered).await {
-            Ok(()) => known.leave_list(),
+        if self.one_by_one(known, &mut gathered).await.is_err() {
             // The ids say nothing that the list has not said.
-            Err(_) => {
-                known.blame_nobody();
-                return Err(error);
-            }
+            known.blame_nobody();
+            return Err(error);
         }
+        known.leave_list();
         Ok(gathered)
     }
 

@@ -47,6 +47,18 @@ impl Gathered {
         self.malformed.len() + self.garbled.len()
     }
 
+    /// Connections that could not be read, as far as can be told: a row whose id
+    /// cannot be read may be one that was then asked for by its id.
+    pub(super) fn unread(&self) -> usize {
+        self.malformed.len().max(self.garbled.len()) + self.failed.len()
+    }
+
+    /// Whether `id` was asked for, and nothing is known of it.
+    pub(super) fn is_unread(&self, id: &str) -> bool {
+        let mut unread = self.garbled.iter().chain(&self.failed);
+        unread.any(|other| **other == *id)
+    }
+
     /// Which those are, a few of them: by id, else by place in the list.
     pub(super) fn unreadable_rows(&self) -> String {
         let ids = self.garbled.iter().map(ToString::to_string);

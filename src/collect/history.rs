@@ -52,11 +52,16 @@ impl Timelines {
         }
     }
 
-    /// Takes note of a whole collection, which asked for its first page `at`
-    /// that time, and gives each connection what is known of it. What is no
-    /// longer listed is forgotten; of what is new, all is counted that ended
-    /// after the last collection, which lacked it.
-    pub(super) fn listed(&mut self, connections: &mut [Connection], at: Timestamp) {
+    /// Takes note of a collection, which asked for its first page `at` that
+    /// time, and gives each connection what is known of it. What is no longer
+    /// listed is forgotten, unless it `is_unread`; of what is new, all is counted
+    /// that ended after the last collection, which lacked it.
+    pub(super) fn listed(
+        &mut self,
+        connections: &mut [Connection],
+        at: Timestamp,
+        is_unread: impl Fn(&str) -> bool,
+    ) {
         self.turn += 1;
         let turn = self.turn;
         for row in connections {
@@ -78,7 +83,8 @@ impl Timelines {
             entry.count_late(turn);
             row.history.clone_from(&entry.history);
         }
-        self.entries.retain(|_, entry| entry.seen == turn);
+        self.entries
+            .retain(|id, entry| entry.seen == turn || is_unread(id));
         self.listed_at = at;
     }
 

@@ -70,6 +70,15 @@ impl Memory {
         self.fail(error.reason(), error.to_string().into());
     }
 
+    /// A collection brought nothing but what cannot be read.
+    pub(super) fn read_nothing(&mut self, known: Knowledge, gathered: &Gathered) {
+        self.knowledge = known;
+        self.gone = false;
+        if let Some((reason, message)) = unwhole(gathered) {
+            self.fail(reason, message);
+        }
+    }
+
     /// A collection never came to its end.
     pub(super) fn broke_off(&mut self, message: &str) {
         self.fail(ErrorReason::Decode, message.into());
@@ -90,11 +99,13 @@ impl Memory {
         self.failure = Some(Arc::new(failure.following(self.failure.as_deref())));
     }
 
-    /// A collection brought `snapshot`. Returns whether that ends a failure.
+    /// A collection brought `snapshot`, with so many connections that were
+    /// `read`. Returns whether that ends a failure.
     pub(super) fn finished(
         &mut self,
         known: Knowledge,
         gathered: &Gathered,
+        read: usize,
         kept: Kept,
         missing: &Missing,
         snapshot: Snapshot,
@@ -117,8 +128,8 @@ impl Memory {
         let before = self.failure.as_ref().map(|failure| failure.reason);
         match unwhole(gathered) {
             Some((reason, message)) => {
-                let unread = gathered.failed.len() + gathered.unreadable();
-                self.follow(reason, message, unread);
+                let unread = gathered.unread();
+                self.follow(reason, message, if unread <= read { unread } else { 0 });
             }
             None => self.failure = None,
         }

@@ -114,7 +114,7 @@ impl ScopeWatcher {
         }
     }
 
-    /// Decides what a scrape does here, without waiting.
+    /// What a scrape does here, without waiting.
     pub(super) fn part(&self) -> Part {
         let running = self.flight.running().is_some();
         let memory = self.memory();
@@ -194,15 +194,16 @@ impl ScopeWatcher {
     /// Nothing is shown although nothing has failed: the collection is not over
     /// yet, and what was seen before is too old.
     fn nothing_in_time(&self) -> Failure {
-        let blocked = self.shared.client.would_wait(1) == Some(WaitReason::RetryAfter);
-        let (reason, message) = if blocked {
-            let waiting = "waiting, as the API asked with its last 429";
-            (ErrorReason::RateLimited, waiting)
-        } else if self.is_out_of_quota() {
-            let waiting = "waiting, to stay within --kernel.quota-share of the rate limit";
-            (ErrorReason::Quota, waiting)
-        } else {
-            (ErrorReason::Timeout, "the collection did not end in time")
+        let (reason, message) = match self.shared.client.would_wait(1) {
+            Some(WaitReason::RetryAfter) => (
+                ErrorReason::RateLimited,
+                "waiting, as the API asked with its last 429",
+            ),
+            Some(_) => (
+                ErrorReason::Quota,
+                "waiting, to stay within --kernel.quota-share of the rate limit",
+            ),
+            None => (ErrorReason::Timeout, "the collection did not end in time"),
         };
         Failure {
             reason,
@@ -210,11 +211,6 @@ impl ScopeWatcher {
             message: message.into(),
             unread: 0,
         }
-    }
-
-    /// Whether not even one request fits into the quota now.
-    pub(super) fn is_out_of_quota(&self) -> bool {
-        self.shared.is_out_of_quota()
     }
 
     /// Whether the API has said that the project is not there, or not active.
@@ -255,6 +251,10 @@ impl ScopeWatcher {
             memory.missing_cursor,
         );
         self.ask_for(&missing, &gathering, &mut gathered).await;
+        let read = gathered.connections.len();
+        if read == 0 && gathered.unread() > 0 && gathered.gone.is_empty() {
+            return self.read_nothing(known, &gathered);
+        }
         let hold = self.shared.settings.hold;
         let (found, kept) = assemble(
             &self.selection,
@@ -263,7 +263,7 @@ impl ScopeWatcher {
             before.as_ref(),
             |at| at.elapsed() <= hold,
         );
-        self.finished(known, gathered, found, kept, &missing);
+        self.finished(known, gathered, read, found, kept, &missing);
     }
 
     /// Asks for connections that went missing from a whole list.
@@ -298,10 +298,24 @@ impl ScopeWatcher {
         );
     }
 
+    /// An answer in which nothing can be read is no answer.
+    fn read_nothing(&self, known: Knowledge, gathered: &Gathered) {
+        self.shared.client.count_malformed(gathered.unreadable());
+        self.shared.tell_unknown(&gathered.unknown);
+        self.memory().read_nothing(known, gathered);
+        tracing::warn!(
+            account = self.scope.account(),
+            project = self.scope.project(),
+            unread = gathered.unread(),
+            "no connection can be read"
+        );
+    }
+
     fn finished(
         &self,
         known: Knowledge,
         mut gathered: Gathered,
+        read: usize,
         found: Vec<Found>,
         kept: Kept,
         missing: &Missing,
@@ -312,7 +326,9 @@ impl ScopeWatcher {
         let mut connections = mem::take(&mut gathered.connections);
         let fetched_at = gathered.asked_at.unwrap_or_else(now);
         if self.shared.settings.timeline_requests.is_some() {
-            self.timelines.listed(&mut connections, fetched_at);
+            let is_unread = |id: &str| gathered.is_unread(id);
+            self.timelines
+                .listed(&mut connections, fetched_at, is_unread);
         }
         let snapshot = Snapshot {
             fetched_at,
@@ -330,7 +346,7 @@ impl ScopeWatcher {
             "collected"
         );
         let mut memory = self.memory();
-        let recovered = memory.finished(known, &gathered, kept, missing, snapshot);
+        let recovered = memory.finished(known, &gathered, read, kept, missing, snapshot);
         let failure = memory.failure.clone();
         drop(memory);
         if let Some(failure) = failure {
@@ -374,19 +390,9 @@ impl ScopeWatcher {
         }
     }
 
-    /// Waits until no timeline is being read.
-    pub(super) async fn timeline_settled(&self) {
-        self.timelines.settled().await;
-    }
-
-    /// Whether timelines could not be read the last time.
-    pub(super) fn timelines_fail(&self) -> bool {
-        self.timelines.is_failing()
-    }
-
-    /// Connections whose timeline is still to be read.
-    pub(super) fn timelines_pending(&self) -> usize {
-        self.timelines.pending()
+    /// What is known of its connections' timelines.
+    pub(super) fn timelines(&self) -> &TimelineReader {
+        &self.timelines
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {

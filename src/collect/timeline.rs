@@ -44,10 +44,15 @@ impl TimelineReader {
         }
     }
 
-    /// Takes note of a whole collection, which began `at` that time, and gives
-    /// each connection what is known of it.
-    pub(super) fn listed(&self, connections: &mut [Connection], at: Timestamp) {
-        self.timelines().listed(connections, at);
+    /// Takes note of a collection, which began `at` that time, and gives each
+    /// connection what is known of it.
+    pub(super) fn listed(
+        &self,
+        connections: &mut [Connection],
+        at: Timestamp,
+        is_unread: impl Fn(&str) -> bool,
+    ) {
+        self.timelines().listed(connections, at, is_unread);
     }
 
     /// Begins to read, until the guard is dropped. `None`: somebody does, and

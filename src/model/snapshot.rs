@@ -125,8 +125,7 @@ pub(crate) struct Failure {
     pub since: Timestamp,
     /// What happened and what to do, in a line without a secret.
     pub message: Box<str>,
-    /// Connections that could not be read while others were; 0 where nothing
-    /// was.
+    /// Connections that could not be read, where at least as many were; else 0.
     pub unread: u64,
 }
 

@@ -253,6 +253,34 @@ _rows.expect(20, INCOMPLETE, incomplete)
  .expect(20, "KernelAuthConnectionNeedsAuth", labels("critical"))
  .expect(20, INCOMPLETE, incomplete).silent("KernelAuthAPIUnreachable", 15, 40))
 
+# Held, and then gone for as long as it cannot be read: it is still logged out.
+(story("the one that fails was logged out", 60).exporter((0, 1), (20, 0), why="server_error", unread=1)
+ .connection((0, "NEEDS_AUTH"), (25, None)).connection(id="c2")
+ .expect(24, "KernelAuthConnectionNeedsAuth", labels("critical"))
+ .expect(30, "KernelAuthConnectionNeedsAuth", labels("critical"))
+ .expect(50, "KernelAuthConnectionNeedsAuth", labels("critical")))
+(story("the one that failed is logged in again", 45).exporter((0, 1), (20, 0), (30, 1), why="server_error", unread=1)
+ .connection((0, "NEEDS_AUTH"), (25, None), (30, "AUTHENTICATED")).connection(id="c2")
+ .expect(29, "KernelAuthConnectionNeedsAuth", labels("critical")).silent("KernelAuthConnectionNeedsAuth", 41))
+
+
+def probed(told, id, *answered, status):
+    """The probe of a connection, and when it is answered."""
+    probe = {"job": "kernel-auth-probe", "instance": id}
+    told.show("up", (0, 1), **probe).show("probe_success", *answered, **probe)
+    told.show("kernel_auth_connection_found", *[(at, yes or None) for at, yes in answered], connection_id=id, **probe)
+    return told.one_of("kernel_auth_connection_status", "status", STATUS, *[(at, status if yes else None) for at, yes in answered],
+                       **{**NAMED, "connection_id": id}, **probe)
+
+
+# What is known of connections comes from their probes.
+for _name, _answered in (("one probe fails once", [(0, 1), (30, 0), (30.5, 1)]),
+                         ("a probe fails now and then", [at for k in range(15) for at in ((4 * k, 1), (4 * k + 3.5, 0))])):
+    _told = probed(story(_name, 60).exporter(), "c1", *_answered, status="NEEDS_AUTH")
+    probed(_told, "c2", (0, 1), status="AUTHENTICATED")
+    for _minute in (10, 20, 30, 31, 33, 45, 59):
+        _told.expect(_minute, "KernelAuthConnectionNeedsAuth", labels("critical"))
+
 KEY = "KernelAuthAPIKeyExpiring"
 DAY = 86400
 

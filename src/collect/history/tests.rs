@@ -141,7 +141,7 @@ proptest! {
         }
         let mut listed = |timelines: &mut Timelines| {
             turn += 1;
-            timelines.listed(&mut [row(turn)], NEVER);
+            timelines.listed(&mut [row(turn)], NEVER, |_| false);
         };
         listed(&mut timelines);
         pass(&mut timelines, &mut world, 1, &mut flows, |_| {});
@@ -190,21 +190,21 @@ fn who_has_not_changed_is_not_asked_for() {
     let (mut timelines, mut world) = (Timelines::new(NEVER), World::default());
     world.happens(1, true);
     let mut flows = 0;
-    timelines.listed(&mut [row(1)], NEVER);
+    timelines.listed(&mut [row(1)], NEVER, |_| false);
     assert_eq!(timelines.waiting(), 1);
     assert_eq!(pass(&mut timelines, &mut world, 5, &mut flows, |_| {}), 1);
     assert_eq!(timelines.waiting(), 0);
-    timelines.listed(&mut [row(1)], NEVER);
+    timelines.listed(&mut [row(1)], NEVER, |_| false);
     assert_eq!(timelines.wanted(5), []);
     // Unless something goes on.
     world.happens(2, false);
-    timelines.listed(&mut [row(2)], NEVER);
+    timelines.listed(&mut [row(2)], NEVER, |_| false);
     assert_eq!(pass(&mut timelines, &mut world, 5, &mut flows, |_| {}), 1);
     assert_eq!(timelines.wanted(5), [], "once after a collection");
-    timelines.listed(&mut [row(2)], NEVER);
+    timelines.listed(&mut [row(2)], NEVER, |_| false);
     world.ends(1);
     assert_eq!(pass(&mut timelines, &mut world, 5, &mut flows, |_| {}), 1);
-    timelines.listed(&mut [row(2)], NEVER);
+    timelines.listed(&mut [row(2)], NEVER, |_| false);
     assert_eq!(timelines.wanted(5), []);
     assert_eq!((counted(&timelines), flows), (1, 1));
 }
@@ -212,14 +212,14 @@ fn who_has_not_changed_is_not_asked_for() {
 #[test]
 fn who_waits_longest_is_first_and_who_is_gone_is_forgotten() {
     let mut timelines = Timelines::new(NEVER);
-    timelines.listed(&mut [row(1)], NEVER);
+    timelines.listed(&mut [row(1)], NEVER, |_| false);
     timelines.failed(ID);
     assert_eq!(timelines.wanted(5), [], "not twice after a collection");
-    timelines.listed(&mut [row(1)], NEVER);
+    timelines.listed(&mut [row(1)], NEVER, |_| false);
     assert_eq!(timelines.wanted(5).len(), 1);
     timelines.absent(ID);
-    timelines.listed(&mut [row(1)], NEVER);
+    timelines.listed(&mut [row(1)], NEVER, |_| false);
     assert_eq!(timelines.wanted(5), [], "there is none");
-    timelines.listed(&mut [], NEVER);
+    timelines.listed(&mut [], NEVER, |_| false);
     assert!(timelines.entries.is_empty());
 }

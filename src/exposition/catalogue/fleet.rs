@@ -24,7 +24,7 @@ pub(super) const FAMILIES: &[Family] = &[
     gauge(
         "kernel_auth_unread_connections",
         Subject::Scope,
-        "Connections that the most recent collection could not read, while it read the others; absent where it read none. Those that are known are shown as last seen, within --kernel.hold.",
+        "Connections that the most recent collection could not read, while it read at least as many; absent where it did not. Those that are known are shown as last seen, within --kernel.hold.",
         Source::Scope(|view| match &view.failure {
             None => Some(Value::Integer(0)),
             Some(failure) => (failure.unread > 0).then_some(Value::Integer(failure.unread)),

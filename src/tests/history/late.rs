@@ -4,10 +4,14 @@
 use std::fs;
 use std::time::Duration;
 
-use kernel_api_simulator::{CheckOutcome, ErrorCode, EventStatus, FlowKind, Happening, Route};
+use kernel_api_simulator::{
+    CheckOutcome, ErrorCode, EventStatus, Fault, FlowKind, Happening, Route,
+};
+use tokio::time::advance;
 
 use crate::tests::common::api::world;
 use crate::tests::common::bench::Bench;
+use crate::tests::common::clock::StoppedClock;
 use crate::tests::common::metrics::Metrics;
 
 const FAILED: &str = "kernel_auth_flow_errors_total{error_code=\"bot_detected\",type=\"login\"}";
@@ -133,4 +137,45 @@ async fn a_reload_counts_nothing_again_and_nothing_old() {
     fails(&bench, &unseen);
     bench.collect_and_settle().await;
     assert_eq!(failures(&bench.shown(), &unseen), Some(1.0));
+}
+
+#[tokio::test]
+async fn what_ends_while_a_connection_cannot_be_read_is_counted() {
+    let _clock = StoppedClock::new();
+    let options = kernel_api_simulator::Options {
+        rate_limit: Some(100_000),
+        ..world(3)
+    };
+    let ids = Bench::new(options.clone(), &[]).await.ids();
+    let flags = ids.iter().map(|id| format!("--kernel.connection={id}"));
+    let mut flags: Vec<String> = flags.collect();
+    flags.push("--collector.timeline".to_owned());
+    flags.push("--kernel.hold=1s".to_owned());
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let bench = Bench::new(options, &flags).await;
+    let id = &ids[1];
+    for _ in 0..3 {
+        bench.collect_and_settle().await;
+    }
+    let before = failures(&bench.shown(), id).unwrap();
+    bench.api.add_fault(Fault {
+        id: Some(id.clone()),
+        ..Fault::status(500).at(Route::Connection)
+    });
+    // It goes on for longer than the connection is held.
+    for turn in 0..3 {
+        advance(Duration::from_secs(10)).await;
+        if turn == 1 {
+            fails(&bench, id);
+        }
+        bench.fast_scrape().await;
+        bench.settle().await;
+        assert_eq!(failures(&bench.shown(), id), None);
+    }
+    bench.api.clear_faults();
+    for _ in 0..3 {
+        bench.collect_and_settle().await;
+    }
+    let counted = failures(&bench.shown(), id).unwrap() - before;
+    assert!((counted - 1.0).abs() < 1e-9, "{counted}");
 }

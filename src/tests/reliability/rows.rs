@@ -1,6 +1,7 @@
 //! Single connections: those that go missing, end, move while the list is
 //! read, or cannot be read.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kernel_api_simulator::{Fault, FaultKind, Route, Rows, Spoil};
@@ -194,6 +195,27 @@ async fn a_configured_id_that_the_api_does_not_know_is_told() {
         Some(0.0)
     );
     assert!(scrape.statuses().is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_in_which_nothing_can_be_read_is_no_empty_fleet() {
+    let _clock = StoppedClock::new();
+    let bench = Bench::new(world(12), &[]).await;
+    let before = bench.scrape().await.statuses();
+    bench.api.add_fault(FaultKind::Row(Spoil::NoId, Rows::All));
+    for (minutes, shown) in [(1, before), (5, BTreeMap::new())] {
+        advance(Duration::from_mins(minutes)).await;
+        let scrape = bench.fast_scrape().await;
+        assert!(!scrape.up());
+        assert_eq!(scrape.statuses(), shown);
+        let reason = "kernel_auth_failure_reason{reason=\"malformed_row\"}";
+        assert_eq!(scrape.value(reason), Some(1.0));
+        assert_eq!(scrape.value("kernel_auth_unread_connections"), None);
+        assert_eq!(
+            scrape.of("kernel_auth_connections").count() > 0,
+            !shown.is_empty()
+        );
+    }
 }
 
 #[tokio::test]
