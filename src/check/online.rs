@@ -55,7 +55,7 @@ async fn findings(config: &Config, account: &Account) -> Result<Findings, StartE
     found.projects = Some(
         list_projects(&client, attempt)
             .await
-            .map(|projects| projects.into_values().collect()),
+            .map(|listed| listed.projects.into_values().collect()),
     );
     let path = "/org/limits";
     let limits = ask(&client, attempt, Endpoint::OrgLimits, path, OrgLimits::read).await;

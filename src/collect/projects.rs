@@ -143,7 +143,7 @@ impl ProjectList {
         is_gone: impl Fn(&str) -> bool,
     ) -> Result<(), Error> {
         self.readings().note();
-        let projects = fetch(client, attempt).await.inspect_err(|error| {
+        let listed = fetch(client, attempt).await.inspect_err(|error| {
             if !error.was_held_back() {
                 let message = format!("the projects cannot be listed: {error}");
                 self.state().fail(error.reason(), message.into());
@@ -151,11 +151,16 @@ impl ProjectList {
         })?;
         let mut state = self.state();
         state.read_at = Some(Instant::now());
-        let lists_none = !projects.values().any(|project| project.active);
+        let unreadable = listed.unreadable;
+        client.count_malformed(unreadable);
+        let lists_none = !listed.projects.values().any(|project| project.active);
         let before = state.names.clone();
-        state.take(projects, is_gone, lists_none);
+        state.take(listed.projects, is_gone, lists_none || unreadable > 0);
         tell(account, &before, &state.names);
-        if lists_none {
+        if unreadable > 0 {
+            let message = format!("{unreadable} of the projects in the list cannot be read");
+            state.fail(ErrorReason::MalformedRow, message.into());
+        } else if lists_none {
             // Every organisation has one, so this key is not meant to see any.
             let message = "the API lists no active project for this key; use a key of the \
                            organisation, or name the projects";
@@ -191,20 +196,20 @@ fn tell(account: Option<&str>, before: &Names, now: &Names) {
 
 impl State {
     /// Follows what is listed as active, and of the others those that may still
-    /// be there.
+    /// be there: all of them after a list that `is_doubtful`, of which nothing is
+    /// active, or not all can be read.
     fn take(
         &mut self,
         listed: BTreeMap<Box<str>, Project>,
         is_gone: impl Fn(&str) -> bool,
-        lists_none: bool,
+        is_doubtful: bool,
     ) {
         let absent_before = mem::take(&mut self.absent);
         self.names.retain(|id, _| {
             if listed.contains_key(id) || is_gone(id) {
                 return false;
             }
-            // A list of none is wrong, and counts for nothing.
-            lists_none || (!absent_before.contains(id) && self.absent.insert(id.clone()))
+            is_doubtful || (!absent_before.contains(id) && self.absent.insert(id.clone()))
         });
         let active = listed.into_values().filter(|project| project.active);
         let name = |project: Project| (project.id, project.name.map(Arc::from));
@@ -223,16 +228,22 @@ impl State {
     }
 }
 
+/// A list of projects, read to its end.
+#[derive(Default)]
+pub(crate) struct Listed {
+    /// By id.
+    pub(crate) projects: BTreeMap<Box<str>, Project>,
+    /// Rows whose id cannot be read.
+    unreadable: usize,
+}
+
 /// Reads the list to its end, by id; from the start again where projects moved
 /// from page to page meanwhile.
-pub(crate) async fn fetch(
-    client: &Client,
-    attempt: Attempt,
-) -> Result<BTreeMap<Box<str>, Project>, Error> {
+pub(crate) async fn fetch(client: &Client, attempt: Attempt) -> Result<Listed, Error> {
     let deadline = attempt.deadline();
     for _ in 0..WALKS {
-        if let Some(projects) = walk(client, &deadline).await? {
-            return Ok(projects);
+        if let Some(listed) = walk(client, &deadline).await? {
+            return Ok(listed);
         }
     }
     Err(client.fail(Endpoint::Projects, Problem::Shifting { walks: WALKS }))
@@ -240,12 +251,9 @@ pub(crate) async fn fetch(
 
 /// Reads the list once. Each page without gaps has its last project once more
 /// on the next one; `None` where it is not there.
-async fn walk(
-    client: &Client,
-    deadline: &Deadline,
-) -> Result<Option<BTreeMap<Box<str>, Project>>, Error> {
+async fn walk(client: &Client, deadline: &Deadline) -> Result<Option<Listed>, Error> {
     let too_many = |limit| client.fail(Endpoint::Projects, Problem::TooManyPages { limit });
-    let mut projects = BTreeMap::new();
+    let mut listed = Listed::default();
     let mut offset = 0;
     let mut last: Option<Box<str>> = None;
     for _ in 0..MAX_PAGES {
@@ -258,18 +266,22 @@ async fn walk(
         };
         let answer = client.get(query, deadline, Project::list).await?;
         let rows = answer.value;
+        let overlaps = last.is_some();
         if last.is_some_and(|last| rows.iter().all(|row| row.id != last)) {
             return Ok(None);
         }
         let count = rows.len() as u64;
+        let new = rows.iter().skip(usize::from(overlaps));
+        listed.unreadable += new.filter(|row| row.id.is_empty()).count();
         last = rows.last().map(|row| row.id.clone());
         let usable = rows.into_iter().filter(|row| !row.id.is_empty());
+        let projects = &mut listed.projects;
         projects.extend(usable.map(|row| (row.id.clone(), row)));
         if projects.len() > MAX_PROJECTS {
             return Err(too_many(MAX_PROJECTS / 100));
         }
         match next_page(offset, &answer.headers) {
-            Ok(None) => return Ok(Some(projects)),
+            Ok(None) => return Ok(Some(listed)),
             Ok(Some(next)) if next == offset + count && count > 1 => offset = next - 1,
             Ok(Some(next)) => (offset, last) = (next, None),
             Err(error) => return Err(client.fail(Endpoint::Projects, Problem::Paging(error))),

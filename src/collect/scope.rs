@@ -390,7 +390,6 @@ impl ScopeWatcher {
         }
     }
 
-    /// What is known of its connections' timelines.
     pub(super) fn timelines(&self) -> &TimelineReader {
         &self.timelines
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kernel_api_simulator::{Fault, FaultKind, Route};
+use kernel_api_simulator::{Fault, FaultKind, Route, Rows, Spoil};
 use tokio::time::{Instant, advance};
 
 use crate::tests::common::api::world;
@@ -134,6 +134,23 @@ async fn one_list_that_lacks_a_project_ends_nothing() {
     lists(1);
     for left in [2, 1] {
         assert_eq!(later().await.of("kernel_auth_up").count(), left);
+    }
+}
+
+#[tokio::test]
+async fn a_project_that_cannot_be_read_ends_none() {
+    let _clock = StoppedClock::new();
+    let bench = bench(3, 30).await;
+    let before = bench.scrape().await;
+    let spoilt = FaultKind::Row(Spoil::NoId, Rows::At(0));
+    bench.api.add_fault(Fault::new(spoilt).at(Route::Projects));
+    for lists in 1..4 {
+        advance(Duration::from_secs(61)).await;
+        let scrape = bench.scrape().await;
+        assert_eq!(scrape.statuses(), before.statuses());
+        let reason = "kernel_auth_failure_reason{reason=\"malformed_row\"}";
+        assert_eq!(scrape.value(reason), Some(1.0));
+        assert_eq!(scrape.errors("malformed_row"), f64::from(lists));
     }
 }
 

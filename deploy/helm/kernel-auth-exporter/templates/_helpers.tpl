@@ -92,7 +92,7 @@ annotations:
 {{- $account := omit . "existingSecret" "existingSecretKey" -}}
 {{- $_ := set $account "api_key_file" (printf "/run/secrets/kernel/%s" .name) -}}
 {{- if hasKey $account "projects" -}}
-{{- if not $account.projects -}}{{- $account = omit $account "projects" -}}{{- end -}}
+{{- if kindIs "invalid" $account.projects -}}{{- $account = omit $account "projects" -}}{{- end -}}
 {{- else if not $account.connections -}}
 {{- $_ := set $account "projects" "all" -}}
 {{- end -}}
