@@ -1,4 +1,4 @@
-//! TLS handshakes with whatever the web configuration says at that moment.
+//! TLS handshakes.
 
 use std::io;
 use std::sync::Arc;
@@ -7,26 +7,15 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::server::Acceptor;
 use tokio_rustls::server::TlsStream;
-
-use crate::web_config::WebConfigHandle;
-
-/// A connection after its handshake.
-pub(crate) struct Accepted<S> {
-    /// The decrypted stream.
-    pub(crate) stream: TlsStream<S>,
-    /// Whether HTTP/2 was on offer.
-    pub(crate) http2: bool,
-}
 
 /// Why there was no handshake.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HandshakeError {
     #[error("plain HTTP on a TLS port")]
     PlainHttp,
-    #[error("TLS was switched off meanwhile")]
-    SwitchedOff,
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -37,14 +26,14 @@ const PLAIN_HTTP: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\
     Connection: close\r\n\r\n\
     this server speaks HTTPS\n";
 
-/// Does a handshake. `wrap` puts the caller's instruments around the socket,
+/// Does a handshake as `tls` has it. `wrap` puts the caller's instruments around the socket,
 /// `progressed` is called after each step. The caller bounds the time.
 pub(crate) async fn accept<S>(
     stream: TcpStream,
-    web_config: &WebConfigHandle,
+    tls: &Arc<ServerConfig>,
     wrap: impl FnOnce(TcpStream) -> S,
     progressed: impl Fn(),
-) -> Result<Accepted<S>, HandshakeError>
+) -> Result<TlsStream<S>, HandshakeError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -55,17 +44,9 @@ where
     }
     let hello = LazyConfigAcceptor::new(Acceptor::default(), wrap(stream)).await?;
     progressed();
-    // Only now: a connection may have been waiting since before a rotation.
-    let config = web_config.current().await;
-    let Some(tls) = config.tls() else {
-        return Err(HandshakeError::SwitchedOff);
-    };
     let stream = hello.into_stream(Arc::clone(tls)).await?;
     progressed();
-    Ok(Accepted {
-        stream,
-        http2: config.http2(),
-    })
+    Ok(stream)
 }
 
 async fn explain(mut stream: TcpStream) -> io::Result<()> {

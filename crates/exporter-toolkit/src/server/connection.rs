@@ -15,7 +15,7 @@ use super::handler::{Handler, Peer};
 use super::service;
 use super::shared::Shared;
 use super::watched::Watched;
-use crate::tls::{self, Accepted};
+use crate::tls;
 
 pub(super) async fn serve<H: Handler>(
     server: &Arc<Shared<H>>,
@@ -31,18 +31,27 @@ pub(super) async fn serve<H: Handler>(
         address,
         tls: false,
     };
-    let config = server.web_config.last_good();
-    if config.tls().is_none() {
-        let stream = Watched::new(stream, Arc::clone(slot));
-        return serve_http(server, slot, stream, peer, config.http2()).await;
+    // Only once something comes: a connection may have waited since before TLS
+    // was switched on or off.
+    let mut first = [0];
+    let comes = tokio::select! {
+        biased;
+        seen = stream.peek(&mut first) => matches!(seen, Ok(1..)),
+        () = server.shutdown.cancelled() => false,
+    };
+    if !comes {
+        return;
     }
-    peer.tls = true;
+    let config = server.web_config.current().await;
+    let http2 = config.http2();
     let wrap = |stream| Watched::new(stream, Arc::clone(slot));
+    let Some(tls) = config.tls() else {
+        return serve_http(server, slot, wrap(stream), peer, http2).await;
+    };
+    peer.tls = true;
     let progressed = || slot.progressed(Instant::now());
-    match tls::accept(stream, &server.web_config, wrap, progressed).await {
-        Ok(Accepted { stream, http2 }) => {
-            serve_http(server, slot, stream, peer, http2).await;
-        }
+    match tls::accept(stream, tls, wrap, progressed).await {
+        Ok(stream) => serve_http(server, slot, stream, peer, http2).await,
         Err(error) => tracing::debug!(peer = %address, %error, "TLS handshake failed"),
     }
 }

@@ -142,6 +142,19 @@ async fn tls_switched_on_is_on_for_everybody() {
     assert!(trusting(&certificate).connect(&server).await.is_some());
 }
 
+#[tokio::test]
+async fn the_first_that_comes_finds_tls_as_it_is_now() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let directory = directory.path();
+    let certificate = new_certificate(directory, "server");
+    let path = directory.join("web.yml");
+    let on = "tls_server_config: {cert_file: server.pem, key_file: server.key}\n";
+    fs::write(&path, "").expect("written");
+    let server = server_on(&path).await;
+    fs::write(&path, on).expect("written");
+    assert!(trusting(&certificate).connect(&server).await.is_some());
+}
+
 fn users(names: &[&str]) -> String {
     const HASH: &str = "$2y$04$abcdefghijklmnopqrstuuWn8QsSBKXWzoQOB0UbwRKKLP2zVaIZa";
     let users: Vec<_> = names.iter().map(|name| format!("{name}: {HASH}")).collect();
