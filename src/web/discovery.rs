@@ -29,9 +29,15 @@ pub(super) fn is_fresh(fleet: &Fleet, now: Timestamp, cache: Duration) -> bool {
         })
 }
 
-/// Whether there is something to say of each scope: new, or held.
+/// Whether there is something to say of each scope, new or held, and of each
+/// configured connection that is there.
 pub(super) fn is_known(fleet: &Fleet) -> bool {
-    fleet.scopes.iter().all(|view| view.snapshot.is_some())
+    fleet.scopes.iter().all(|view| {
+        view.snapshot.as_ref().is_some_and(|snapshot| {
+            let mut there = snapshot.found.iter().filter(|entry| entry.found);
+            there.all(|entry| snapshot.find(&entry.id).is_some())
+        })
+    })
 }
 
 /// The answer while not all connections are known.

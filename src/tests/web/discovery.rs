@@ -1,12 +1,15 @@
 //! `/sd`.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use kernel_api_simulator::{Fault, FaultKind, Options, Route};
 use serde_json::Value;
+use tokio::time::advance;
 
 use super::stage::{Answer, api_of, exporter};
 use crate::tests::common::api::{Api, world};
+use crate::tests::common::clock::{StoppedClock, fast};
 
 fn targets(answer: &Answer) -> BTreeSet<String> {
     assert_eq!(answer.status, 200, "{}", answer.text);
@@ -159,4 +162,37 @@ async fn an_empty_fleet_is_an_empty_list() {
     let api = api_of(0).await;
     let front = exporter(&api, &[]).await;
     assert!(targets(&front.get("/sd").await).is_empty());
+}
+
+#[tokio::test]
+async fn a_connection_that_cannot_be_read_shortens_no_list() {
+    let _clock = StoppedClock::new();
+    let api = api_of(3).await;
+    let ids: Vec<String> = api
+        .control
+        .truth()
+        .iter()
+        .map(|row| row.id.clone())
+        .collect();
+    let flags = ids.iter().map(|id| format!("--kernel.connection={id}"));
+    let mut flags: Vec<String> = flags.collect();
+    flags.push("--kernel.hold=60s".to_owned());
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let front = exporter(&api, &flags).await;
+    assert_eq!(targets(&fast(front.get("/sd")).await).len(), 3);
+    api.control.add_fault(Fault {
+        id: Some(ids[1].clone()),
+        ..Fault::status(501)
+    });
+    for held in [true, true, false, false] {
+        fast(front.scrape()).await;
+        let list = fast(front.get("/sd")).await;
+        assert_eq!(list.status, if held { 200 } else { 503 });
+        advance(Duration::from_secs(40)).await;
+    }
+    // One that is gone does.
+    api.control.clear_faults();
+    assert!(api.control.remove_connection(&ids[1]));
+    fast(front.scrape()).await;
+    assert_eq!(targets(&front.get("/sd").await).len(), 2);
 }
