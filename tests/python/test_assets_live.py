@@ -39,6 +39,7 @@ SILENT = {
     "rule domain:kernel_auth_awaiting:firing": "no ten logins wait",
     "runbook KernelAuthManyFlowsAwaiting": "no ten logins wait",
     "rule KernelAuthProbeFailed warning": "nothing is probed",
+    "rule connection:kernel_auth_probe_failed:max": "nothing is probed",
     "runbook KernelAuthProbeFailed": "nothing is probed",
     "rule KernelAuthFlowAwaitingHuman warning": "a person has five minutes",
     "rule KernelAuthConnectionHumanLoginRequired warning": "a first login has an hour",
