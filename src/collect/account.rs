@@ -44,7 +44,9 @@ impl Account {
     ) -> Self {
         let previous_shared = previous.map(|previous| &*previous.shared);
         let shared = Shared::new(client, shared, flows, previous_shared);
-        let org = Org::new(previous.map(|previous| &previous.org));
+        // Another key may be of another organisation.
+        let same_key = previous.filter(|old| shared.client.has_key_of(&old.shared.client));
+        let org = Org::new(same_key.map(|previous| &previous.org));
         let list = previous.filter(|previous| previous.lists_projects());
         let account = Self {
             settings,
@@ -170,7 +172,7 @@ impl Account {
     /// collections are over. Nobody waits for it.
     fn ask_of_org(self: &Arc<Self>, attempt: Attempt) {
         let all = self.shared.settings.org;
-        let Some(asking) = self.org.due(all) else {
+        let Some(asking) = self.org.due(&self.shared.client, all) else {
             return;
         };
         let scopes = self.scopes();

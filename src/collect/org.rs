@@ -41,7 +41,6 @@ pub(super) struct Org {
 struct State {
     /// When it was last asked.
     asked: Option<Instant>,
-    id: Option<Box<str>>,
     limits: Known<OrgLimits>,
     entitlements: Known<Entitlements>,
     unseen: Known<u64>,
@@ -79,7 +78,6 @@ impl Org {
             let before = previous.state();
             State {
                 asked: before.asked,
-                id: before.id.clone(),
                 limits: before.limits.clone(),
                 entitlements: before.entitlements.clone(),
                 // What is exported may be another selection now.
@@ -119,15 +117,10 @@ impl Org {
         self.finds_id.store(true, Ordering::Relaxed);
     }
 
-    /// Its id, once it is known.
-    pub(super) fn id(&self) -> Option<Box<str>> {
-        self.state().id.clone()
-    }
-
     /// Whether it is time to ask, for `all` or for the id alone, and nobody
     /// does: then until the guard is dropped nobody else will.
-    pub(super) fn due(&self, all: bool) -> Option<Begun> {
-        let finds_id = || self.finds_id.load(Ordering::Relaxed) && self.id().is_none();
+    pub(super) fn due(&self, client: &Client, all: bool) -> Option<Begun> {
+        let finds_id = || self.finds_id.load(Ordering::Relaxed) && client.organisation().is_none();
         if !all && !finds_id() {
             return None;
         }
@@ -169,7 +162,7 @@ impl Org {
             .part(2, Endpoint::AuthContext, "/auth/context", AuthContext::read)
             .await;
         if let Some(Some(context)) = &context {
-            self.state().id.clone_from(&context.organization);
+            client.is_of(context.organization.clone());
         }
         if !all {
             return;

@@ -132,21 +132,28 @@ impl Watcher {
     }
 
     /// Has accounts of one organisation share its limit. Where there are several
-    /// limits, the next collection finds out of which organisation each is: what
+    /// keys, the next collection finds out of which organisation each is: what
     /// collects only once need not know.
     fn share_limits(&self) {
         let mut clients = self.accounts.iter().map(|account| &account.shared().client);
         let several = clients
             .next()
-            .is_some_and(|one| clients.any(|other| !one.shares_limit_with(other)));
+            .is_some_and(|one| clients.any(|other| !one.has_key_of(other)));
         let mut first: BTreeMap<Box<str>, &Client> = BTreeMap::new();
         for account in &self.accounts {
             let client = &account.shared().client;
-            match account.org().id() {
-                Some(id) => client.share_limit_of(first.entry(id).or_insert(client)),
-                None if several => account.org().find_id(),
-                None => {}
+            let Some(id) = client.organisation() else {
+                if several {
+                    account.org().find_id();
+                }
+                continue;
+            };
+            // After a key of one organisation came a key of another.
+            let mut others = first.iter().filter(|(other, _)| **other != id);
+            if others.any(|(_, other)| client.shares_limit_with(other)) {
+                client.leave_limit();
             }
+            client.share_limit_of(first.entry(id).or_insert(client));
         }
     }
 

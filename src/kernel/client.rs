@@ -57,6 +57,9 @@ impl Client {
     pub(crate) fn succeeding(mut self, previous: &Self) -> Self {
         self.budget = self.budget.succeeding(&previous.budget);
         self.clock = Clock::succeeding(&previous.clock);
+        if self.has_key_of(previous) {
+            self.key.is_of(previous.organisation());
+        }
         self
     }
 
@@ -64,21 +67,37 @@ impl Client {
     /// limit is the organisation's.
     #[must_use]
     pub(crate) fn beside(mut self, other: &Self) -> Self {
-        if self.is_of_same_api(other) && self.key.current().0 == other.key.current().0 {
+        if self.is_of_same_api(other) && self.has_key_of(other) {
             self.budget = self.budget.succeeding(&other.budget);
         }
         self
     }
 
-    /// Whether a request of one counts against the limit of the other.
+    pub(crate) fn has_key_of(&self, other: &Self) -> bool {
+        self.key.current().0 == other.key.current().0
+    }
+
+    /// Whether both have the same limit.
     pub(crate) fn shares_limit_with(&self, other: &Self) -> bool {
         self.budget.is_shared_with(&other.budget)
     }
 
-    /// From now on shares the rate limit of `other`, which is of the same
-    /// organisation.
+    /// From now on shares the limit of `other`, of the same organisation.
     pub(crate) fn share_limit_of(&self, other: &Self) {
         self.budget.join(&other.budget);
+    }
+
+    pub(crate) fn leave_limit(&self) {
+        self.budget.leave();
+    }
+
+    /// Of which organisation the key in use is, once that is known.
+    pub(crate) fn organisation(&self) -> Option<Box<str>> {
+        self.key.organisation()
+    }
+
+    pub(crate) fn is_of(&self, organisation: Option<Box<str>>) {
+        self.key.is_of(organisation);
     }
 
     /// Begins something that may take `span`: the key is read again where it
@@ -111,7 +130,6 @@ impl Client {
         self.budget.pace(Instant::now(), cost)
     }
 
-    /// Who hears of what happens.
     pub(crate) fn observer(&self) -> &dyn Observer {
         &*self.http.observer
     }

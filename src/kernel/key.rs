@@ -31,6 +31,8 @@ struct KeyState {
     /// How often it has changed: tells which key a late answer is about.
     generation: u64,
     opinion: Opinion,
+    /// `organization.id` of `/auth/context`, once it was asked.
+    organisation: Option<Box<str>>,
     /// The last complaint, so that it is made once and not on every collection.
     complaint: Option<String>,
 }
@@ -54,6 +56,7 @@ impl Key {
             header: header(secret)?,
             generation: 0,
             opinion: Opinion::Untested,
+            organisation: None,
             complaint: None,
         };
         Ok(Self {
@@ -67,6 +70,16 @@ impl Key {
     pub(super) fn current(&self) -> (HeaderValue, u64) {
         let state = self.state();
         (state.header.clone(), state.generation)
+    }
+
+    /// Of which organisation it is, once that is known.
+    pub(super) fn organisation(&self) -> Option<Box<str>> {
+        self.state().organisation.clone()
+    }
+
+    /// It is of this organisation.
+    pub(super) fn is_of(&self, organisation: Option<Box<str>>) {
+        self.state().organisation = organisation;
     }
 
     /// Reads the key again; whether that was possible. A file that is empty,
@@ -90,6 +103,7 @@ impl Key {
             state.generation += 1;
             // What was thought of another key says nothing of this one.
             state.opinion = Opinion::Untested;
+            state.organisation = None;
             tracing::info!("the API key has changed; using the new one");
         }
         if let Some(error) = &complaint

@@ -110,6 +110,11 @@ impl Budget {
         theirs.sent.make_contiguous().sort_unstable();
     }
 
+    /// From now on nothing of the limit is known, nor shared.
+    pub(super) fn leave(&self) {
+        *locked(&self.state) = Arc::default();
+    }
+
     /// Takes one request out of the budget, or says how long to wait.
     pub(super) fn take(&self, now: Instant) -> Result<(), Wait> {
         let shared = self.shared();

@@ -124,6 +124,9 @@ async fn budgets_that_join_are_one_with_all_that_was_sent() {
     assert!(one.take(now).is_err() && other.take(now).is_err());
     other.join(&one);
     assert!(one.take(now + WINDOW).is_ok());
+    other.leave();
+    assert!(!one.is_shared_with(&other));
+    assert_eq!(other.view(now), RateView::default());
 }
 
 #[tokio::test]
