@@ -26,7 +26,7 @@ const INSTEAD: usize = 100;
 
 /// What goes on failing is left alone for at most two to the power of this many
 /// collections.
-const LONGEST_REST: u32 = 6;
+const LONGEST: u32 = 6;
 
 /// The list, narrowed by the API itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,13 +48,27 @@ pub(super) struct Knowledge {
     pub(super) narrowed: Vec<Option<u64>>,
     /// Collections so far.
     pub(super) turn: u64,
-    /// How often in a row the whole list failed where ids could be had, and the
-    /// turn at which it is tried again.
-    list_failures: u32,
-    list_again: u64,
-    /// The same of ids that could not be had either.
-    id_failures: u32,
-    ids_again: u64,
+    /// Of the whole list, which failed where ids could be had.
+    list: Rest,
+    /// Of ids in its place, which could not be had either.
+    ids: Rest,
+}
+
+/// What failed, and is left alone for a while.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rest {
+    /// In a row.
+    failures: u32,
+    /// The turn at which it is tried again.
+    until: u64,
+}
+
+impl Rest {
+    /// It has failed once more in this turn.
+    fn begin(&mut self, turn: u64) {
+        self.until = turn + (1 << self.failures.min(LONGEST));
+        self.failures += 1;
+    }
 }
 
 impl Default for Knowledge {
@@ -65,10 +79,8 @@ impl Default for Knowledge {
             stride: PAGE,
             narrowed: Vec::new(),
             turn: 0,
-            list_failures: 0,
-            list_again: 0,
-            id_failures: 0,
-            ids_again: 0,
+            list: Rest::default(),
+            ids: Rest::default(),
         }
     }
 }
@@ -78,38 +90,31 @@ impl Knowledge {
     /// list failed in this turn.
     pub(super) fn does_without_list(&self, selection: &Selection) -> bool {
         let few = matches!(selection, Selection::Ids(ids) if ids.len() <= INSTEAD);
-        few && self.turn >= self.ids_again
+        few && self.turn >= self.ids.until
     }
 
     /// The list failed and ids could be had, or may be: it is left alone for a
     /// while.
     pub(super) fn leave_list(&mut self) {
-        self.list_again = self.turn + rest(&mut self.list_failures);
-        self.id_failures = 0;
+        self.list.begin(self.turn);
+        self.ids.failures = 0;
     }
 
     /// The list failed, and so did the ids: it is not the list's fault.
     pub(super) fn blame_nobody(&mut self) {
-        self.ids_again = self.turn + rest(&mut self.id_failures);
-        self.list_failures = 0;
-        self.list_again = 0;
+        self.ids.begin(self.turn);
+        self.list = Rest::default();
     }
 
     /// The list was read.
     pub(super) fn list_works(&mut self) {
-        (self.list_failures, self.list_again) = (0, 0);
-        (self.id_failures, self.ids_again) = (0, 0);
+        self.list = Rest::default();
+        self.ids = Rest::default();
     }
 
     fn pages(&self, rows: u64) -> u64 {
         rows.div_ceil(self.stride.max(1)).max(1)
     }
-}
-
-/// How many turns to wait after one more failure in a row.
-fn rest(failures: &mut u32) -> u64 {
-    *failures += 1;
-    1 << (*failures - 1).min(LONGEST_REST)
 }
 
 /// How to go about it.
@@ -207,7 +212,7 @@ pub(super) fn choose(selection: &Selection, known: &Knowledge) -> Choice {
             (Plan::Narrowed, cost)
         }
     };
-    if known.turn < known.list_again {
+    if known.turn < known.list.until {
         return Choice {
             plan: one_by_one,
             cost,

@@ -26,8 +26,9 @@ const PLAIN_HTTP: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\
     Connection: close\r\n\r\n\
     this server speaks HTTPS\n";
 
-/// Does a handshake as `tls` has it. `wrap` puts the caller's instruments around the socket,
-/// `progressed` is called after each step. The caller bounds the time.
+/// Does a handshake as `tls` has it. `wrap` puts the caller's instruments
+/// around the socket, `progressed` is called after each step. The caller bounds
+/// the time.
 pub(crate) async fn accept<S>(
     stream: TcpStream,
     tls: &Arc<ServerConfig>,
