@@ -264,21 +264,17 @@ pub(super) enum Source {
     Connection(ConnectionValue),
     /// Whether each configured id was found.
     Found,
-    Scope(fn(&ScopeView) -> Option<Value>),
-    /// A scope: one series, with the value of the label that holds: 1.
-    ScopeFact(fn(&ScopeView) -> Option<usize>),
-    /// A scope: one series, 1, with a text for the label.
-    ScopeText(fn(&ScopeView) -> Option<&str>),
-    /// How many connections of a scope have each status.
-    Tally,
-    Account(fn(&AccountView) -> Option<Value>),
-    /// An account: one series, with the value of the label that holds: 1.
-    AccountFact(fn(&AccountView) -> Option<usize>),
+    Scope(fn(&ScopeView, Put<'_>)),
+    Account(fn(&AccountView, Put<'_>)),
     /// The exporter's own state, or what `/probe` found.
     Own(fn(&Own) -> Option<Value>),
     /// The exporter's registry.
     Gathered,
 }
+
+/// Takes a sample: the value of the family's own label, empty where it has none,
+/// and the sample's value. Without one there is no sample.
+pub(super) type Put<'a> = &'a mut dyn FnMut(&str, Option<Value>);
 
 /// How a family reads a connection. An index is that of a value of the
 /// family's own label (of several labels, of a combination of values, the last
@@ -312,6 +308,8 @@ pub(super) enum Value {
 }
 
 impl Value {
+    const ONE: Self = Self::Integer(1);
+
     fn flag(is: bool) -> Self {
         Self::Integer(u64::from(is))
     }

@@ -16,7 +16,7 @@ use super::options::Options;
 use super::piecewise::{CHUNK_BYTES, Text};
 use super::registry;
 use super::text::put_label;
-use crate::model::{AuthStatus, Fleet, Snapshot, Timestamp};
+use crate::model::{Fleet, Scope, Timestamp};
 
 /// A block has at least so many bytes, and at most so many and those of one
 /// connection.
@@ -158,12 +158,7 @@ impl Exposition {
         match family.source {
             Source::Connection(value) => self.connections(lines, value, out, cut),
             Source::Found => self.found(lines, out, cut),
-            Source::Scope(_)
-            | Source::ScopeFact(_)
-            | Source::ScopeText(_)
-            | Source::Tally
-            | Source::Account(_)
-            | Source::AccountFact(_) => self.groups(lines, family, out, cut),
+            Source::Scope(_) | Source::Account(_) => self.groups(lines, family, out, cut),
             Source::Own(value) => {
                 if let Some(value) = value(&self.own) {
                     lines.sample(out, "", "", value);
@@ -183,64 +178,29 @@ impl Exposition {
     /// Families about scopes and accounts.
     fn groups(&mut self, lines: &mut Lines, family: &Family, out: &mut Vec<u8>, cut: Cut) -> bool {
         loop {
-            let (view, account) = (
-                self.fleet.scopes.get(self.outer),
-                self.fleet.accounts.get(self.outer),
-            );
-            match (family.source, view, account) {
-                (Source::Scope(value), Some(view), _) => {
-                    if let Some(value) = value(view) {
-                        lines.sample(out, "", view.scope.label_suffix(), value);
-                    }
+            let scratch = &mut self.scratch;
+            let mut put = |scope: &Scope, text: &str, value: Option<Value>| {
+                let Some(value) = value else { return };
+                scratch.clear();
+                if let [label] = family.labels {
+                    debug_assert!(label.values.is_none_or(|values| values.contains(&text)));
+                    put_label(scratch, label.name, text);
                 }
-                (Source::ScopeFact(fact), Some(view), _) => {
-                    if let Some(index) = fact(view) {
-                        self.scratch.clear();
-                        let [label] = family.labels else { return true };
-                        let value = label.values.and_then(|values| values.get(index));
-                        put_label(&mut self.scratch, label.name, value.unwrap_or(&""));
-                        let suffix = view.scope.label_suffix();
-                        lines.sample(out, &self.scratch, suffix, Value::Integer(1));
-                    }
+                lines.sample(out, scratch, scope.label_suffix(), value);
+            };
+            match family.source {
+                Source::Scope(tell) => {
+                    let Some(view) = self.fleet.scopes.get(self.outer) else {
+                        return true;
+                    };
+                    tell(view, &mut |text, value| put(&view.scope, text, value));
                 }
-                (Source::ScopeText(text), Some(view), _) => {
-                    if let (Some(text), [label]) = (text(view), family.labels) {
-                        self.scratch.clear();
-                        put_label(&mut self.scratch, label.name, text);
-                        let suffix = view.scope.label_suffix();
-                        lines.sample(out, &self.scratch, suffix, Value::Integer(1));
-                    }
-                }
-                (Source::Tally, Some(view), _) => {
-                    if let Some(snapshot) = &view.snapshot {
-                        for (status, count) in AuthStatus::LABELS.iter().zip(tally(snapshot)) {
-                            self.scratch.clear();
-                            put_label(&mut self.scratch, "status", status);
-                            let count = Value::Integer(count);
-                            lines.sample(out, &self.scratch, view.scope.label_suffix(), count);
-                        }
-                    }
-                }
-                (Source::Account(value), _, Some(account)) => {
-                    if let Some(value) = value(account) {
-                        self.scratch.clear();
-                        if let Some(name) = &account.account {
-                            put_label(&mut self.scratch, "account", name);
-                        }
-                        lines.sample(out, &self.scratch, "", value);
-                    }
-                }
-                (Source::AccountFact(fact), _, Some(account)) => {
-                    if let Some(index) = fact(account) {
-                        self.scratch.clear();
-                        let [label] = family.labels else { return true };
-                        let value = label.values.and_then(|values| values.get(index));
-                        put_label(&mut self.scratch, label.name, value.unwrap_or(&""));
-                        if let Some(name) = &account.account {
-                            put_label(&mut self.scratch, "account", name);
-                        }
-                        lines.sample(out, &self.scratch, "", Value::Integer(1));
-                    }
+                Source::Account(tell) => {
+                    let Some(view) = self.fleet.accounts.get(self.outer) else {
+                        return true;
+                    };
+                    let scope = Scope::new(view.account.as_deref(), None);
+                    tell(view, &mut |text, value| put(&scope, text, value));
                 }
                 _ => return true,
             }
@@ -313,13 +273,4 @@ impl Text for Exposition {
             }
         })
     }
-}
-
-/// How many connections have each status, in the order of its labels.
-fn tally(snapshot: &Snapshot) -> [u64; AuthStatus::LABELS.len()] {
-    let mut counts = [0; AuthStatus::LABELS.len()];
-    for connection in &snapshot.connections {
-        counts[connection.status as usize] += 1;
-    }
-    counts
 }
