@@ -12,8 +12,7 @@ use crate::config::{self, Flags};
 use crate::exposition::{Format, Options, Own, negotiate, render};
 use crate::kernel::{self, Decoder, Timeline};
 use crate::model::{
-    AccountView, ClockOffset, Fleet, ProfileNameMode, Scope, ScopeView, Selection, Snapshot,
-    Timestamp,
+    AccountView, Fleet, ProfileNameMode, Scope, ScopeView, Selection, Snapshot, Timestamp,
 };
 use crate::web;
 
@@ -45,11 +44,8 @@ fn list(body: &[u8]) {
     {
         assert!(listing.connections.len() + listing.malformed.len() <= listing.rows.max(1));
         let snapshot = Snapshot {
-            fetched_at: Timestamp::from_micros(0),
-            took: std::time::Duration::ZERO,
-            clock: ClockOffset::default(),
             connections: listing.connections,
-            found: Vec::new(),
+            ..Snapshot::default()
         };
         let fleet = Arc::new(Fleet {
             accounts: vec![AccountView::default()],

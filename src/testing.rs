@@ -15,10 +15,10 @@ use crate::exposition::negotiate::Escaping;
 use crate::exposition::{Blocks, Encoding, Exposition, Format, Options, Own, render};
 use crate::kernel::{Client, ClientSettings, Decoder, Http, Key, Observer};
 use crate::model::{
-    AccountView, AuthStatus, ClockOffset, Connection, CredentialKind, Endpoint, ErrorReason, Field,
-    Fleet, Flow, FlowStatus, FlowStep, FlowType, LabelBlock, PendingInputs, ProfileNameMode,
-    Projects, ReauthReason, RetryReason, Scope, ScopeView, Selection, Settings, Snapshot, States,
-    Timestamp, WaitReason,
+    AccountView, AuthStatus, Connection, CredentialKind, Endpoint, ErrorReason, Field, Fleet, Flow,
+    FlowStatus, FlowStep, FlowType, LabelBlock, PendingInputs, ProfileNameMode, Projects,
+    ReauthReason, RetryReason, Scope, ScopeView, Selection, Settings, Snapshot, States, Timestamp,
+    WaitReason,
 };
 
 const NOW: Timestamp = Timestamp::from_micros(1_795_341_600_250_000);
@@ -152,9 +152,8 @@ pub(crate) fn fleet(connections: usize) -> Arc<Fleet> {
             snapshot: Some(Arc::new(Snapshot {
                 fetched_at: NOW,
                 took: std::time::Duration::from_secs(2),
-                clock: ClockOffset::default(),
                 connections,
-                found: Vec::new(),
+                ..Snapshot::default()
             })),
         }],
     })

@@ -2,6 +2,7 @@
 //! Pure.
 
 use std::collections::{HashMap, HashSet};
+use std::mem;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -23,8 +24,8 @@ pub(super) struct Held {
     pub(super) kept: Kept,
 }
 
-/// Adds to `gathered`, sorted, what is kept from before. Returns what is known
-/// of configured ids, and which rows are kept.
+/// Takes the connections out of `gathered`, sorted, and adds what is kept from
+/// before. The caller knows when the snapshot was taken.
 ///
 /// `unasked`: ids absent from a whole list that nobody has asked for yet; they
 /// stay as they are until somebody has. `may_keep` tells whether a row last
@@ -35,13 +36,17 @@ pub(super) fn assemble(
     unasked: &HashSet<Box<str>>,
     before: Option<&Held>,
     may_keep: impl Fn(Instant) -> bool,
-) -> (Vec<Found>, Kept) {
+) -> (Snapshot, Kept) {
+    let mut snapshot = Snapshot {
+        connections: mem::take(&mut gathered.connections),
+        ..Snapshot::default()
+    };
     let mut kept = Kept::new();
     let unread = gathered.garbled.iter().chain(&gathered.failed);
     let unread: HashSet<Box<str>> = unread.cloned().collect();
     if let Some(before) = before {
         let mut old = Vec::new();
-        for row in missing(&before.snapshot.connections, &gathered.connections) {
+        for row in missing(&before.snapshot.connections, &snapshot.connections) {
             let id = row.labels.id();
             let escaped = row.labels.escaped_id();
             // A row that was kept before stays so until somebody has seen it.
@@ -53,6 +58,9 @@ pub(super) fn assemble(
                 _ if !unread.contains(&*id) && !unasked.contains(&*id) => {}
                 Some(seen) if !may_keep(seen) => {}
                 Some(seen) => {
+                    let asked = before.snapshot.kept_since(row);
+                    let asked = asked.unwrap_or(before.snapshot.fetched_at);
+                    snapshot.kept.insert(escaped.into(), asked);
                     kept.insert(escaped.into(), seen);
                     old.push(row.clone());
                 }
@@ -60,17 +68,19 @@ pub(super) fn assemble(
             }
         }
         if !old.is_empty() {
-            gathered.connections.extend(old);
-            sort_and_deduplicate(&mut gathered.connections);
+            snapshot.connections.extend(old);
+            sort_and_deduplicate(&mut snapshot.connections);
         }
     }
-    (found(selection, gathered, &unread, unasked, before), kept)
+    snapshot.found = found(selection, gathered, &snapshot, &unread, unasked, before);
+    (snapshot, kept)
 }
 
 /// For each configured id whether the API knows it, as far as it has said.
 fn found(
     selection: &Selection,
     gathered: &Gathered,
+    snapshot: &Snapshot,
     unread: &HashSet<Box<str>>,
     unasked: &HashSet<Box<str>>,
     before: Option<&Held>,
@@ -78,7 +88,7 @@ fn found(
     let Selection::Ids(ids) = selection else {
         return Vec::new();
     };
-    let here = gathered.connections.iter().map(|row| row.labels.id());
+    let here = snapshot.connections.iter().map(|row| row.labels.id());
     let here: HashSet<_> = here.collect();
     let gone: HashSet<&str> = gathered.gone.iter().map(|id| &**id).collect();
     let known: HashMap<&str, bool> = before

@@ -21,15 +21,10 @@ const UNKNOWN: usize = 10_000;
 pub(super) struct ProbeCeiling {
     /// Requests, retries included.
     pub(super) requests: Mutex<PerMinute>,
-    unknown: Mutex<UnknownIds>,
-}
-
-/// When Kernel said that it does not know an id, by a hash of the id and its
-/// place.
-#[derive(Debug, Default)]
-struct UnknownIds {
+    /// When Kernel said that it does not know an id, by a hash of the id and its
+    /// place.
+    unknown: Mutex<HashMap<u64, Instant>>,
     hasher: RandomState,
-    since: HashMap<u64, Instant>,
 }
 
 impl ProbeCeiling {
@@ -40,6 +35,7 @@ impl ProbeCeiling {
         Self {
             requests: Mutex::new(before.at_most(requests)),
             unknown: Mutex::default(),
+            hasher: RandomState::new(),
         }
     }
 
@@ -56,7 +52,7 @@ impl ProbeCeiling {
     /// Whether Kernel has just said that it does not know `id`.
     pub(super) fn is_unknown(&self, scope: &Scope, id: &str) -> bool {
         let unknown = lock(&self.unknown);
-        let since = unknown.since.get(&unknown.mark(scope, id));
+        let since = unknown.get(&self.mark(scope, id));
         since.is_some_and(|at| at.elapsed() < UNKNOWN_FOR)
     }
 
@@ -64,17 +60,14 @@ impl ProbeCeiling {
     /// even that: they cost a request each then.
     pub(super) fn unknown(&self, scope: &Scope, id: &str) {
         let mut unknown = lock(&self.unknown);
-        if unknown.since.len() >= UNKNOWN {
-            unknown.since.retain(|_, at| at.elapsed() < UNKNOWN_FOR);
+        if unknown.len() >= UNKNOWN {
+            unknown.retain(|_, at| at.elapsed() < UNKNOWN_FOR);
         }
-        if unknown.since.len() < UNKNOWN {
-            let mark = unknown.mark(scope, id);
-            unknown.since.insert(mark, Instant::now());
+        if unknown.len() < UNKNOWN {
+            unknown.insert(self.mark(scope, id), Instant::now());
         }
     }
-}
 
-impl UnknownIds {
     fn mark(&self, scope: &Scope, id: &str) -> u64 {
         let place = (scope.account(), scope.project());
         self.hasher.hash_one((place, id))
@@ -96,13 +89,13 @@ mod tests {
         for id in 0..=UNKNOWN {
             ceiling.unknown(&here, &format!("ma_{id}"));
         }
-        assert_eq!(lock(&ceiling.unknown).since.len(), UNKNOWN);
+        assert_eq!(lock(&ceiling.unknown).len(), UNKNOWN);
         assert!(ceiling.is_unknown(&here, "ma_0"));
         assert!(!ceiling.is_unknown(&there, "ma_0"));
         assert!(!ceiling.is_unknown(&here, &format!("ma_{UNKNOWN}")));
         tokio::time::advance(UNKNOWN_FOR).await;
         assert!(!ceiling.is_unknown(&here, "ma_0"));
         ceiling.unknown(&here, "ma_new");
-        assert_eq!(lock(&ceiling.unknown).since.len(), 1);
+        assert_eq!(lock(&ceiling.unknown).len(), 1);
     }
 }

@@ -169,10 +169,10 @@ fn probed(
     });
     let snapshot = Snapshot {
         fetched_at: Timestamp::from(SystemTime::now()),
-        took: Duration::ZERO,
         clock: account.shared().client.clock().unwrap_or_default(),
         connections,
         found: found.into_iter().collect(),
+        ..Snapshot::default()
     };
     Probed {
         fleet: Arc::new(Fleet {

@@ -1,6 +1,5 @@
 //! One scope: its collections, one at a time, and what they left.
 
-use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use super::showing::{Part, Showing};
 use super::timeline::{Pass, TimelineReader};
 use crate::kernel::{Attempt, Deadline, Error};
 use crate::model::{
-    ErrorReason, Failure, Found, Scope, ScopeView, ScrapeOutcome, Selection, Snapshot, Timestamp,
+    ErrorReason, Failure, Scope, ScopeView, ScrapeOutcome, Selection, Snapshot, Timestamp,
     WaitReason,
 };
 
@@ -256,14 +255,14 @@ impl ScopeWatcher {
             return self.read_nothing(known, &gathered);
         }
         let hold = self.shared.settings.hold;
-        let (found, kept) = assemble(
+        let (snapshot, kept) = assemble(
             &self.selection,
             &mut gathered,
             &missing.later,
             before.as_ref(),
             |at| at.elapsed() <= hold,
         );
-        self.finished(known, gathered, read, found, kept, &missing);
+        self.finished(known, &gathered, read, snapshot, kept, &missing);
     }
 
     /// Asks for connections that went missing from a whole list.
@@ -314,29 +313,24 @@ impl ScopeWatcher {
     fn finished(
         &self,
         known: Knowledge,
-        mut gathered: Gathered,
+        gathered: &Gathered,
         read: usize,
-        found: Vec<Found>,
+        mut snapshot: Snapshot,
         kept: Kept,
         missing: &Missing,
     ) {
         let client = &self.shared.client;
         client.count_malformed(gathered.unreadable());
         self.shared.tell_unknown(&gathered.unknown);
-        let mut connections = mem::take(&mut gathered.connections);
-        let fetched_at = gathered.asked_at.unwrap_or_else(now);
+        snapshot.fetched_at = gathered.asked_at.unwrap_or_else(now);
         if self.shared.settings.timeline_requests.is_some() {
             let is_unread = |id: &str| gathered.is_unread(id);
+            let asked_at = snapshot.fetched_at;
             self.timelines
-                .listed(&mut connections, fetched_at, is_unread);
+                .listed(&mut snapshot.connections, asked_at, is_unread);
         }
-        let snapshot = Snapshot {
-            fetched_at,
-            took: now().span_since(fetched_at),
-            clock: client.clock().unwrap_or_default(),
-            connections,
-            found,
-        };
+        snapshot.took = now().span_since(snapshot.fetched_at);
+        snapshot.clock = client.clock().unwrap_or_default();
         let (account, project) = (self.scope.account(), self.scope.project());
         tracing::debug!(
             account,
@@ -346,7 +340,7 @@ impl ScopeWatcher {
             "collected"
         );
         let mut memory = self.memory();
-        let recovered = memory.finished(known, &gathered, read, kept, missing, snapshot);
+        let recovered = memory.finished(known, gathered, read, kept, missing, snapshot);
         let failure = memory.failure.clone();
         drop(memory);
         if let Some(failure) = failure {

@@ -133,7 +133,7 @@ impl Showing<'_> {
 mod tests {
     use super::*;
     use crate::collect::assemble::Kept;
-    use crate::model::{ClockOffset, ProfileNameMode, Timestamp};
+    use crate::model::{ProfileNameMode, Timestamp};
     use ScrapeOutcome::{Budgeted, Empty, Fresh, Shared};
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -155,11 +155,7 @@ mod tests {
 
     fn held(at: Instant) -> Held {
         let snapshot = Snapshot {
-            fetched_at: Timestamp::from_seconds(0),
-            took: std::time::Duration::from_secs(2),
-            clock: ClockOffset::default(),
-            connections: Vec::new(),
-            found: Vec::new(),
+            ..Snapshot::default()
         };
         Held {
             snapshot: Arc::new(snapshot),

@@ -1,5 +1,6 @@
 //! What one collection saw, immutable, shared behind an `Arc`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ pub(crate) struct Found {
 }
 
 /// The connections of one scope at one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Snapshot {
     /// When the oldest page of it was asked for, on this machine's clock.
     pub fetched_at: Timestamp,
@@ -72,6 +73,9 @@ pub(crate) struct Snapshot {
     pub connections: Vec<Connection>,
     /// One entry for each configured id that the API has answered for.
     pub found: Vec<Found>,
+    /// Rows that could not be read at that moment and are shown as before: by
+    /// escaped id, when they were asked for.
+    pub kept: HashMap<Box<str>, Timestamp>,
 }
 
 impl Snapshot {
@@ -82,6 +86,11 @@ impl Snapshot {
         let rows = &self.connections;
         rows.binary_search_by(|row| row.labels.escaped_id().cmp(&escaped))
             .ok()
+    }
+
+    /// When this one of its connections was asked for, where that was before.
+    pub(crate) fn kept_since(&self, row: &Connection) -> Option<Timestamp> {
+        self.kept.get(row.labels.escaped_id()).copied()
     }
 
     /// The connection with this id.

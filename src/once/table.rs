@@ -212,10 +212,8 @@ mod tests {
     fn fleet(rows: &str, up: bool) -> Fleet {
         let snapshot = Snapshot {
             fetched_at: Timestamp::from_seconds(1_000_000),
-            took: std::time::Duration::from_secs(2),
-            clock: crate::model::ClockOffset::default(),
             connections: listed(rows),
-            found: Vec::new(),
+            ..Snapshot::default()
         };
         let view = ScopeView {
             scope: Arc::default(),

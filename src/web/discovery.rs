@@ -120,7 +120,7 @@ mod tests {
 
     use super::*;
     use crate::exposition::{CHUNK_BYTES, Chunks};
-    use crate::model::{ClockOffset, Failure, ScopeView, Snapshot};
+    use crate::model::{Failure, ScopeView, Snapshot};
     use crate::tests::exposition::fixture::sparse;
 
     fn view(scope: Scope, rows: &[(&str, Option<&str>)], at: Option<i64>) -> ScopeView {
@@ -131,10 +131,8 @@ mod tests {
         let snapshot = at.map(|at| {
             Arc::new(Snapshot {
                 fetched_at: Timestamp::from_seconds(at),
-                took: std::time::Duration::from_secs(2),
-                clock: ClockOffset::default(),
                 connections,
-                found: Vec::new(),
+                ..Snapshot::default()
             })
         });
         ScopeView {

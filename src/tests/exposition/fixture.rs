@@ -109,9 +109,8 @@ pub(crate) fn snapshot_of(connections: Vec<Connection>) -> Snapshot {
     Snapshot {
         fetched_at: NOW,
         took: Duration::from_secs(2),
-        clock: ClockOffset::default(),
         connections,
-        found: Vec::new(),
+        ..Snapshot::default()
     }
 }
 
@@ -233,7 +232,6 @@ pub(crate) fn story() -> Fleet {
                 snapshot: Some(Arc::new(Snapshot {
                     fetched_at: NOW,
                     took: std::time::Duration::from_secs(2),
-                    clock: ClockOffset::default(),
                     connections: vec![waiting, healthy, failed],
                     found: vec![
                         Found {
@@ -245,6 +243,7 @@ pub(crate) fn story() -> Fleet {
                             found: false,
                         },
                     ],
+                    ..Snapshot::default()
                 })),
             },
             ScopeView {

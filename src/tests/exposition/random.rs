@@ -330,6 +330,7 @@ impl RandomScope {
                     found: *found,
                 })
                 .collect(),
+            ..Snapshot::default()
         };
         ScopeView {
             scope: Arc::new(Scope::new(self.account.as_deref(), self.project.as_deref())),

@@ -329,9 +329,7 @@ fn an_empty_fleet_is_a_text_too() {
     let empty = Snapshot {
         fetched_at: NOW,
         took: std::time::Duration::from_secs(2),
-        clock: ClockOffset::default(),
-        connections: Vec::new(),
-        found: Vec::new(),
+        ..Snapshot::default()
     };
     let seen = Fleet {
         scopes: vec![ScopeView {

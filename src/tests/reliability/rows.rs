@@ -7,9 +7,22 @@ use std::time::Duration;
 use kernel_api_simulator::{Fault, FaultKind, Route, Rows, Spoil};
 use tokio::time::advance;
 
+use crate::model::{Connection, ScopeView, Snapshot, Timestamp};
 use crate::tests::common::api::world;
 use crate::tests::common::bench::Bench;
 use crate::tests::common::clock::StoppedClock;
+
+impl Bench {
+    /// When the shown state of this connection was asked for.
+    fn seen(&self, id: &str) -> Timestamp {
+        let fleet = self.exporter.watcher.last();
+        let row = |(_, snapshot, row): (&ScopeView, &Snapshot, &Connection)| {
+            let asked = snapshot.kept_since(row).unwrap_or(snapshot.fetched_at);
+            (row.labels.id() == id).then_some(asked)
+        };
+        fleet.connections().find_map(row).unwrap()
+    }
+}
 
 fn other_than(status: &str) -> &'static str {
     match status {
@@ -149,9 +162,12 @@ async fn an_unreadable_row_keeps_its_last_known_state_for_a_while() {
     bench
         .api
         .add_fault(FaultKind::Row(Spoil::NoId, Rows::Id(id.clone())));
+    let seen = bench.seen(&id);
     for minute in 0..5 {
         let scrape = bench.scrape().await;
         assert!(!scrape.up());
+        assert_eq!(bench.seen(&id), seen, "said to be as old as it is");
+        assert!(bench.seen(&other) > seen);
         assert_eq!(scrape.errors("malformed_row"), f64::from(2 * (minute + 1)));
         assert_eq!(scrape.statuses()[&id], before.statuses()[&id]);
         assert_eq!(scrape.statuses()[&other], fresh, "the others are fresh");

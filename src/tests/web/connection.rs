@@ -1,6 +1,6 @@
 //! `/connection`, as far as no browser is needed.
 
-use kernel_api_simulator::DEFAULT_API_KEY;
+use kernel_api_simulator::{DEFAULT_API_KEY, FaultKind, Rows, Spoil};
 use serde_json::json;
 
 use super::stage::{Front, api_of, exporter, write};
@@ -61,6 +61,21 @@ async fn a_login_that_waits_can_be_opened_by_a_command() {
         page.text
             .contains("runbooks/KernelAuthFlowAwaitingHuman.md")
     );
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_said_of_its_own_page_alone() {
+    let (api, front) = seen(json!({"status": "AUTHENTICATED"}), &[]).await;
+    let seen = Rows::Id("ma_seen".into());
+    api.control.add_fault(FaultKind::Row(Spoil::NoId, seen));
+    front.scrape().await;
+    let mut rows = api.control.truth().into_iter().map(|row| row.id);
+    let other = rows.find(|id| id != "ma_seen").unwrap();
+    for (id, told) in [("ma_seen", true), (&*other, false)] {
+        let page = front.get(&format!("/connection?id={id}")).await;
+        let words = "since then the API gave rows that cannot be read";
+        assert_eq!(page.text.contains(words), told, "{}", page.text);
+    }
 }
 
 #[tokio::test]

@@ -229,6 +229,11 @@ impl Seen<'_> {
             })
             .collect();
         let id = connection.labels.id();
+        let kept = self.snapshot.kept_since(connection);
+        let seen = kept.unwrap_or(self.snapshot.fetched_at);
+        // What could not be read beside this one is not about it.
+        let failure = self.scope.failure.as_ref();
+        let failure = failure.filter(|failure| failure.unread == 0 || kept.is_some());
         html! {
             dl {
                 (fact("Status", &html! { (plain_words(connection.status.as_str())) }))
@@ -267,9 +272,8 @@ impl Seen<'_> {
                     }
                 })))
                 (fact("Seen", &html! {
-                    (date(self.snapshot.fetched_at)) ", "
-                    (time(self.snapshot.fetched_at, &ago(self.snapshot.fetched_at, view.now)))
-                    @if let Some(failure) = &self.scope.failure {
+                    (date(seen)) ", " (time(seen, &ago(seen, view.now)))
+                    @if let Some(failure) = failure {
                         "; since then the API " (failure_words(failure.reason))
                     }
                 }))

@@ -224,7 +224,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{AuthStatus, ClockOffset, FlowStatus, FlowStep, FlowType, Scope, Snapshot};
+    use crate::model::{AuthStatus, FlowStatus, FlowStep, FlowType, Scope, Snapshot};
     use crate::tests::exposition::fixture::sparse;
 
     fn connection(id: &str, profile: &str, needs: AuthStatus, ends: Option<i64>) -> Connection {
@@ -245,11 +245,8 @@ mod tests {
                 project_name: None,
                 failure: None,
                 snapshot: Some(Arc::new(Snapshot {
-                    fetched_at: Timestamp::from_seconds(0),
-                    took: std::time::Duration::from_secs(2),
-                    clock: ClockOffset::default(),
                     connections,
-                    found: Vec::new(),
+                    ..Snapshot::default()
                 })),
             }],
         }
