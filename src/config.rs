@@ -29,7 +29,7 @@ pub(crate) use sources::{Flags, process_env};
 pub(crate) use table::{Api, Log, Metrics, Web, rows};
 pub(crate) use values::{ExternalUrl, LogFormat, Prefix};
 
-use crate::model::{Collector, CollectorSet, Projects, Selection};
+use crate::model::{Collector, CollectorSet, Projects, Selection, counted};
 
 /// All that the exporter is told.
 #[derive(Clone, Debug)]
@@ -120,11 +120,6 @@ fn narrowed(word: &str, domains: usize, profiles: usize) -> String {
         [] => String::new(),
         filters => format!("{word}{}", filters.join(" and ")),
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
 }
 
 impl KeySource {

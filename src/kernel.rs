@@ -31,6 +31,7 @@ pub(crate) use observer::Observer;
 pub(crate) use paging::next_page;
 pub(crate) use per_minute::PerMinute;
 pub(crate) use policy::RequestPolicy;
+pub(crate) use rate::allowed;
 pub(crate) use wire::org::{AuthContext, Entitlements, KeyExpiry, OrgLimits};
 pub(crate) use wire::project::Project;
 pub(crate) use wire::timeline::{Event, EventState, Timeline};

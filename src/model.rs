@@ -33,5 +33,6 @@ pub(crate) use values::{
     HealthCheckUnavailable, ReauthReason, SsoProvider,
 };
 pub(crate) use words::{
-    failure_words, flow_words, plain_words, relogin_words, span_words, visible,
+    ago_words, counted, failure_words, flow_words, plain_words, relogin_words, span_words, steers,
+    visible,
 };

@@ -14,10 +14,10 @@ pub(crate) use self::values::{
     BaseUrl, InvalidOption, JobName, PromDuration, Share, SignUp, Target,
 };
 
-/// Everything that `assets` lets a user choose.
 /// The placeholder that the repository's own rules and dashboards have.
 pub(super) const RUNBOOKS: &str = "https://example.com/kernel-auth-exporter/docs/runbooks";
 
+/// Everything that `assets` lets a user choose.
 #[derive(Clone, Debug, PartialEq, Args)]
 pub(crate) struct Options {
     /// Where the runbook pages are published

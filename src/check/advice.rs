@@ -7,6 +7,7 @@ use super::findings::Findings;
 use crate::collect::Collected;
 use crate::config::{Account, Config};
 use crate::duration;
+use crate::kernel;
 use crate::model::{Projects, Selection};
 
 /// Half of what Prometheus gives a scrape where nobody says otherwise.
@@ -69,7 +70,7 @@ pub(super) fn on_cost(config: &Config, interval: Duration, found: &Findings) -> 
     let minute = cost.per_minute(every);
     let allowed = found
         .limit
-        .map(|limit| cost::allowed(limit, config.api.quota_share));
+        .map(|limit| kernel::allowed(limit, config.api.quota_share));
     let mut advice = Vec::new();
     let too_many = allowed.filter(|allowed| minute > *allowed);
     if let Some(allowed) = too_many {

@@ -1,4 +1,4 @@
-//! What scrapes cost, and what is allowed. Pure.
+//! What scrapes cost. Pure.
 
 use std::time::Duration;
 
@@ -42,13 +42,6 @@ impl Cost {
     }
 }
 
-/// Requests a minute that this exporter may send of a published `limit`.
-pub(super) fn allowed(limit: u64, share: f64) -> u64 {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let allowed = (limit as f64 * share) as u64;
-    allowed.max(1)
-}
-
 /// A `scrape_timeout` that leaves room above `took`, in whole seconds.
 pub(super) fn scrape_timeout(took: Duration) -> Duration {
     let seconds = took.as_secs() * 2 + 1;
@@ -58,6 +51,7 @@ pub(super) fn scrape_timeout(took: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::allowed;
 
     fn seconds(count: u64) -> Duration {
         Duration::from_secs(count)
@@ -86,7 +80,6 @@ mod tests {
         assert_eq!(cost.fits_every(allowed(600, 0.5)), Some(seconds(30)));
         assert_eq!(cost.fits_every(allowed(100, 0.5)), Some(seconds(120)));
         assert_eq!(cost.fits_every(1), None, "not even once an hour");
-        assert_eq!(allowed(1, 0.1), 1);
     }
 
     #[test]

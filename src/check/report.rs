@@ -5,13 +5,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::advice::{self, setting};
-use super::cost;
 use super::findings::Findings;
 use crate::collect::Collected;
 use crate::config::{Account, Config, KeySource, shown_path};
 use crate::duration;
-use crate::kernel::AuthContext;
-use crate::model::{AuthStatus, Collector, ErrorReason, Projects, ScopeView, Snapshot};
+use crate::kernel::{AuthContext, allowed};
+use crate::model::{AuthStatus, Collector, ErrorReason, Projects, ScopeView, Snapshot, counted};
 
 /// Cells of a line.
 const WIDTH: usize = 80;
@@ -139,7 +138,7 @@ impl Report {
             *by_status.entry(connection.status.as_str()).or_default() += 1;
         }
         let total: usize = by_status.values().sum();
-        let mut text = counted(total as u64, "connection");
+        let mut text = counted(total, "connection");
         let known = AuthStatus::LABELS.iter();
         let by_status = known.filter_map(|name| Some(format!("{} {name}", by_status.get(name)?)));
         let by_status: Vec<_> = by_status.collect();
@@ -234,7 +233,7 @@ impl Report {
         );
         match found.limit {
             Some(limit) => {
-                let allowed = cost::allowed(limit, config.api.quota_share);
+                let allowed = allowed(limit, config.api.quota_share);
                 let share = config.api.quota_share;
                 let _ = write!(
                     text,
@@ -271,11 +270,6 @@ fn source(key: &KeySource) -> String {
         KeySource::File(path) => format!("from {}", shown_path(path)),
         KeySource::Value(_) => "from the environment".to_owned(),
     }
-}
-
-fn counted(count: u64, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
 }
 
 /// Writes `text` behind `head`, and what does not fit on lines of its own.

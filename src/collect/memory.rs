@@ -11,7 +11,7 @@ use super::gathered::Gathered;
 use super::missing::Missing;
 use super::plan::Knowledge;
 use crate::kernel::{Error, PerMinute};
-use crate::model::{ErrorReason, Failure, Snapshot, Timestamp};
+use crate::model::{ErrorReason, Failure, Snapshot, Timestamp, counted};
 
 /// How many collections go on one page after the other once the pages were not
 /// where they should be.
@@ -139,16 +139,16 @@ impl Memory {
 
 /// Why a collection whose list came whole does not count as whole.
 fn unwhole(gathered: &Gathered) -> Option<(ErrorReason, Box<str>)> {
-    let rows = |count: usize| if count == 1 { "row" } else { "rows" };
     if let Some(error) = &gathered.failure {
-        let failed = gathered.failed.len();
-        let message = format!("{failed} {} could not be asked for: {error}", rows(failed));
+        let failed = counted(gathered.failed.len(), "row");
+        let message = format!("{failed} could not be asked for: {error}");
         return Some((error.reason(), message.into()));
     }
     let unreadable = gathered.unreadable();
     (unreadable > 0).then(|| {
         let names = gathered.unreadable_rows();
-        let message = format!("{unreadable} {} cannot be read: {names}", rows(unreadable));
+        let rows = counted(unreadable, "row");
+        let message = format!("{rows} cannot be read: {names}");
         (ErrorReason::MalformedRow, message.into())
     })
 }

@@ -273,8 +273,9 @@ impl State {
     }
 }
 
-fn allowed(limit: u64, share: f64) -> u64 {
-    // A share of a small limit must still be able to ask at all.
+/// Requests a minute that `share` of a published `limit` is. Of a small one it
+/// is still enough to ask at all.
+pub(crate) fn allowed(limit: u64, share: f64) -> u64 {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let allowed = (limit as f64 * share) as u64;
     allowed.max(1)

@@ -7,6 +7,7 @@ use tracing::Level;
 use tracing::field::{Field, Visit};
 
 use crate::config::LogFormat;
+use crate::model::steers;
 use crate::redact;
 
 #[derive(Default, Hash)]
@@ -115,7 +116,7 @@ fn write_to(
 fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     for c in Value::from(text).to_string().chars() {
-        if is_steering(c) {
+        if steers(c) {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
                 write!(quoted, "\\u{unit:04x}").expect("a String takes any text");
@@ -127,16 +128,11 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-fn is_steering(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 fn is_bare(text: &str) -> bool {
     !text.is_empty()
         && text
             .chars()
-            .all(|c| !c.is_whitespace() && !is_steering(c) && !matches!(c, '"' | '=' | '\\'))
+            .all(|c| !c.is_whitespace() && !steers(c) && !matches!(c, '"' | '=' | '\\'))
 }
 
 #[cfg(test)]
@@ -183,7 +179,7 @@ mod tests {
                 let line = line(format, &text, &fields);
                 prop_assert!(line.ends_with('\n'));
                 let line = line.trim_end_matches('\n');
-                prop_assert!(!line.contains(is_steering), "{:?}", line);
+                prop_assert!(!line.contains(steers), "{:?}", line);
                 if format == LogFormat::Json {
                     let value: Value = serde_json::from_str(line).unwrap();
                     prop_assert_eq!(&value["msg"], text.as_str());

@@ -34,6 +34,13 @@ pub(crate) struct Connection {
     pub history: Option<Arc<History>>,
 }
 
+impl Connection {
+    /// When it was last checked, whichever member says so.
+    pub(crate) fn checked_at(&self) -> Option<Timestamp> {
+        self.last_auth_check_at.or(self.last_auth_at)
+    }
+}
+
 /// The most recent login flow: `flow_*`, `error_code` and what it waits for.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Flow {
@@ -60,6 +67,17 @@ impl Flow {
     /// later, so the status alone does not tell.
     pub(crate) fn is_live(&self, now: Timestamp) -> bool {
         self.status == FlowStatus::InProgress && self.expires_at.is_none_or(|at| at > now)
+    }
+
+    /// When it ends, while somebody can still act on it.
+    pub(crate) fn ends_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.expires_at.filter(|_| self.is_live(now))
+    }
+
+    /// Why it failed, where it did.
+    pub(crate) fn error(&self) -> Option<ErrorCode> {
+        self.error_code
+            .filter(|_| self.status == FlowStatus::Failed)
     }
 }
 

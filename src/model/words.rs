@@ -1,24 +1,22 @@
 //! The same words for the same thing wherever people read of it.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use super::{Collector, Connection, ErrorReason, Flow, FlowStatus, FlowStep, FlowType, Timestamp};
 
-/// A text from elsewhere, in which what steers a terminal or turns the writing
-/// direction is shown as what it is: `\u{202e}`.
+/// Whether it steers a terminal or turns the writing direction.
+pub(crate) fn steers(char: char) -> bool {
+    char.is_control()
+        || matches!(
+            char,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
+}
+
+/// A text from elsewhere, in which what [`steers`] is shown as what it is:
+/// `\u{202e}`.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
-    let steers = |char: char| {
-        char.is_control()
-            || matches!(
-                char,
-                '\u{61c}'
-                    | '\u{200e}'
-                    | '\u{200f}'
-                    | '\u{2028}'..='\u{202e}'
-                    | '\u{2066}'..='\u{2069}'
-            )
-    };
     if !text.contains(steers) {
         return Cow::Borrowed(text);
     }
@@ -31,6 +29,12 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(shown)
+}
+
+/// `1 project`, `2 projects`.
+pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, what: &str) -> String {
+    let plural = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// A label value in plain words: `AWAITING_INPUT` is `awaiting input`.
@@ -114,6 +118,11 @@ pub(crate) const fn failure_words(reason: ErrorReason) -> &'static str {
         ErrorReason::Quota => "was not asked, to stay within the quota",
         ErrorReason::Starting => "has not answered yet",
     }
+}
+
+/// How long ago `at` was at `now`.
+pub(crate) fn ago_words(at: Timestamp, now: Timestamp) -> String {
+    format!("{} ago", span_words(now.seconds_since(at).max(0.0)))
 }
 
 /// A span of seconds in its two largest units: `42s`, `9m05s`, `3h12m`,

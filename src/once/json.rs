@@ -83,10 +83,7 @@ fn connection(view: &ScopeView, snapshot: &Snapshot, row: &Connection, now: Time
         ),
         ("attention", text(Attention::of(row, now).slug())),
         ("status", text(row.status.as_str())),
-        (
-            "last_auth_check_at",
-            time(row.last_auth_check_at.or(row.last_auth_at)),
-        ),
+        ("last_auth_check_at", time(row.checked_at())),
         (
             "flow",
             (row.flow.status != FlowStatus::None).then(|| flow(&row.flow, now)),
@@ -107,16 +104,13 @@ fn flow(flow: &Flow, now: Timestamp) -> Value {
     let inputs = PendingInput::ALL.iter().zip(PendingInput::LABELS);
     let inputs = inputs
         .filter_map(|(kind, label)| Some(((*label).to_owned(), json!(flow.pending.of(*kind)?))));
-    let error = flow
-        .error_code
-        .filter(|_| flow.status == FlowStatus::Failed);
     object([
         ("status", Some(json!(flow.status.as_str()))),
         ("step", Some(json!(flow.step.as_str()))),
         ("type", Some(json!(flow.kind.as_str()))),
         ("live", Some(json!(live))),
         ("expires_at", time(flow.expires_at)),
-        ("error_code", error.map(|code| json!(code.as_str()))),
+        ("error_code", flow.error().map(|code| json!(code.as_str()))),
         (
             "pending_inputs",
             live.then(|| Value::Object(inputs.collect())),

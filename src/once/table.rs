@@ -8,8 +8,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use self::fit::{Column, GAP};
 use crate::model::{
-    Attention, Connection, Fleet, ScopeView, Snapshot, Timestamp, failure_words, flow_words,
-    relogin_words, span_words, visible,
+    Attention, Connection, Fleet, ScopeView, Snapshot, Timestamp, ago_words, counted,
+    failure_words, flow_words, relogin_words, span_words, visible,
 };
 
 /// How it is shown.
@@ -83,17 +83,15 @@ fn row(view: &ScopeView, snapshot: &Snapshot, connection: &Connection, now: Time
     let cell = |column: &Column| match column {
         Column::Status => rank.0.as_str().to_owned(),
         Column::Left => flow
-            .expires_at
-            .filter(|_| flow.is_live(now))
+            .ends_at(now)
             .map(|at| span_words(at.seconds_since(now)))
             .unwrap_or_default(),
         Column::Profile => visible(&labels.profile_name().unwrap_or_default()).into_owned(),
         Column::Domain => visible(&labels.domain()).into_owned(),
         Column::Flow => flow_words(flow, now),
         Column::Checked => connection
-            .last_auth_check_at
-            .or(connection.last_auth_at)
-            .map(|at| format!("{} ago", span_words(now.seconds_since(at).max(0.0))))
+            .checked_at()
+            .map(|at| ago_words(at, now))
             .unwrap_or_default(),
         Column::Relogin => relogin_words(connection),
         Column::Account => visible(scope.account().unwrap_or_default()).into_owned(),
@@ -119,14 +117,13 @@ fn summary(out: &mut String, fleet: &Fleet, rows: &[Row], now: Timestamp) {
         (count > 0).then(|| format!("{count} {}", level.as_str()))
     });
     let counts: Vec<_> = counts.collect();
-    let total = rows.len();
-    let plural = if total == 1 { "" } else { "s" };
+    let total = counted(rows.len(), "connection");
     let list = if counts.is_empty() {
         String::new()
     } else {
         format!(": {}", counts.join(", "))
     };
-    let _ = writeln!(out, "\n{total} connection{plural}{list}");
+    let _ = writeln!(out, "\n{total}{list}");
     for view in &fleet.scopes {
         let Some(failure) = &view.failure else {
             continue;

@@ -107,10 +107,7 @@ pub(super) const FAMILIES: &[Family] = &[
         Collector::Flow,
         "kernel_auth_connection_flow_error",
         "1, with why the most recent login flow failed; only while its status is FAILED.",
-        Fact(|connection| {
-            let code = connection.flow.error_code?;
-            (connection.flow.status == FlowStatus::Failed).then_some(code as usize)
-        }),
+        Fact(|connection| Some(connection.flow.error()? as usize)),
     )
     .labels(&[Label::of("error_code", ErrorCode::LABELS)]),
     gauge(

@@ -2,14 +2,12 @@
 
 use maud::{Markup, html};
 
-use super::parts::{
-    View, ago, badge, connection_link, date, domain, hint, link, name, place, time,
-};
+use super::parts::{View, badge, connection_link, date, domain, hint, link, name, place, time};
 use super::query::home;
 use crate::model::{
     Attention, Connection, EventOutcome, EventSlot, EventType, FlowStatus, History, PendingInput,
-    ScopeView, Snapshot, SsoProvider, Timestamp, connection_id, failure_words, flow_words,
-    plain_words, span_words, visible,
+    ScopeView, Snapshot, SsoProvider, Timestamp, ago_words, connection_id, failure_words,
+    flow_words, plain_words, span_words, visible,
 };
 use crate::remedies::Remedy;
 
@@ -135,9 +133,7 @@ impl Seen<'_> {
     fn help(&self, level: Attention) -> Markup {
         let connection = self.connection;
         let flow = &connection.flow;
-        let error = flow
-            .error_code
-            .filter(|_| flow.status == FlowStatus::Failed && level != Attention::Fine);
+        let error = flow.error().filter(|_| level != Attention::Fine);
         let reason = connection
             .can_reauth_reason
             .filter(|_| matches!(level, Attention::NeedsPerson | Attention::NeedsAuth));
@@ -219,7 +215,7 @@ impl Seen<'_> {
     fn facts(&self, view: &View<'_>) -> Markup {
         let connection = self.connection;
         let flow = &connection.flow;
-        let at = |at: Timestamp| html! { (date(at)) ", " (ago(at, self.now)) };
+        let at = |at: Timestamp| html! { (date(at)) ", " (ago_words(at, self.now)) };
         let asked: Vec<String> = PendingInput::ALL
             .iter()
             .zip(PendingInput::LABELS)
@@ -237,7 +233,7 @@ impl Seen<'_> {
         html! {
             dl {
                 (fact("Status", &html! { (plain_words(connection.status.as_str())) }))
-                (maybe("Last auth check", connection.last_auth_check_at.or(connection.last_auth_at).map(at)))
+                (maybe("Last auth check", connection.checked_at().map(at)))
                 (fact("Login flow", &html! {
                     @if flow.status == FlowStatus::None { "none" }
                     (flow_words(flow, self.now))
@@ -250,7 +246,7 @@ impl Seen<'_> {
                             @if expires > self.now {
                                 "in " (span_words(expires.seconds_since(self.now)))
                             } @else {
-                                (ago(expires, self.now))
+                                (ago_words(expires, self.now))
                             }
                         },
                     ))
@@ -272,7 +268,7 @@ impl Seen<'_> {
                     }
                 })))
                 (fact("Seen", &html! {
-                    (date(seen)) ", " (time(seen, &ago(seen, view.now)))
+                    (date(seen)) ", " (time(seen, &ago_words(seen, view.now)))
                     @if let Some(failure) = failure {
                         "; since then the API " (failure_words(failure.reason))
                     }
@@ -339,7 +335,7 @@ impl Seen<'_> {
     }
 
     fn history(&self, history: &History) -> Markup {
-        let at = |at: Timestamp| html! { (date(at)) ", " (ago(at, self.now)) };
+        let at = |at: Timestamp| html! { (date(at)) ", " (ago_words(at, self.now)) };
         let ended = EventType::ALL.iter().flat_map(|kind| {
             let outcomes = EventOutcome::ALL.iter();
             outcomes.filter_map(|outcome| {

@@ -2,10 +2,12 @@
 
 use maud::{Markup, html};
 
-use super::parts::{View, ago, class, clock, counted, hint, level_sign, name, place, sign, time};
+use super::parts::{View, class, clock, grouped, hint, level_sign, name, place, sign, time};
 use super::query::Query;
 use super::select::Selected;
-use crate::model::{Attention, Failure, Fleet, ScopeView, failure_words, span_words, visible};
+use crate::model::{
+    Attention, Failure, Fleet, ScopeView, ago_words, failure_words, span_words, visible,
+};
 
 /// Accounts and projects that are listed; those that fail first.
 const MAX_SCOPES: usize = 50;
@@ -25,7 +27,7 @@ pub(super) fn title(view: &View<'_>, selected: &Selected<'_>) -> String {
     ] {
         let count = selected.count(level);
         if count > 0 {
-            parts.push(format!("{} {words}", counted(count)));
+            parts.push(format!("{} {words}", grouped(count)));
         }
     }
     if !view.untouched && view.fleet.scopes.iter().any(|scope| !scope.is_up()) {
@@ -77,7 +79,7 @@ fn api(view: &View<'_>) -> Markup {
                     strong { "The API answers." }
                 }
                 @if let Some(at) = oldest {
-                    " Last asked " (time(at, &ago(at, view.now))) ", at " (clock(at, view.now)) "."
+                    " Last asked " (time(at, &ago_words(at, view.now))) ", at " (clock(at, view.now)) "."
                     @if view.now.seconds_since(at) > OLD_SECONDS { " Nobody has scraped since." }
                 }
             }
@@ -95,12 +97,12 @@ fn api(view: &View<'_>) -> Markup {
                 }
             }
             @if shown < groups.len() {
-                p { "There are " (counted(groups.len() - shown)) " more reasons below." }
+                p { "There are " (grouped(groups.len() - shown)) " more reasons below." }
             }
             p {
                 @match oldest {
                     Some(at) => {
-                        "The last known state is shown, from " (time(at, &ago(at, view.now)))
+                        "The last known state is shown, from " (time(at, &ago_words(at, view.now)))
                         ", at " (clock(at, view.now)) "."
                     }
                     None => { "Nothing is known." }
@@ -139,11 +141,11 @@ fn whom(group: &Failing<'_>, all: usize) -> Markup {
     let Failing { scopes, .. } = group;
     html! {
         @if scopes.len() == all {
-            "all " (counted(all)) " accounts and projects"
+            "all " (grouped(all)) " accounts and projects"
         } @else if let [scope] = &**scopes {
             (whose(scope))
         } @else {
-            (counted(scopes.len())) " of " (counted(all)) " accounts and projects"
+            (grouped(scopes.len())) " of " (grouped(all)) " accounts and projects"
         }
     }
 }
@@ -198,7 +200,7 @@ fn tiles(query: &Query, selected: &Selected<'_>) -> Markup {
                         href=(query.with_level(Some(level)).link())
                         aria-current=[(query.level == Some(level)).then_some("true")]
                     {
-                        span.number { (counted(count)) } " "
+                        span.number { (grouped(count)) } " "
                         span.label { (level_sign(level)) " " (level.as_str()) } " "
                         span.hint { (hint(level)) }
                     }
@@ -209,7 +211,7 @@ fn tiles(query: &Query, selected: &Selected<'_>) -> Markup {
                     href=(query.with_level(None).link())
                     aria-current=[query.level.is_none().then_some("true")]
                 {
-                    span.number { (counted(selected.total())) } " "
+                    span.number { (grouped(selected.total())) } " "
                     span.label { (sign("\u{2211}")) " all" } " "
                     span.hint { "every connection watched" }
                 }
@@ -225,7 +227,7 @@ fn scopes(view: &View<'_>) -> Markup {
     let hidden = scopes.len().saturating_sub(MAX_SCOPES);
     html! {
         details {
-            summary { (counted(scopes.len())) " accounts and projects" }
+            summary { (grouped(scopes.len())) " accounts and projects" }
             div.scroll role="region" aria-label="Accounts and projects" tabindex="0" {
                 table {
                     thead {
@@ -244,7 +246,7 @@ fn scopes(view: &View<'_>) -> Markup {
                     }
                 }
             }
-            @if hidden > 0 { p { (counted(hidden)) " more are not listed here." } }
+            @if hidden > 0 { p { (grouped(hidden)) " more are not listed here." } }
         }
     }
 }
@@ -273,12 +275,12 @@ fn scope_row(view: &View<'_>, scope: &ScopeView) -> Markup {
             }
             @match &scope.snapshot {
                 Some(snapshot) => {
-                    td { (time(snapshot.fetched_at, &ago(snapshot.fetched_at, view.now))) }
-                    td.n { (counted(snapshot.connections.len())) }
+                    td { (time(snapshot.fetched_at, &ago_words(snapshot.fetched_at, view.now))) }
+                    td.n { (grouped(snapshot.connections.len())) }
                 }
                 None => { td { "nothing known" } td.n { "\u{2013}" } }
             }
-            td.n { (urgent.map_or("\u{2013}".to_owned(), counted)) }
+            td.n { (urgent.map_or("\u{2013}".to_owned(), grouped)) }
         }
     }
 }

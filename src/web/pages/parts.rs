@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use crate::model::{Attention, Fleet, Scope, ScopeView, Timestamp, span_words, visible};
+use crate::model::{Attention, Fleet, Scope, ScopeView, Timestamp, visible};
 
 /// What a page is about.
 pub(in crate::web) struct View<'a> {
@@ -97,7 +97,7 @@ pub(super) fn place(view: &ScopeView) -> Markup {
 }
 
 /// `1234567` as `1,234,567`.
-pub(super) fn counted(number: usize) -> String {
+pub(super) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -144,11 +144,6 @@ pub(super) fn date(at: Timestamp) -> Markup {
     time(at, &text.replace('T', " "))
 }
 
-/// How long ago, as seen at `now`.
-pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
-    format!("{} ago", span_words(now.seconds_since(at).max(0.0)))
-}
-
 /// An address with a query string: `page?name=value&…`, of what is there.
 pub(super) fn link(page: &str, parameters: &[(&str, Option<&str>)]) -> String {
     let mut link = format!("{page}?");
@@ -189,7 +184,7 @@ mod tests {
             (1_000, "1,000"),
             (1_234_567, "1,234,567"),
         ] {
-            assert_eq!(counted(number), expected);
+            assert_eq!(grouped(number), expected);
         }
     }
 

@@ -3,10 +3,10 @@
 use maud::{Markup, html};
 
 use super::PAGE_ROWS;
-use super::parts::{View, ago, badge, clock, connection_link, counted, domain, name, place, time};
+use super::parts::{View, badge, clock, connection_link, domain, grouped, name, place, time};
 use super::query::{Column, Query, Sort};
 use super::select::{Row, Selected};
-use crate::model::{Attention, flow_words, relogin_words, span_words};
+use crate::model::{Attention, ago_words, flow_words, relogin_words, span_words};
 
 /// What of the rows there is beside that which every fleet has.
 #[derive(Clone, Copy)]
@@ -153,15 +153,15 @@ fn caption(query: &Query, selected: &Selected<'_>) -> String {
     };
     match (selected.matching, selected.pages) {
         (1, _) => "1 connection".to_owned(),
-        (count, 1) => format!("{} connections, {order}", counted(count)),
+        (count, 1) => format!("{} connections, {order}", grouped(count)),
         (count, _) => {
             let first = (selected.page - 1) * PAGE_ROWS + 1;
             let last = first + selected.rows.len() - 1;
             format!(
                 "Connections {} to {} of {}, {order}",
-                counted(first),
-                counted(last),
-                counted(count)
+                grouped(first),
+                grouped(last),
+                grouped(count)
             )
         }
     }
@@ -198,7 +198,7 @@ fn row(paused: bool, row: &Row<'_>, columns: Columns) -> Markup {
             }
             td.domain { (domain(&labels.domain())) }
             td.flow { (flow_words(&connection.flow, now)) }
-            td.checked { @if let Some(at) = row.checked() { (time(at, &ago(at, now))) } }
+            td.checked { @if let Some(at) = row.checked() { (time(at, &ago_words(at, now))) } }
             td.again { (relogin_words(connection)) }
             @if columns.profile {
                 td.id { (name(&id)) (whereabouts) }
@@ -228,7 +228,7 @@ fn pages(query: &Query, selected: &Selected<'_>) -> Markup {
                 (link(page.saturating_sub(1).max(1), "Previous", page > 1))
                 (link((page + 1).min(last), "Next", page < last))
                 (link(last, "Last", page < last))
-                span { "Page " (counted(page)) " of " (counted(last)) }
+                span { "Page " (grouped(page)) " of " (grouped(last)) }
             }
         }
     }

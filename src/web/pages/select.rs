@@ -156,14 +156,12 @@ impl Row<'_> {
 
     /// When its live flow ends.
     pub(super) fn left(&self) -> Option<Timestamp> {
-        let flow = &self.connection.flow;
-        flow.expires_at.filter(|_| flow.is_live(self.now))
+        self.connection.flow.ends_at(self.now)
     }
 
     /// When it was last checked.
     pub(super) fn checked(&self) -> Option<Timestamp> {
-        let connection = self.connection;
-        connection.last_auth_check_at.or(connection.last_auth_at)
+        self.connection.checked_at()
     }
 
     /// Whether one of its names, or why it is as it is, has `wanted` in it,
@@ -185,7 +183,7 @@ impl Row<'_> {
                 .flatten()
                 .any(|name| contains(name, wanted))
             || flow
-                .error_code
+                .error()
                 .is_some_and(|code| contains(code.as_str(), wanted))
             || contains(flow.step.as_str(), wanted)
             || self
@@ -224,7 +222,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{AuthStatus, FlowStatus, FlowStep, FlowType, Scope, Snapshot};
+    use crate::model::{AuthStatus, ErrorCode, FlowStatus, FlowStep, FlowType, Scope, Snapshot};
     use crate::tests::exposition::fixture::sparse;
 
     fn connection(id: &str, profile: &str, needs: AuthStatus, ends: Option<i64>) -> Connection {
@@ -283,6 +281,16 @@ mod tests {
         assert_eq!(ids(&fleet, "sort=profile", 200), ["b", "d", "e", "c", "a"]);
         assert_eq!(ids(&fleet, "sort=left", 200), ["c", "d", "b", "e", "a"]);
         assert_eq!(ids(&fleet, "sort=-left", 200), ["d", "c", "b", "e", "a"]);
+    }
+
+    #[test]
+    fn an_error_is_found_while_it_is_shown() {
+        let mut rows = ["a", "b"].map(|id| connection(id, "zoe", AuthStatus::NeedsAuth, None));
+        for row in &mut rows {
+            row.flow.error_code = Some(ErrorCode::CaptchaBlocked);
+        }
+        rows[0].flow.status = FlowStatus::Failed;
+        assert_eq!(ids(&fleet(rows.into()), "q=captcha", 200), ["a"]);
     }
 
     proptest! {
