@@ -4,8 +4,9 @@
 //! or put on a page.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::LazyLock;
 
+use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 
 /// So many bytes of a key in a row tell too much of it.
@@ -32,14 +33,9 @@ struct Keys {
 
 static KEYS: LazyLock<Mutex<Keys>> = LazyLock::new(Mutex::default);
 
-fn keys() -> MutexGuard<'static, Keys> {
-    // Parts that are too many hide too much, and that only.
-    KEYS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// From now on `key` comes out nowhere, also when it is no longer in use.
 pub(crate) fn remember(key: &SecretString) {
-    keys().remember(key);
+    KEYS.lock().remember(key);
 }
 
 impl Keys {
@@ -111,7 +107,7 @@ pub(crate) fn guessed(text: &str) -> String {
 }
 
 fn without(text: &str, is_key: impl Fn(&str) -> bool) -> String {
-    let text = keys().hide(text).unwrap_or_else(|| text.to_owned());
+    let text = KEYS.lock().hide(text).unwrap_or_else(|| text.to_owned());
     let ends = |c: char| c.is_whitespace() || "'\"`=,()".contains(c);
     let shown = |piece: &'_ str| {
         let word = piece.trim_end_matches(|c| ends(c) || c == ':');

@@ -1,9 +1,10 @@
 //! One account: its key, its projects, and a watcher for each of them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
+use parking_lot::Mutex;
 use tokio::time::timeout_at;
 
 use super::flight::Running;
@@ -86,12 +87,12 @@ impl Account {
 
     /// Its scopes, as far as they are known.
     pub(super) fn scopes(&self) -> Vec<Arc<ScopeWatcher>> {
-        self.followed().values().cloned().collect()
+        self.scopes.lock().values().cloned().collect()
     }
 
     /// Whether `project` is one of those; `None` before they are known.
     pub(super) fn has_project(&self, project: &str) -> Option<bool> {
-        let followed = self.followed().contains_key(&Some(project.into()));
+        let followed = self.scopes.lock().contains_key(&Some(project.into()));
         (followed || !self.lists_projects() || self.projects.is_known()).then_some(followed)
     }
 
@@ -342,7 +343,7 @@ impl Account {
 
     async fn list_projects(&self, attempt: Attempt) {
         let is_gone = |id: &str| {
-            let scope = self.followed().get(&Some(id.into())).cloned();
+            let scope = self.scopes.lock().get(&Some(id.into())).cloned();
             scope.is_some_and(|scope| scope.is_gone())
         };
         let client = &self.shared.client;
@@ -375,8 +376,8 @@ impl Account {
     /// on with what `previous` knows of their project, or watch it from `since`
     /// on.
     fn follow(&self, projects: Vec<Option<Box<str>>>, previous: Option<&Self>, since: Timestamp) {
-        let previous = previous.map(|previous| previous.followed().clone());
-        let mut followed = self.followed();
+        let previous = previous.map(|previous| previous.scopes.lock().clone());
+        let mut followed = self.scopes.lock();
         let mut scopes = Scopes::new();
         for project in projects {
             let scope = followed.remove(&project).unwrap_or_else(|| {
@@ -392,9 +393,5 @@ impl Account {
             scopes.insert(project, scope);
         }
         *followed = scopes;
-    }
-
-    fn followed(&self) -> MutexGuard<'_, Scopes> {
-        self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::kernel::PerMinute;
@@ -30,7 +30,7 @@ pub(super) struct ProbeCeiling {
 impl ProbeCeiling {
     /// At most `requests` a minute, those of `previous` counted.
     pub(super) fn new(requests: usize, previous: Option<&Self>) -> Self {
-        let before = previous.map(|previous| lock(&previous.requests).clone());
+        let before = previous.map(|previous| previous.requests.lock().clone());
         let before = before.unwrap_or_else(|| PerMinute::new(requests));
         Self {
             requests: Mutex::new(before.at_most(requests)),
@@ -41,17 +41,17 @@ impl ProbeCeiling {
 
     /// Requests a minute.
     pub(super) fn most(&self) -> usize {
-        lock(&self.requests).most()
+        self.requests.lock().most()
     }
 
     /// Takes one request; whether there is one left.
     pub(super) fn take(&self) -> bool {
-        lock(&self.requests).take()
+        self.requests.lock().take()
     }
 
     /// Whether Kernel has just said that it does not know `id`.
     pub(super) fn is_unknown(&self, scope: &Scope, id: &str) -> bool {
-        let unknown = lock(&self.unknown);
+        let unknown = self.unknown.lock();
         let since = unknown.get(&self.mark(scope, id));
         since.is_some_and(|at| at.elapsed() < UNKNOWN_FOR)
     }
@@ -59,7 +59,7 @@ impl ProbeCeiling {
     /// Takes note that Kernel does not know `id`. Once there are too many, not
     /// even that: they cost a request each then.
     pub(super) fn unknown(&self, scope: &Scope, id: &str) {
-        let mut unknown = lock(&self.unknown);
+        let mut unknown = self.unknown.lock();
         if unknown.len() >= UNKNOWN {
             unknown.retain(|_, at| at.elapsed() < UNKNOWN_FOR);
         }
@@ -74,10 +74,6 @@ impl ProbeCeiling {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,13 +85,13 @@ mod tests {
         for id in 0..=UNKNOWN {
             ceiling.unknown(&here, &format!("ma_{id}"));
         }
-        assert_eq!(lock(&ceiling.unknown).len(), UNKNOWN);
+        assert_eq!(ceiling.unknown.lock().len(), UNKNOWN);
         assert!(ceiling.is_unknown(&here, "ma_0"));
         assert!(!ceiling.is_unknown(&there, "ma_0"));
         assert!(!ceiling.is_unknown(&here, &format!("ma_{UNKNOWN}")));
         tokio::time::advance(UNKNOWN_FOR).await;
         assert!(!ceiling.is_unknown(&here, "ma_0"));
         ceiling.unknown(&here, "ma_new");
-        assert_eq!(lock(&ceiling.unknown).len(), 1);
+        assert_eq!(ceiling.unknown.lock().len(), 1);
     }
 }

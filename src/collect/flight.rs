@@ -1,7 +1,6 @@
 //! One runs, the others join or wait.
 
-use std::sync::{Mutex, PoisonError};
-
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
@@ -20,7 +19,7 @@ impl Flight {
     /// What is under way, which is begun here where it was not: then the caller
     /// is the one to run it.
     pub(super) fn begin(&self) -> (Option<Begun>, Running) {
-        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.0.lock();
         if let Some(running) = current.as_ref().filter(|running| running.is_running()) {
             return (None, running.clone());
         }
@@ -32,7 +31,7 @@ impl Flight {
 
     /// What is under way.
     pub(super) fn running(&self) -> Option<Running> {
-        let current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = self.0.lock();
         current
             .as_ref()
             .filter(|running| running.is_running())

@@ -3,7 +3,8 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 /// Logins that are remembered.
 const REMEMBERED: usize = 65_536;
@@ -17,7 +18,7 @@ impl CountedFlows {
         let mut hasher = DefaultHasher::new();
         (connection, event).hash(&mut hasher);
         let mark = hasher.finish();
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         let (set, order) = &mut *known;
         if !set.insert(mark) {
             return false;
@@ -43,6 +44,6 @@ mod tests {
         for event in 0..100_000 {
             flows.is_new("c", event);
         }
-        assert_eq!(flows.0.lock().unwrap().0.len(), REMEMBERED);
+        assert_eq!(flows.0.lock().0.len(), REMEMBERED);
     }
 }

@@ -1,10 +1,10 @@
 //! Carrying out a plan: the requests of one collection of one scope.
 
 use std::collections::HashSet;
-use std::sync::Mutex;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use parking_lot::Mutex;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::gathered::Gathered;

@@ -3,9 +3,9 @@
 //! be had.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::flight::{Begun, Flight};
@@ -75,7 +75,7 @@ impl Org {
     /// anew.
     pub(super) fn new(previous: Option<&Self>) -> Self {
         let state = previous.map(|previous| {
-            let before = previous.state();
+            let before = previous.state.lock();
             State {
                 asked: before.asked,
                 limits: before.limits.clone(),
@@ -95,7 +95,7 @@ impl Org {
 
     /// What is known.
     pub(super) fn view(&self) -> OrgView {
-        let state = self.state();
+        let state = self.state.lock();
         let limits = state.limits.get().unwrap_or_default();
         let entitlements = state.entitlements.get().unwrap_or_default();
         OrgView {
@@ -125,7 +125,7 @@ impl Org {
             return None;
         }
         let begun = self.asking.begin().0?;
-        let asked = self.state().asked;
+        let asked = self.state.lock().asked;
         asked
             .is_none_or(|asked| asked.elapsed() >= PERIOD)
             .then_some(begun)
@@ -151,7 +151,7 @@ impl Org {
             // The next collection may find the quota in a better state.
             return;
         }
-        self.state().asked = Some(Instant::now());
+        self.state.lock().asked = Some(Instant::now());
         let asking = Asking {
             org: self,
             client,
@@ -171,7 +171,7 @@ impl Org {
             .part(0, Endpoint::OrgLimits, "/org/limits", OrgLimits::read)
             .await
         {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             let used = limits.as_ref().and_then(|limits| limits.connections_used);
             let unseen = used
                 .zip(exported)
@@ -188,7 +188,7 @@ impl Org {
             )
             .await
         {
-            self.state().entitlements.set(entitlements);
+            self.state.lock().entitlements.set(entitlements);
         }
         let Some(context) = context else { return };
         let expires = match context.and_then(|context| context.credential) {
@@ -196,12 +196,8 @@ impl Org {
             None => Some(None),
         };
         if let Some(expires) = expires {
-            self.state().key_expires.set(expires);
+            self.state.lock().key_expires.set(expires);
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -259,7 +255,7 @@ impl Asking<'_> {
         if self.client.would_wait(1).is_some() {
             return None;
         }
-        let before = self.org.state().said[part];
+        let before = self.org.state.lock().said[part];
         let refused = |reason: &ErrorReason| {
             matches!(
                 reason,
@@ -280,7 +276,7 @@ impl Asking<'_> {
         };
         match self.client.ask(query, policy, self.deadline, read).await {
             Ok(answer) => {
-                self.org.state().said[part] = None;
+                self.org.state.lock().said[part] = None;
                 Some(Some(answer))
             }
             Err(error) => {
@@ -293,7 +289,7 @@ impl Asking<'_> {
     /// Logs a failure, unless it is the same as the last time.
     fn tell(&self, part: usize, error: &Error) {
         let reason = error.reason();
-        if self.org.state().said[part].replace(reason) == Some(reason) {
+        if self.org.state.lock().said[part].replace(reason) == Some(reason) {
             return;
         }
         tracing::warn!(

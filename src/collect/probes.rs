@@ -2,9 +2,10 @@
 //! share one request, and all of them one look at the key.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::flight::Flight;
@@ -77,7 +78,7 @@ impl Probes {
 
     fn current(&self, scope: &Scope, id: &str) -> Arc<Current> {
         let key: Key = (scope.project().map(Into::into), id.into());
-        let mut all = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.current.lock();
         if let Some(current) = all.get(&key).and_then(Weak::upgrade)
             && current.outcome.get().is_none()
         {
@@ -104,7 +105,7 @@ impl Probes {
 
     /// Says that probes fail, not oftener than somebody wants to read it.
     pub(super) fn failed(&self, scope: &Scope, error: &Error) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failures = self.failures.lock();
         failures.count += 1;
         if failures.told.is_some_and(|at| at.elapsed() < LOG_PAUSE) {
             return;

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::flight::Flight;
@@ -60,7 +61,7 @@ struct State {
 impl ProjectList {
     /// Goes on with what `previous` knows.
     pub(super) fn new(previous: Option<&Self>) -> Self {
-        let state = previous.map(|previous| previous.state().clone());
+        let state = previous.map(|previous| previous.state.lock().clone());
         Self {
             state: Mutex::new(state.unwrap_or_default()),
             reading: Flight::default(),
@@ -71,18 +72,18 @@ impl ProjectList {
 
     /// Whether nobody has tried to read it yet.
     pub(super) fn is_untouched(&self) -> bool {
-        let state = self.state();
+        let state = self.state.lock();
         state.read_at.is_none() && state.failure.is_none()
     }
 
     /// Whether it was read once.
     pub(super) fn is_known(&self) -> bool {
-        self.state().read_at.is_some()
+        self.state.lock().read_at.is_some()
     }
 
     /// When it was last read, on this machine's clock.
     pub(super) fn read_at(&self) -> Option<Timestamp> {
-        let ago = self.state().read_at?.elapsed();
+        let ago = self.state.lock().read_at?.elapsed();
         Some(Timestamp::from(SystemTime::now() - ago))
     }
 
@@ -98,13 +99,13 @@ impl ProjectList {
 
     /// Whether it need not be read again yet.
     pub(super) fn is_fresh(&self) -> bool {
-        let read_at = self.state().read_at;
+        let read_at = self.state.lock().read_at;
         read_at.is_some_and(|at| at.elapsed() < GOOD_FOR)
     }
 
     /// Why there may be projects that nobody looks at.
     pub(super) fn failure(&self) -> Option<Arc<Failure>> {
-        let state = self.state();
+        let state = self.state.lock();
         match (&state.failure, state.read_at) {
             (None, None) => Some(Arc::clone(&self.starting)),
             (failure, _) => failure.clone(),
@@ -113,21 +114,17 @@ impl ProjectList {
 
     /// Whether it has not been read too often to be read again.
     pub(super) fn may_read(&self) -> bool {
-        !self.readings().is_spent()
-    }
-
-    fn readings(&self) -> MutexGuard<'_, PerMinute> {
-        self.readings.lock().unwrap_or_else(PoisonError::into_inner)
+        !self.readings.lock().is_spent()
     }
 
     /// What people call this project.
     pub(super) fn name_of(&self, project: &str) -> Option<Arc<str>> {
-        self.state().names.get(project)?.clone()
+        self.state.lock().names.get(project)?.clone()
     }
 
     /// The ids of the active ones.
     pub(super) fn ids(&self) -> Vec<Box<str>> {
-        self.state().names.keys().cloned().collect()
+        self.state.lock().names.keys().cloned().collect()
     }
 
     /// Reads it anew. `is_gone`: whether the API says of a project, asked for
@@ -142,14 +139,14 @@ impl ProjectList {
         account: Option<&str>,
         is_gone: impl Fn(&str) -> bool,
     ) -> Result<(), Error> {
-        self.readings().note();
+        self.readings.lock().note();
         let listed = fetch(client, attempt).await.inspect_err(|error| {
             if !error.was_held_back() {
                 let message = format!("the projects cannot be listed: {error}");
-                self.state().fail(error.reason(), message.into());
+                self.state.lock().fail(error.reason(), message.into());
             }
         })?;
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.read_at = Some(Instant::now());
         let unreadable = listed.unreadable;
         client.count_malformed(unreadable);
@@ -169,10 +166,6 @@ impl ProjectList {
             state.failure = None;
         }
         Ok(())
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

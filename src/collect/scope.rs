@@ -1,8 +1,9 @@
 //! One scope: its collections, one at a time, and what they left.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::assemble::{Kept, assemble};
@@ -51,7 +52,7 @@ impl ScopeWatcher {
             let names = previous.shared.settings.profile_names;
             previous.selection == selection && names == shared.settings.profile_names
         });
-        let memory = same.map(|previous| previous.memory().clone());
+        let memory = same.map(|previous| previous.memory.lock().clone());
         // An event is counted once, whatever else is watched from now on.
         let timelines = previous
             .filter(|previous| previous.shared.settings.timeline_requests.is_some())
@@ -76,13 +77,13 @@ impl ScopeWatcher {
 
     /// Whether the last snapshot has this connection.
     pub(super) fn knows(&self, id: &str) -> bool {
-        let held = self.memory().held.clone();
+        let held = self.memory.lock().held.clone();
         held.is_some_and(|held| held.snapshot.find(id).is_some())
     }
 
     /// Whether no collection has ended yet.
     pub(super) fn is_untouched(&self) -> bool {
-        let memory = self.memory();
+        let memory = self.memory.lock();
         let reason = memory.failure.as_ref().map(|failure| failure.reason);
         reason == Some(ErrorReason::Starting)
     }
@@ -116,7 +117,7 @@ impl ScopeWatcher {
     /// What a scrape does here, without waiting.
     pub(super) fn part(&self) -> Part {
         let running = self.flight.running().is_some();
-        let memory = self.memory();
+        let memory = self.memory.lock();
         let cost = choose(&self.selection, &memory.knowledge).cost;
         let client = &self.shared.client;
         let spent = client.rate().limit.is_none() && memory.collections.is_spent();
@@ -140,7 +141,7 @@ impl ScopeWatcher {
         let Some(begun) = begun else {
             return running;
         };
-        self.memory().collections.note();
+        self.memory.lock().collections.note();
         let this = Arc::clone(self);
         tokio::spawn(async move {
             let start = Instant::now();
@@ -150,7 +151,7 @@ impl ScopeWatcher {
                 // The panic itself is on stderr. What was seen before is all
                 // that there is, and it must not look as if it were fresh.
                 let broke_off = "a collection broke off; this is a defect, please report it";
-                this.memory().broke_off(broke_off);
+                this.memory.lock().broke_off(broke_off);
                 tracing::error!("{broke_off}");
             }
             // Before the scrape goes on, so that what follows can be waited for.
@@ -171,7 +172,7 @@ impl ScopeWatcher {
         outcome: ScrapeOutcome,
         since: Instant,
     ) -> (ScopeView, ScrapeOutcome) {
-        let mut memory = self.memory();
+        let mut memory = self.memory.lock();
         let showing = self.showing(&memory);
         let (snapshot, outcome) = showing.shown(outcome, since);
         if showing.is_spent(since) {
@@ -214,12 +215,12 @@ impl ScopeWatcher {
 
     /// Whether the API has said that the project is not there, or not active.
     pub(super) fn is_gone(&self) -> bool {
-        self.memory().gone
+        self.memory.lock().gone
     }
 
     /// The last snapshot, as long as there is one.
     pub(super) fn last(&self) -> ScopeView {
-        let memory = self.memory();
+        let memory = self.memory.lock();
         ScopeView {
             scope: Arc::clone(&self.scope),
             project_name: None,
@@ -230,7 +231,7 @@ impl ScopeWatcher {
 
     async fn run(&self, attempt: Attempt) {
         let deadline = attempt.stretching();
-        let memory = self.memory().clone();
+        let memory = self.memory.lock().clone();
         let before = self.showing(&memory).predecessor().cloned();
         let mut known = memory.knowledge.clone();
         let mut gathering = self.gathering(&deadline);
@@ -286,7 +287,7 @@ impl ScopeWatcher {
     }
 
     fn failed(&self, known: Knowledge, error: &Error) {
-        self.memory().failed(known, error);
+        self.memory.lock().failed(known, error);
         tracing::warn!(
             account = self.scope.account(),
             project = self.scope.project(),
@@ -301,7 +302,7 @@ impl ScopeWatcher {
     fn read_nothing(&self, known: Knowledge, gathered: &Gathered) {
         self.shared.client.count_malformed(gathered.unreadable());
         self.shared.tell_unknown(&gathered.unknown);
-        self.memory().read_nothing(known, gathered);
+        self.memory.lock().read_nothing(known, gathered);
         tracing::warn!(
             account = self.scope.account(),
             project = self.scope.project(),
@@ -339,7 +340,7 @@ impl ScopeWatcher {
             waiting = missing.later.len(),
             "collected"
         );
-        let mut memory = self.memory();
+        let mut memory = self.memory.lock();
         let recovered = memory.finished(known, gathered, read, kept, missing, snapshot);
         let failure = memory.failure.clone();
         drop(memory);
@@ -367,13 +368,13 @@ impl ScopeWatcher {
             shared,
             scope: &self.scope,
             deadline: &attempt.deadline(),
-            reserve: choose(&self.selection, &self.memory().knowledge).cost,
+            reserve: choose(&self.selection, &self.memory.lock().knowledge).cost,
         };
         let changed = pass.run(requests).await;
         if changed.is_empty() {
             return;
         }
-        let mut memory = self.memory();
+        let mut memory = self.memory.lock();
         let Some(held) = &mut memory.held else { return };
         // Copies the snapshot only while a scrape still shows it.
         let snapshot = Arc::make_mut(&mut held.snapshot);
@@ -386,9 +387,5 @@ impl ScopeWatcher {
 
     pub(super) fn timelines(&self) -> &TimelineReader {
         &self.timelines
-    }
-
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

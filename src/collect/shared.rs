@@ -1,7 +1,9 @@
 //! What the scopes of an account share.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::flows::CountedFlows;
 use super::settings::Settings;
@@ -29,7 +31,7 @@ impl Shared {
         flows: Arc<CountedFlows>,
         previous: Option<&Self>,
     ) -> Self {
-        let logged = previous.map(|previous| previous.logged().clone());
+        let logged = previous.map(|previous| previous.logged.lock().clone());
         Self {
             client,
             settings,
@@ -45,7 +47,7 @@ impl Shared {
 
     /// Counts values that this build does not know, and logs each once.
     pub(super) fn tell_unknown(&self, unknown: &[Unknown]) {
-        let mut logged = self.logged();
+        let mut logged = self.logged.lock();
         for value in unknown {
             self.client.observer().unknown_value(value.field);
             if logged.len() < MAX_LOGGED && logged.insert(value.clone()) {
@@ -56,10 +58,6 @@ impl Shared {
                 );
             }
         }
-    }
-
-    fn logged(&self) -> MutexGuard<'_, HashSet<Unknown>> {
-        self.logged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

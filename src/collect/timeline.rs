@@ -2,12 +2,13 @@
 //! and of the quota. Nothing that goes wrong here is the collection's fault.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::flight::{Begun, Flight};
@@ -52,7 +53,7 @@ impl TimelineReader {
         at: Timestamp,
         is_unread: impl Fn(&str) -> bool,
     ) {
-        self.timelines().listed(connections, at, is_unread);
+        self.timelines.lock().listed(connections, at, is_unread);
     }
 
     /// Begins to read, until the guard is dropped. `None`: somebody does, and
@@ -73,13 +74,7 @@ impl TimelineReader {
 
     /// Connections whose timeline is still to be read.
     pub(super) fn pending(&self) -> usize {
-        self.timelines().waiting()
-    }
-
-    fn timelines(&self) -> MutexGuard<'_, Timelines> {
-        self.timelines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.timelines.lock().waiting()
     }
 }
 
@@ -99,7 +94,7 @@ pub(super) struct Pass<'a> {
 impl Pass<'_> {
     /// Sends at most `requests`.
     pub(super) async fn run(&self, requests: usize) -> Changed {
-        let mut waiting: VecDeque<Wanted> = self.reader.timelines().wanted(requests).into();
+        let mut waiting: VecDeque<Wanted> = self.reader.timelines.lock().wanted(requests).into();
         let mut changed = Changed::new();
         let mut sent = 0;
         let mut failure: Option<Error> = None;
@@ -128,13 +123,13 @@ impl Pass<'_> {
                     }
                 },
                 Err(error) if error.is_not_found() => {
-                    self.reader.timelines().absent(&wanted.id);
+                    self.reader.timelines.lock().absent(&wanted.id);
                 }
                 Err(error) => {
                     // Nothing was sent: it keeps its place.
                     let unsent = matches!(error.problem(), Problem::OverQuota | Problem::Blocked);
                     if !unsent {
-                        self.reader.timelines().failed(&wanted.id);
+                        self.reader.timelines.lock().failed(&wanted.id);
                     }
                     failures += if unsent || error.is_denied() {
                         FAILURES
@@ -190,7 +185,7 @@ impl Pass<'_> {
         changed: &mut Changed,
     ) -> Result<Option<Wanted>, Error> {
         let next = next_page(wanted.offset, &answer.headers).map_err(|problem| {
-            self.reader.timelines().failed(&wanted.id);
+            self.reader.timelines.lock().failed(&wanted.id);
             let client = &self.shared.client;
             client.fail(Endpoint::Timeline, Problem::Paging(problem))
         })?;
@@ -213,7 +208,7 @@ impl Pass<'_> {
         };
         let client = &self.shared.client;
         let clock = client.clock().unwrap_or_default();
-        let mut timelines = self.reader.timelines();
+        let mut timelines = self.reader.timelines.lock();
         let next = timelines.read(wanted, &timeline.events, next, clock, ended);
         if let Some(history) = timelines.history(&wanted.id) {
             changed.insert(wanted.id.clone(), history);

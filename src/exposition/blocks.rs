@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::mem;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use twox_hash::XxHash3_128;
 
 use super::options::Options;
@@ -87,7 +87,7 @@ impl Blocks {
             .collect();
         let kind = self.mark(&format!("{options:?} {places:?}"));
         let of = self.mark(&format!("{shown:?}"));
-        let mut kinds = self.kinds();
+        let mut kinds = self.kinds.lock();
         let known = kinds.iter().position(|known| known.mark == kind);
         let mut entry = match known {
             Some(at) => kinds.remove(at),
@@ -112,7 +112,7 @@ impl Blocks {
     /// A scrape of this kind is written to its end: what it did not need is of
     /// no use any more.
     pub(super) fn end(&self, kind: u64) {
-        if let Some(kind) = of(&mut self.kinds(), kind) {
+        if let Some(kind) = of(&mut self.kinds.lock(), kind) {
             kind.before = HashMap::new();
         }
     }
@@ -128,7 +128,7 @@ impl Blocks {
     }
 
     pub(super) fn get(&self, kind: u64, hash: u128) -> Option<Block> {
-        let mut kinds = self.kinds();
+        let mut kinds = self.kinds.lock();
         let kind = of(&mut kinds, kind)?;
         if let Some(block) = kind.before.remove(&hash) {
             kind.blocks.insert(hash, block);
@@ -137,22 +137,18 @@ impl Blocks {
     }
 
     pub(super) fn keep(&self, kind: u64, hash: u128, block: &Block) {
-        if let Some(kind) = of(&mut self.kinds(), kind) {
+        if let Some(kind) = of(&mut self.kinds.lock(), kind) {
             kind.blocks.insert(hash, block.clone());
         }
     }
 
     #[cfg(test)]
     pub(crate) fn hashes(&self) -> std::collections::HashSet<u128> {
-        let kinds = self.kinds();
+        let kinds = self.kinds.lock();
         kinds
             .iter()
             .flat_map(|kind| kind.blocks.keys().copied())
             .collect()
-    }
-
-    fn kinds(&self) -> MutexGuard<'_, Vec<ScrapeKind>> {
-        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,10 +1,10 @@
 //! The API's clock, as its answers tell it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use http::header::{AGE, DATE};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::model::{ClockOffset, Timestamp};
@@ -23,12 +23,12 @@ pub(super) struct Clock(Mutex<Option<(ClockOffset, Instant)>>);
 impl Clock {
     /// Goes on with what `previous` knows.
     pub(super) fn succeeding(previous: &Self) -> Self {
-        Self(Mutex::new(*previous.state()))
+        Self(Mutex::new(*previous.0.lock()))
     }
 
     /// How far it is ahead, while that is known.
     pub(super) fn offset(&self) -> Option<ClockOffset> {
-        let (offset, heard) = (*self.state())?;
+        let (offset, heard) = (*self.0.lock())?;
         (heard.elapsed() < KEPT).then_some(offset)
     }
 
@@ -53,12 +53,8 @@ impl Clock {
         if nearest > ABSURD_SECONDS {
             return Err(api);
         }
-        *self.state() = Some((offset, Instant::now()));
+        *self.0.lock() = Some((offset, Instant::now()));
         Ok(())
-    }
-
-    fn state(&self) -> MutexGuard<'_, Option<(ClockOffset, Instant)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

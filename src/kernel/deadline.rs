@@ -1,8 +1,8 @@
 //! How long a collection may take.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// How long a collection may be stretched by waiting for its quota.
@@ -71,7 +71,7 @@ impl Deadline {
 
     /// When it is over.
     pub(crate) fn at(&self) -> Instant {
-        *self.at.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.at.lock()
     }
 
     /// Time spent waiting for the quota is not the API's fault, so it does not
@@ -81,7 +81,7 @@ impl Deadline {
         if end > self.latest {
             return false;
         }
-        let mut at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut at = self.at.lock();
         *at = (*at).max(end);
         true
     }

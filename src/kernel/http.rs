@@ -1,9 +1,10 @@
 //! The way to the API that all accounts share.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio_rustls::rustls::RootCertStore;
@@ -83,23 +84,17 @@ impl Http {
 
     /// The connections in use.
     pub(super) fn transport(&self) -> Transport {
-        self.current().clone()
+        self.transport.lock().clone()
     }
 
     /// Leaves the connections of `transport`, one of which may be dead though
     /// open, or lead to where the API no longer is: requests from now on have
     /// new ones.
     pub(super) fn leave(&self, transport: &Transport) {
-        let mut current = self.current();
+        let mut current = self.transport.lock();
         if current.generation == transport.generation {
             *current = current.anew();
         }
-    }
-
-    fn current(&self) -> MutexGuard<'_, Transport> {
-        self.transport
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,9 +3,10 @@
 //! wait for its answer.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode};
+use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::{Instant, timeout_at};
@@ -68,18 +69,18 @@ impl Key {
 
     /// The `Authorization` header (marked sensitive), and which key this is.
     pub(super) fn current(&self) -> (HeaderValue, u64) {
-        let state = self.state();
+        let state = self.state.lock();
         (state.header.clone(), state.generation)
     }
 
     /// Of which organisation it is, once that is known.
     pub(super) fn organisation(&self) -> Option<Box<str>> {
-        self.state().organisation.clone()
+        self.state.lock().organisation.clone()
     }
 
     /// It is of this organisation.
     pub(super) fn is_of(&self, organisation: Option<Box<str>>) {
-        self.state().organisation = organisation;
+        self.state.lock().organisation = organisation;
     }
 
     /// Reads the key again; whether that was possible. A file that is empty,
@@ -94,7 +95,7 @@ impl Key {
             Ok(read) => read.and_then(|secret| header(&secret)),
             Err(_) => Err("reading the key file was interrupted".to_owned()),
         };
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let complaint = fresh.as_ref().err().cloned();
         if let Ok(header) = fresh
             && header != state.header
@@ -136,7 +137,7 @@ impl Key {
     }
 
     fn known(&self, epoch: u64) -> Option<Result<(), Problem>> {
-        match self.state().opinion {
+        match self.state.lock().opinion {
             Opinion::Good => Some(Ok(())),
             Opinion::Refused(refused) if refused >= epoch => {
                 Some(Err(Problem::Refused(StatusCode::UNAUTHORIZED)))
@@ -163,14 +164,10 @@ impl Key {
 
     /// A late answer to an older key changes nothing.
     fn judge(&self, generation: u64, opinion: Opinion) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if generation == state.generation {
             state.opinion = opinion;
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, KeyState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -198,7 +195,6 @@ mod tests {
         let reread: Reread = Arc::new(move || {
             later
                 .lock()
-                .unwrap()
                 .pop_front()
                 .unwrap()
                 .map(SecretString::from)

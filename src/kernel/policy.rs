@@ -1,6 +1,6 @@
 //! How much a request is worth.
 
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 
 use super::per_minute::PerMinute;
 use super::retry;
@@ -20,7 +20,7 @@ impl RequestPolicy<'_> {
     /// Whether there may be another try after so many retries; takes it.
     pub(super) fn takes_retry(&self, retries: u32) -> bool {
         let take = |ceiling: &Mutex<PerMinute>| {
-            let mut ceiling = ceiling.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut ceiling = ceiling.lock();
             ceiling.take()
         };
         retries < self.retries && self.ceiling.is_none_or(take)

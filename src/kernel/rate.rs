@@ -3,10 +3,11 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::model::WaitReason;
@@ -97,12 +98,12 @@ impl Budget {
     /// counts there.
     pub(super) fn join(&self, other: &Self) {
         let theirs = other.shared();
-        let ours = mem::replace(&mut *locked(&self.state), Arc::clone(&theirs));
+        let ours = mem::replace(&mut *self.state.lock(), Arc::clone(&theirs));
         if Arc::ptr_eq(&ours, &theirs) {
             return;
         }
-        let ours = mem::take(&mut *locked(&ours));
-        let mut theirs = locked(&theirs);
+        let ours = mem::take(&mut *ours.lock());
+        let mut theirs = theirs.lock();
         theirs.blocked_until = theirs.blocked_until.max(ours.blocked_until);
         theirs.limit = theirs.limit.or(ours.limit);
         theirs.remaining = theirs.remaining.or(ours.remaining);
@@ -112,13 +113,13 @@ impl Budget {
 
     /// From now on nothing of the limit is known, nor shared.
     pub(super) fn leave(&self) {
-        *locked(&self.state) = Arc::default();
+        *self.state.lock() = Arc::default();
     }
 
     /// Takes one request out of the budget, or says how long to wait.
     pub(super) fn take(&self, now: Instant) -> Result<(), Wait> {
         let shared = self.shared();
-        let mut state = locked(&shared);
+        let mut state = shared.lock();
         if let Some(wait) = state.wait(now, self.share, 1) {
             return Err(wait);
         }
@@ -139,14 +140,14 @@ impl Budget {
     /// How long to wait before `cost` requests can be sent in one go; as many
     /// as the budget can ever give, where `cost` is more.
     pub(super) fn wait_for(&self, now: Instant, cost: u64) -> Option<Wait> {
-        locked(&self.shared()).wait(now, self.share, cost)
+        self.shared().lock().wait(now, self.share, cost)
     }
 
     /// How long `cost` requests take at the pace the budget allows: zero where
     /// they fit into one minute.
     pub(super) fn pace(&self, now: Instant, cost: u64) -> Duration {
         let shared = self.shared();
-        let state = locked(&shared);
+        let state = shared.lock();
         let Some(allowed) = state.limit(now).map(|limit| allowed(limit, self.share)) else {
             return Duration::ZERO;
         };
@@ -160,7 +161,7 @@ impl Budget {
     pub(super) fn saw(&self, headers: &HeaderMap, now: Instant) {
         let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
         let shared = self.shared();
-        let mut state = locked(&shared);
+        let mut state = shared.lock();
         if let Some(limit) = number("x-ratelimit-limit").filter(|limit| *limit > 0) {
             state.limit = Some((limit, now));
         }
@@ -176,14 +177,14 @@ impl Budget {
     /// Sends nothing before `until`.
     pub(super) fn block(&self, until: Instant) {
         let shared = self.shared();
-        let mut state = locked(&shared);
+        let mut state = shared.lock();
         state.blocked_until = state.blocked_until.max(Some(until));
     }
 
     /// What people may want to see of it.
     pub(crate) fn view(&self, now: Instant) -> RateView {
         let shared = self.shared();
-        let state = locked(&shared);
+        let state = shared.lock();
         RateView {
             limit: state.limit(now),
             remaining: state
@@ -198,12 +199,8 @@ impl Budget {
     }
 
     fn shared(&self) -> Arc<Mutex<State>> {
-        Arc::clone(&locked(&self.state))
+        Arc::clone(&self.state.lock())
     }
-}
-
-fn locked<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl State {

@@ -1,7 +1,8 @@
 //! What is logged while something runs, for whoever asked to see it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tracing::instrument::WithSubscriber;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
@@ -25,7 +26,7 @@ pub(crate) async fn capture<F: Future>(future: F) -> (F::Output, String) {
     };
     let subscriber = tracing_subscriber::registry().with(tee);
     let output = future.with_subscriber(subscriber).await;
-    let lines = std::mem::take(&mut *lines.lock().unwrap_or_else(PoisonError::into_inner));
+    let lines = std::mem::take(&mut *lines.lock());
     (output, lines)
 }
 
@@ -57,7 +58,7 @@ impl<S: Subscriber> Layer<S> for Tee {
         if is_ours(metadata) {
             let mut fields = Fields::default();
             event.record(&mut fields);
-            let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut lines = self.lines.lock();
             if lines.len() < LIMIT {
                 let (now, level) = (jiff::Timestamp::now(), *metadata.level());
                 lines.push_str(&line::write(LogFormat::Logfmt, now, level, &fields));

@@ -3,9 +3,11 @@
 
 use std::collections::VecDeque;
 use std::io::Write;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 /// Bytes of lines that wait to be written; lines beyond are dropped.
 const WAITING: usize = 1024 * 1024;
@@ -43,7 +45,7 @@ impl Queue {
             loop {
                 let (line, lines) = writer.next(&tell);
                 let lost = out.write_all(line.as_bytes()).map_or(lines, |()| 0);
-                let mut state = writer.state();
+                let mut state = writer.state.lock();
                 state.writing = false;
                 state.dropped += lost;
                 writer.changed.notify_all();
@@ -55,16 +57,11 @@ impl Queue {
         queue
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Plain values that are each right on their own.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// What to write next, and how many lines it counts for. Once all are
     /// written, the one that tells of those that were dropped, which counts for
     /// none.
     fn next(&self, tell: impl Fn(u64) -> String) -> (String, u64) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         loop {
             if let Some(line) = state.lines.pop_front() {
                 state.bytes -= line.len();
@@ -77,13 +74,12 @@ impl Queue {
                 state.writing = true;
                 return (tell(untold), 0);
             }
-            let woken = self.changed.wait(state);
-            state = woken.unwrap_or_else(PoisonError::into_inner);
+            self.changed.wait(&mut state);
         }
     }
 
     pub(super) fn push(&self, line: String) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.bytes + line.len() > WAITING {
             state.dropped += 1;
             return;
@@ -95,14 +91,16 @@ impl Queue {
 
     /// Lines that nobody will read.
     pub(super) fn dropped(&self) -> u64 {
-        self.state().dropped
+        self.state.lock().dropped
     }
 
     /// Waits until everything is written, for `most` at most.
     pub(super) fn flush(&self, most: Duration) {
         let busy = |state: &mut State| state.writing || !state.lines.is_empty();
-        // Poisoned or too late: either way there is nothing more to do.
-        let _ = self.changed.wait_timeout_while(self.state(), most, busy);
+        // Too late: there is nothing more to do.
+        let _ = self
+            .changed
+            .wait_while_for(&mut self.state.lock(), busy, most);
     }
 }
 

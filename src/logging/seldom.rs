@@ -1,8 +1,9 @@
 //! Lines that others could make many of.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// Lets one line of each kind through, then none for a minute. What a kind is,
 /// says the caller.
@@ -26,7 +27,7 @@ impl Seldom {
     /// Whether a line of this kind may be written now, and how many were not
     /// since the last one.
     pub(super) fn may(&self, kind: u64, now: Instant) -> Option<u64> {
-        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kinds = self.kinds.lock();
         let new = Told {
             at: now,
             left_out: 0,
@@ -65,6 +66,6 @@ mod tests {
         for kind in 0..=2 * KINDS as u64 {
             seldom.may(kind, at(119));
         }
-        assert!(seldom.kinds.lock().unwrap().len() <= KINDS);
+        assert!(seldom.kinds.lock().len() <= KINDS);
     }
 }

@@ -6,11 +6,12 @@ mod pace;
 mod reload;
 mod settings;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -82,20 +83,12 @@ impl Routes {
 
     /// Answers from `new` from now on; scrapes under way end as they began.
     pub(crate) fn replace(&self, new: Reloadable) {
-        *self
-            .reloadable
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+        *self.reloadable.write() = Arc::new(new);
     }
 
     /// What answers now.
     pub(crate) fn reloadable(&self) -> Arc<Reloadable> {
-        Arc::clone(
-            &self
-                .reloadable
-                .read()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        Arc::clone(&self.reloadable.read())
     }
 
     /// How loading the configuration went.
@@ -178,7 +171,7 @@ impl Routes {
             Ok(narrowed) => narrowed,
             Err(complaint) => return complaint.response(),
         };
-        if let Some(passed) = self.pace().scraped(started, live.hold) {
+        if let Some(passed) = self.pace.lock().scraped(started, live.hold) {
             tracing::warn!(
                 seconds_between_scrapes = passed.as_secs(),
                 hold_seconds = live.hold.as_secs(),
@@ -224,10 +217,6 @@ impl Routes {
             seconds = started.elapsed().as_millis() as f64 / 1e3,
             "first collection; the API answers"
         );
-    }
-
-    fn pace(&self) -> MutexGuard<'_, Pace> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn probe(&self, request: &Request<RequestBody>) -> Response<Body> {

@@ -1,9 +1,9 @@
 //! `/-/reload`, and whether the configuration in force is the one in the files.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::ExternalUrl;
@@ -45,7 +45,7 @@ impl Reload {
 
     /// Notes how a reload went.
     pub(crate) fn note(&self, ok: bool) {
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut latest = self.latest.lock();
         latest.0 = ok;
         if ok {
             latest.1 = SystemTime::now().into();
@@ -57,7 +57,7 @@ impl Reload {
     /// The web configuration is also read again by itself when its files
     /// change.
     pub(crate) fn state(&self) -> (bool, Timestamp) {
-        let (ok, at) = *self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ok, at) = *self.latest.lock();
         let web = self.web_config.last_reload_success().map(Timestamp::from);
         (
             ok && self.web_config.last_reload_ok(),
