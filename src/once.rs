@@ -42,17 +42,15 @@ pub(crate) async fn run(config: &Config, args: &OnceArgs) -> Result<bool, OnceEr
     let telemetry = app::telemetry(config);
     let live = app::reloadable(config, &telemetry, &mut app::Upstream::default(), None)?;
     let begun = tokio::time::Instant::now();
-    let collected = live
-        .watcher
-        .collect(Request::everything(live.timeout))
-        .await;
+    let timeout = live.watcher.settings.timeout;
+    let collected = live.watcher.collect(Request::everything(timeout)).await;
     telemetry.scrape(collected.outcome, begun.elapsed());
     let whole = collected.is_whole() && collected.outcome == ScrapeOutcome::Fresh;
     let mut fleet = collected.fleet;
     let later = [Collector::Timeline, Collector::Org];
     if later.iter().any(|each| live.collectors.has(*each)) {
         // What a scrape does not wait for, since there is no next one.
-        live.watcher.settle(begun + live.timeout).await;
+        live.watcher.settle(begun + timeout).await;
         if whole {
             fleet = Arc::new(live.watcher.last());
         }

@@ -213,11 +213,7 @@ impl Collecting {
             profile_names: ProfileNameMode::Keep,
         };
         let client = Client::new(Arc::new(http), key, 1.0);
-        Self(Watcher::new(
-            &Arc::new(settings),
-            vec![(account, client)],
-            None,
-        ))
+        Self(Watcher::new(settings, vec![(account, client)], None))
     }
 
     /// Collects once; whether all came.

@@ -124,10 +124,7 @@ pub(crate) fn reloadable(
         watcher: watcher(config, telemetry, upstream, previous)?,
         collectors: config.collectors,
         states: config.metrics.states,
-        timeout: config.api.timeout,
         timeout_offset: config.web.timeout_offset,
-        cache: config.api.cache,
-        hold: config.api.hold,
     })
 }
 
@@ -140,7 +137,7 @@ pub(crate) fn watcher(
 ) -> Result<Watcher, StartError> {
     let api = &config.api;
     let http = http(config, telemetry, upstream)?;
-    let settings = Arc::new(collect::Settings {
+    let settings = collect::Settings {
         timeout: api.timeout,
         cache: api.cache,
         hold: api.hold,
@@ -158,13 +155,13 @@ pub(crate) fn watcher(
             .take()
             .unwrap_or_else(|| SystemTime::now().into()),
         org: config.collectors.has(Collector::Org),
-    });
+    };
     let mut accounts = Vec::with_capacity(config.accounts.len());
     for account in &config.accounts {
         let client = Client::new(Arc::clone(&http), key(account)?, api.quota_share);
         accounts.push((account_settings(account), client));
     }
-    Ok(Watcher::new(&settings, accounts, previous))
+    Ok(Watcher::new(settings, accounts, previous))
 }
 
 /// The API as `account` sees it, for questions beside collections.

@@ -33,6 +33,7 @@ impl Collected {
 
 /// Watches all accounts side by side.
 pub(crate) struct Watcher {
+    pub(crate) settings: Arc<Settings>,
     accounts: Vec<Arc<Account>>,
     /// Counted for the whole fleet.
     flows: Arc<CountedFlows>,
@@ -45,10 +46,11 @@ impl Watcher {
     /// selection and what becomes of names are the same too, with what was last
     /// seen. So a reload while the API fails loses nothing.
     pub(crate) fn new(
-        settings: &Arc<Settings>,
+        settings: Settings,
         accounts: Vec<(AccountSettings, Client)>,
         previous: Option<&Self>,
     ) -> Self {
+        let settings = Arc::new(settings);
         let flows = previous.map(|previous| Arc::clone(&previous.flows));
         let flows = flows.unwrap_or_default();
         let ceiling = previous.map(|previous| &previous.ceiling);
@@ -67,12 +69,11 @@ impl Watcher {
             let client = made.iter().fold(client, |client, other| {
                 client.beside(&other.shared().client)
             });
-            let settings = Arc::clone(settings);
             let previous = previous.map(|previous| &**previous);
             made.push(Arc::new(Account::new(
                 account,
                 client,
-                settings,
+                Arc::clone(&settings),
                 Arc::clone(&flows),
                 previous,
             )));
@@ -81,6 +82,7 @@ impl Watcher {
             accounts: made,
             flows,
             ceiling: ProbeCeiling::new(settings.probe_requests, ceiling),
+            settings,
         }
     }
 

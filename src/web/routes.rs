@@ -22,7 +22,7 @@ pub(crate) use self::reload::{Order, Reload};
 pub(crate) use self::settings::{Reloadable, StaticSettings};
 use super::discovery::{self, Targets};
 use super::{pages, probe};
-use crate::collect::{self, Collected};
+use crate::collect::{self, Collected, Settings};
 use crate::exposition::{self, Blocks, Chunks, Encoding, Format, Options, Own, ProbeResult};
 use crate::logging;
 use crate::model::{Fleet, Timestamp};
@@ -171,10 +171,11 @@ impl Routes {
             Ok(narrowed) => narrowed,
             Err(complaint) => return complaint.response(),
         };
-        if let Some(passed) = self.pace.lock().scraped(started, live.hold) {
+        let hold = live.watcher.settings.hold;
+        if let Some(passed) = self.pace.lock().scraped(started, hold) {
             tracing::warn!(
                 seconds_between_scrapes = passed.as_secs(),
-                hold_seconds = live.hold.as_secs(),
+                hold_seconds = hold.as_secs(),
                 "--kernel.hold is not longer than the scrape interval, so nothing is left to \
                  show as soon as one collection fails; set several intervals"
             );
@@ -201,7 +202,7 @@ impl Routes {
     /// One collection that no scrape asks for; the pages show it.
     pub(crate) async fn collect(&self) {
         let (started, live) = (Instant::now(), self.reloadable());
-        let request = collect::Request::everything(live.timeout);
+        let request = collect::Request::everything(live.watcher.settings.timeout);
         let collected = live.watcher.collect(request).await;
         self.tell_first(&collected, started);
     }
@@ -282,8 +283,9 @@ impl Routes {
             Err(complaint) => return complaint.response(),
         };
         let mut fleet = narrowed.narrow(live.watcher.last());
-        if !discovery::is_fresh(&fleet, now(), live.cache) {
-            let deadline = Instant::now() + live.timeout;
+        let Settings { cache, timeout, .. } = *live.watcher.settings;
+        if !discovery::is_fresh(&fleet, now(), cache) {
+            let deadline = Instant::now() + timeout;
             let collected = live.watcher.collect(narrowed.request(deadline)).await;
             fleet = Arc::unwrap_or_clone(collected.fleet);
         }

@@ -23,15 +23,8 @@ pub(crate) struct Reloadable {
     pub collectors: CollectorSet,
     /// Which states of an enum are shown.
     pub states: States,
-    /// Budget of a scrape that names none.
-    pub timeout: Duration,
     /// Taken off the scraper's timeout.
     pub timeout_offset: Duration,
-    /// `--kernel.cache`: scrapes within this age share one collection.
-    pub cache: Duration,
-    /// `--kernel.hold`: how long the last known state is shown while the API
-    /// fails.
-    pub hold: Duration,
 }
 
 /// What stays as it was started.
@@ -68,7 +61,7 @@ impl Reloadable {
             .filter(|seconds| seconds.is_finite() && *seconds > 0.0)
             .map(|seconds| Duration::from_secs_f64(seconds.min(LONGEST_SCRAPE)));
         let Some(timeout) = named else {
-            return self.timeout;
+            return self.watcher.settings.timeout;
         };
         let mut offset = self.timeout_offset;
         while offset >= timeout && !offset.is_zero() {
