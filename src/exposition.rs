@@ -21,7 +21,7 @@ mod text;
 use std::sync::Arc;
 
 pub(crate) use blocks::Blocks;
-pub(crate) use catalogue::{Own, ProbeResult};
+pub(crate) use catalogue::Own;
 pub(crate) use chunks::Chunks;
 #[cfg(test)]
 pub(crate) use negotiate::Escaping;

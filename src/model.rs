@@ -26,7 +26,7 @@ pub(crate) use history::{EventSlot, History};
 pub(crate) use labels::{LabelBlock, MAX_LABEL_BYTES, bound_label, escape_label_into, short_hash};
 pub(crate) use org::{OrgView, Plan};
 pub(crate) use selection::{Exclude, NamePattern, Projects, Selection, connection_id, project_id};
-pub(crate) use snapshot::{AccountView, Failure, Fleet, Found, Scope, ScopeView, Snapshot};
+pub(crate) use snapshot::{AccountView, Failure, Fleet, Scope, ScopeView, Snapshot};
 pub(crate) use time::{ClockOffset, Timestamp};
 pub(crate) use values::{
     AuthStatus, CredentialKind, ErrorCode, EventOutcome, EventType, FlowStatus, FlowStep, FlowType,

@@ -152,8 +152,8 @@ impl Report {
             .iter()
             .filter_map(|view| view.snapshot.as_deref())
             .flat_map(|snapshot: &Snapshot| &snapshot.found)
-            .filter(|entry| !entry.found)
-            .map(|entry| &*entry.id)
+            .filter(|(_, found)| !**found)
+            .map(|(id, _)| &**id)
             .collect();
         if !missing.is_empty() {
             let named = missing[..missing.len().min(NAMED)].join(", ");

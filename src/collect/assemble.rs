@@ -1,7 +1,7 @@
 //! Putting a snapshot together: what is new, what is kept, what has ended.
 //! Pure.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::gathered::Gathered;
 use super::rows::{missing, sort_and_deduplicate};
-use crate::model::{Found, Selection, Snapshot};
+use crate::model::{Selection, Snapshot};
 
 /// Rows kept from before because their own answer could not be read or had: by
 /// escaped id, when they were last seen.
@@ -84,36 +84,27 @@ fn found(
     unread: &HashSet<Box<str>>,
     unasked: &HashSet<Box<str>>,
     before: Option<&Held>,
-) -> Vec<Found> {
+) -> BTreeMap<Box<str>, bool> {
     let Selection::Ids(ids) = selection else {
-        return Vec::new();
+        return BTreeMap::new();
     };
     let here = snapshot.connections.iter().map(|row| row.labels.id());
     let here: HashSet<_> = here.collect();
     let gone: HashSet<&str> = gathered.gone.iter().map(|id| &**id).collect();
-    let known: HashMap<&str, bool> = before
-        .iter()
-        .flat_map(|before| &before.snapshot.found)
-        .map(|entry| (&*entry.id, entry.found))
-        .collect();
+    let known = |id: &str| before?.snapshot.found.get(id).copied();
     let state = |id: &str| {
         if gone.contains(id) {
             Some(false)
         } else if unread.contains(id) || unasked.contains(id) {
-            known.get(id).copied()
+            known(id)
         } else if here.contains(id) {
             Some(true)
         } else {
             // Absent from the list, and known to be gone from before.
-            known.get(id).copied().filter(|found| !found)
+            known(id).filter(|found| !found)
         }
     };
     ids.iter()
-        .filter_map(|id| {
-            Some(Found {
-                id: id.clone(),
-                found: state(id)?,
-            })
-        })
+        .filter_map(|id| Some((id.clone(), state(id)?)))
         .collect()
 }

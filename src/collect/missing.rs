@@ -73,15 +73,12 @@ fn names(selection: &Selection, gathered: &Gathered, before: Option<&Held>) -> V
                 .iter()
                 .map(|row| row.labels.id())
                 .collect();
-            let gone: HashSet<_> = before
-                .iter()
-                .flat_map(|before| &before.snapshot.found)
-                .filter(|entry| !entry.found)
-                .map(|entry| &entry.id)
-                .collect();
+            let gone = |id: &str| {
+                let known = before.and_then(|before| before.snapshot.found.get(id));
+                known == Some(&false)
+            };
             ids.iter()
-                .filter(|id| !here.contains(&***id))
-                .filter(|id| !gone.contains(id))
+                .filter(|id| !here.contains(&***id) && !gone(id))
                 .cloned()
                 .collect()
         }

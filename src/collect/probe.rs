@@ -20,7 +20,7 @@ use super::request::Request;
 use super::scope::ScopeWatcher;
 use super::watcher::Watcher;
 use crate::kernel::Error;
-use crate::model::{AccountView, Fleet, Found, ScopeView, Selection, Snapshot, Timestamp};
+use crate::model::{AccountView, Fleet, ScopeView, Selection, Snapshot, Timestamp};
 
 /// What a probe found.
 #[derive(Clone, Debug)]
@@ -163,10 +163,7 @@ fn probed(
         None if gathered.unreadable() > 0 => Some("the answer cannot be read".to_owned()),
         None => Some("the configuration does not select this connection".to_owned()),
     };
-    let found = (success || gone).then(|| Found {
-        id: id.into(),
-        found: success,
-    });
+    let found = (success || gone).then(|| (id.into(), success));
     let snapshot = Snapshot {
         fetched_at: Timestamp::from(SystemTime::now()),
         clock: account.shared().client.clock().unwrap_or_default(),

@@ -246,16 +246,9 @@ pub(crate) struct Own {
     /// Collections of a scope, and requests of probes, that there may be in a
     /// minute.
     pub ceilings: Option<(usize, usize)>,
-    /// What this answers, where that is `/probe`.
-    pub probe: Option<ProbeResult>,
-}
-
-/// How a probe went.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ProbeResult {
-    /// The connection was fetched now.
-    pub success: bool,
-    pub took: Duration,
+    /// Where this answers `/probe`: whether the connection was fetched now, and
+    /// how long that took.
+    pub probe: Option<(bool, Duration)>,
 }
 
 /// Where a family's samples come from.

@@ -238,10 +238,10 @@ impl Exposition {
     fn found(&mut self, lines: &mut Lines, out: &mut Vec<u8>, cut: Cut) -> bool {
         while let Some(view) = self.fleet.scopes.get(self.outer) {
             if let Some(snapshot) = &view.snapshot {
-                for found in snapshot.found.iter().skip(self.inner) {
+                for (id, found) in snapshot.found.iter().skip(self.inner) {
                     self.scratch.clear();
-                    put_label(&mut self.scratch, "connection_id", &found.id);
-                    let value = Value::Integer(u64::from(found.found));
+                    put_label(&mut self.scratch, "connection_id", id);
+                    let value = Value::Integer(u64::from(*found));
                     lines.sample(out, &self.scratch, view.scope.label_suffix(), value);
                     self.inner += 1;
                     if cut.is_here(out, "") {

@@ -1,6 +1,6 @@
 //! What one collection saw, immutable, shared behind an `Arc`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,15 +51,6 @@ impl Scope {
     }
 }
 
-/// Whether the API knows a connection that the configuration names by id.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
-    /// The configured id.
-    pub id: Box<str>,
-    /// `false`: the API answered 404 for it.
-    pub found: bool,
-}
-
 /// The connections of one scope at one moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Snapshot {
@@ -71,8 +62,8 @@ pub(crate) struct Snapshot {
     pub clock: ClockOffset,
     /// The connections, sorted by escaped id, each id once.
     pub connections: Vec<Connection>,
-    /// One entry for each configured id that the API has answered for.
-    pub found: Vec<Found>,
+    /// For each configured id that the API has answered for, whether it knows it.
+    pub found: BTreeMap<Box<str>, bool>,
     /// Rows that could not be read at that moment and are shown as before: by
     /// escaped id, when they were asked for.
     pub kept: HashMap<Box<str>, Timestamp>,

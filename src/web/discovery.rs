@@ -34,8 +34,8 @@ pub(super) fn is_fresh(fleet: &Fleet, now: Timestamp, cache: Duration) -> bool {
 pub(super) fn is_known(fleet: &Fleet) -> bool {
     fleet.scopes.iter().all(|view| {
         view.snapshot.as_ref().is_some_and(|snapshot| {
-            let mut there = snapshot.found.iter().filter(|entry| entry.found);
-            there.all(|entry| snapshot.find(&entry.id).is_some())
+            let mut there = snapshot.found.iter().filter(|(_, found)| **found);
+            there.all(|(id, _)| snapshot.find(id).is_some())
         })
     })
 }

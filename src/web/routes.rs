@@ -23,7 +23,7 @@ pub(crate) use self::settings::{Reloadable, StaticSettings};
 use super::discovery::{self, Targets};
 use super::{pages, probe};
 use crate::collect::{self, Collected, Settings};
-use crate::exposition::{self, Blocks, Chunks, Encoding, Format, Options, Own, ProbeResult};
+use crate::exposition::{self, Blocks, Chunks, Encoding, Format, Options, Own};
 use crate::logging;
 use crate::model::{Fleet, Timestamp};
 use crate::telemetry::Telemetry;
@@ -249,10 +249,7 @@ impl Routes {
             }
         };
         let own = Own {
-            probe: Some(ProbeResult {
-                success: probed.success,
-                took: started.elapsed(),
-            }),
+            probe: Some((probed.success, started.elapsed())),
             ..Own::default()
         };
         let options = live.options(narrowed.collectors, request.headers());

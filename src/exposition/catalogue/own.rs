@@ -136,15 +136,12 @@ pub(super) const FAMILIES: &[Family] = &[
         "probe_success",
         Subject::Probe,
         "1 when the probed connection was fetched now, else 0.",
-        |own| own.probe.map(|probe| Value::flag(probe.success)),
+        |own| own.probe.map(|(success, _)| Value::flag(success)),
     ),
     state(
         "probe_duration_seconds",
         Subject::Probe,
         "How long the probe took.",
-        |own| {
-            own.probe
-                .map(|probe| Value::Float(probe.took.as_secs_f64()))
-        },
+        |own| own.probe.map(|(_, took)| Value::Float(took.as_secs_f64())),
     ),
 ];

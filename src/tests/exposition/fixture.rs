@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::exposition::{
-    Chunks, Encoding, Escaping, Exposition, Format, Options, Own, ProbeResult,
-};
+use crate::exposition::{Chunks, Encoding, Escaping, Exposition, Format, Options, Own};
 use crate::kernel::Observer;
 use crate::model::{
     AccountView, AuthStatus, ClockOffset, Collector, CollectorSet, Connection, CredentialKind,
     Endpoint, ErrorCode, ErrorReason, EventOutcome, EventSlot, EventType, Failure, Fleet, Flow,
-    FlowStatus, FlowStep, FlowType, Found, HealthCheckUnavailable, History, LabelBlock, OrgView,
+    FlowStatus, FlowStep, FlowType, HealthCheckUnavailable, History, LabelBlock, OrgView,
     PendingInput, PendingInputs, Plan, ReauthReason, RetryReason, Scope, ScopeView, ScrapeOutcome,
     Settings, Snapshot, SsoProvider, States, Timestamp, WaitReason,
 };
@@ -233,16 +231,7 @@ pub(crate) fn story() -> Fleet {
                     fetched_at: NOW,
                     took: std::time::Duration::from_secs(2),
                     connections: vec![waiting, healthy, failed],
-                    found: vec![
-                        Found {
-                            id: "q7f2m9".into(),
-                            found: true,
-                        },
-                        Found {
-                            id: "gone".into(),
-                            found: false,
-                        },
-                    ],
+                    found: [("q7f2m9".into(), true), ("gone".into(), false)].into(),
                     ..Snapshot::default()
                 })),
             },
@@ -264,10 +253,7 @@ pub(crate) fn stream(fleet: Arc<Fleet>, own: Own, options: Options) -> Chunks<Ex
 /// What an answer of `/probe` says beside the fleet.
 pub(crate) fn probed() -> Own {
     Own {
-        probe: Some(ProbeResult {
-            success: true,
-            took: Duration::from_millis(12),
-        }),
+        probe: Some((true, Duration::from_millis(12))),
         ..Own::default()
     }
 }

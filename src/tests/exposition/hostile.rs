@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::fixture::{snapshot_of, sparse};
-use crate::model::{AccountView, Fleet, Found, Scope, ScopeView, Snapshot};
+use crate::model::{AccountView, Fleet, Scope, ScopeView, Snapshot};
 
 /// Names that have broken an exporter or a parser somewhere.
 pub(crate) const HOSTILE: [&str; 14] = [
@@ -64,10 +64,7 @@ pub(crate) fn hostile() -> (Fleet, Vec<[String; 3]>) {
             project_name: None,
             failure: None,
             snapshot: Some(Arc::new(Snapshot {
-                found: vec![Found {
-                    id: long.as_str().into(),
-                    found: false,
-                }],
+                found: [(long.as_str().into(), false)].into(),
                 ..snapshot_of(connections)
             })),
         }],

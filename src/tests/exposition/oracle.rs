@@ -17,9 +17,9 @@ use crate::exposition::Own;
 /// ones.
 pub(crate) fn text(world: &World, own: &Own, all: bool) -> String {
     let mut gauges = Gauges::default();
-    if let Some(probe) = own.probe {
-        gauges.maybe("probe_success", &[], flag(Some(probe.success)));
-        let took = probe.took.as_secs_f64();
+    if let Some((success, took)) = own.probe {
+        gauges.maybe("probe_success", &[], flag(Some(success)));
+        let took = took.as_secs_f64();
         gauges.set("probe_duration_seconds", &[], took);
     } else {
         fill_exporter(&mut gauges, own);

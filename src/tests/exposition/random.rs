@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::exposition::{Own, ProbeResult};
+use crate::exposition::Own;
 use crate::model::{
     AccountView, AuthStatus, ClockOffset, Connection, CredentialKind, ErrorCode, EventOutcome,
-    EventSlot, EventType, Failure, Fleet, Flow, FlowStatus, FlowStep, FlowType, Found,
+    EventSlot, EventType, Failure, Fleet, Flow, FlowStatus, FlowStep, FlowType,
     HealthCheckUnavailable, History, LabelBlock, OrgView, PendingInput, PendingInputs, Plan,
     ReauthReason, Scope, ScopeView, Settings, Snapshot, SsoProvider, Timestamp,
 };
@@ -192,10 +192,7 @@ pub(crate) fn own() -> impl Strategy<Value = Own> {
         timelines_pending: pending.map(usize::from),
         log_dropped: dropped.map(u64::from),
         ceilings: ceilings.map(|(of, probes)| (of.into(), probes.into())),
-        probe: probe.map(|(success, nanos)| ProbeResult {
-            success,
-            took: Duration::from_nanos(nanos),
-        }),
+        probe: probe.map(|(success, nanos)| (success, Duration::from_nanos(nanos))),
     })
 }
 
@@ -325,10 +322,7 @@ impl RandomScope {
             found: self
                 .found
                 .iter()
-                .map(|(id, found)| Found {
-                    id: id.as_str().into(),
-                    found: *found,
-                })
+                .map(|(id, found)| (id.as_str().into(), *found))
                 .collect(),
             ..Snapshot::default()
         };
