@@ -17,9 +17,6 @@ use crate::telemetry::Telemetry;
 /// A collection that takes longer is not waited for.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The largest answer that is accepted.
-const MAX_BODY: usize = 1024 * 1024;
-
 /// Asks the API with each account's key, one after the other.
 pub(crate) async fn online(config: &Config, interval: Duration) -> Result<Report, StartError> {
     let mut report = Report::new(config, interval);
@@ -88,7 +85,6 @@ async fn ask<T>(
         endpoint,
         path,
         project: None,
-        max_body: MAX_BODY,
     };
     let answer = client.get(query, &attempt.deadline(), read).await?;
     Ok(answer.value)

@@ -16,9 +16,6 @@ use crate::kernel::{
 };
 use crate::model::{Endpoint, ErrorReason, Scope, Selection};
 
-/// The largest single connection that is accepted.
-const MAX_BODY: usize = 1024 * 1024;
-
 /// After so many ids in a row could not be had, the others are not asked for:
 /// the API has a bad hour, and each failure has cost three tries.
 const FAILURES: usize = 3;
@@ -327,7 +324,6 @@ impl Gathering<'_> {
             endpoint: Endpoint::Connection,
             path: &path,
             project: self.scope.project(),
-            max_body: MAX_BODY,
         };
         let policy = RequestPolicy {
             ceiling: self.ceiling,

@@ -2,6 +2,7 @@
 //! for rarely, after everything else, and missed by nobody where they are not to
 //! be had.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -24,12 +25,6 @@ const KEPT: Duration = Duration::from_mins(16);
 /// Pages of API keys, of 100 each, among which the one in use is looked for.
 const KEY_PAGES: usize = 5;
 
-/// The largest answer that is accepted.
-const MAX_BODY: usize = 1024 * 1024;
-
-/// What is asked for, in this order.
-const PARTS: usize = 4;
-
 /// The organisation of one account.
 pub(super) struct Org {
     state: Mutex<State>,
@@ -37,7 +32,7 @@ pub(super) struct Org {
     finds_id: AtomicBool,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     /// When it was last asked.
     asked: Option<Instant>,
@@ -45,8 +40,8 @@ struct State {
     entitlements: Known<Entitlements>,
     unseen: Known<u64>,
     key_expires: Known<Timestamp>,
-    /// Why each part was not to be had the last time.
-    said: [Option<ErrorReason>; PARTS],
+    /// Why each was not to be had the last time.
+    said: BTreeMap<Endpoint, ErrorReason>,
 }
 
 /// Something, and since when it is known.
@@ -74,17 +69,10 @@ impl Org {
     /// Goes on with what `previous` knows, so that a reload asks for nothing
     /// anew.
     pub(super) fn new(previous: Option<&Self>) -> Self {
-        let state = previous.map(|previous| {
-            let before = previous.state.lock();
-            State {
-                asked: before.asked,
-                limits: before.limits.clone(),
-                entitlements: before.entitlements.clone(),
-                // What is exported may be another selection now.
-                unseen: Known::default(),
-                key_expires: before.key_expires.clone(),
-                said: before.said,
-            }
+        let state = previous.map(|previous| State {
+            // What is exported may be another selection now.
+            unseen: Known::default(),
+            ..previous.state.lock().clone()
         });
         Self {
             state: Mutex::new(state.unwrap_or_default()),
@@ -159,7 +147,7 @@ impl Org {
             deadline,
         };
         let context = asking
-            .part(2, Endpoint::AuthContext, "/auth/context", AuthContext::read)
+            .part(Endpoint::AuthContext, "/auth/context", AuthContext::read)
             .await;
         if let Some(Some(context)) = &context {
             client.is_of(context.organization.clone());
@@ -168,7 +156,7 @@ impl Org {
             return;
         }
         if let Some(limits) = asking
-            .part(0, Endpoint::OrgLimits, "/org/limits", OrgLimits::read)
+            .part(Endpoint::OrgLimits, "/org/limits", OrgLimits::read)
             .await
         {
             let mut state = self.state.lock();
@@ -181,7 +169,6 @@ impl Org {
         }
         if let Some(entitlements) = asking
             .part(
-                1,
                 Endpoint::OrgEntitlements,
                 "/org/entitlements",
                 Entitlements::read,
@@ -214,12 +201,11 @@ impl Asking<'_> {
     /// holds. The inner one: the API does not tell.
     async fn part<T>(
         &self,
-        part: usize,
         endpoint: Endpoint,
         path: &str,
         read: impl Fn(&[u8]) -> Result<T, DecodeError>,
     ) -> Option<Option<T>> {
-        let answer = self.send(part, endpoint, path, read).await?;
+        let answer = self.send(endpoint, path, read).await?;
         Some(answer.map(|answer| answer.value))
     }
 
@@ -229,7 +215,7 @@ impl Asking<'_> {
         for _ in 0..KEY_PAGES {
             let path = format!("/org/api_keys?limit=100&offset={offset}");
             let read = |body: &[u8]| KeyExpiry::of(id, body);
-            let Some(answer) = self.send(3, Endpoint::ApiKeys, &path, read).await? else {
+            let Some(answer) = self.send(Endpoint::ApiKeys, &path, read).await? else {
                 return Some(None);
             };
             match answer.value {
@@ -247,7 +233,6 @@ impl Asking<'_> {
 
     async fn send<T>(
         &self,
-        part: usize,
         endpoint: Endpoint,
         path: &str,
         read: impl Fn(&[u8]) -> Result<T, DecodeError>,
@@ -255,7 +240,7 @@ impl Asking<'_> {
         if self.client.would_wait(1).is_some() {
             return None;
         }
-        let before = self.org.state.lock().said[part];
+        let before = self.org.state.lock().said.get(&endpoint).copied();
         let refused = |reason: &ErrorReason| {
             matches!(
                 reason,
@@ -272,29 +257,28 @@ impl Asking<'_> {
             endpoint,
             path,
             project: None,
-            max_body: MAX_BODY,
         };
         match self.client.ask(query, policy, self.deadline, read).await {
             Ok(answer) => {
-                self.org.state.lock().said[part] = None;
+                self.org.state.lock().said.remove(&endpoint);
                 Some(Some(answer))
             }
             Err(error) => {
-                self.tell(part, &error);
+                self.tell(&error);
                 if error.is_refusal() { Some(None) } else { None }
             }
         }
     }
 
     /// Logs a failure, unless it is the same as the last time.
-    fn tell(&self, part: usize, error: &Error) {
-        let reason = error.reason();
-        if self.org.state.lock().said[part].replace(reason) == Some(reason) {
+    fn tell(&self, error: &Error) {
+        let (endpoint, reason) = (error.endpoint(), error.reason());
+        if self.org.state.lock().said.insert(endpoint, reason) == Some(reason) {
             return;
         }
         tracing::warn!(
             account = self.account,
-            endpoint = %error.endpoint(),
+            %endpoint,
             %reason,
             %error,
             "the organisation's data cannot be read; what is made of them is left out"

@@ -32,9 +32,6 @@ const NAMED: usize = 10;
 /// How often the list is walked, at most, where projects move between its pages.
 const WALKS: usize = 3;
 
-/// The largest page of projects that is accepted.
-const MAX_BODY: usize = 4 * 1024 * 1024;
-
 /// By id: what people call it.
 type Names = BTreeMap<Box<str>, Option<Arc<str>>>;
 
@@ -255,7 +252,6 @@ async fn walk(client: &Client, deadline: &Deadline) -> Result<Option<Listed>, Er
             endpoint: Endpoint::Projects,
             path: &path,
             project: None,
-            max_body: MAX_BODY,
         };
         let answer = client.get(query, deadline, Project::list).await?;
         let rows = answer.value;

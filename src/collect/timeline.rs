@@ -24,9 +24,6 @@ const AT_ONCE: usize = 4;
 /// After so many failures the API has a bad hour, and nothing more is asked.
 const FAILURES: usize = 3;
 
-/// The largest page that is accepted.
-const MAX_BODY: usize = 1024 * 1024;
-
 /// The timelines of one scope.
 pub(super) struct TimelineReader {
     timelines: Mutex<Timelines>,
@@ -163,7 +160,6 @@ impl Pass<'_> {
             endpoint: Endpoint::Timeline,
             path: &path,
             project: self.scope.project(),
-            max_body: MAX_BODY,
         };
         // The next collection is the second try.
         let policy = RequestPolicy {

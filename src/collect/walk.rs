@@ -15,10 +15,6 @@ use crate::kernel::{
 };
 use crate::model::{Connection, Endpoint, Timestamp};
 
-/// The largest list page that is accepted. A hundred connections in the middle
-/// of logins are about half a megabyte.
-const MAX_BODY: usize = 8 * 1024 * 1024;
-
 /// No API answers with more rows than this; larger strides are not computed with.
 const MAX_STRIDE: u64 = 10_000;
 
@@ -92,7 +88,6 @@ impl Walk<'_> {
             endpoint: Endpoint::Connections,
             path: &path,
             project: self.project,
-            max_body: MAX_BODY,
         };
         let answer = self
             .client

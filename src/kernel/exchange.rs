@@ -33,8 +33,17 @@ pub(crate) struct Query<'a> {
     pub path: &'a str,
     /// The project's id, for `X-Kernel-Project-Id`.
     pub project: Option<&'a str>,
-    /// The largest body to accept, bytes.
-    pub max_body: usize,
+}
+
+/// The largest body that is accepted, bytes. A hundred connections in the middle
+/// of logins are about half a megabyte.
+const fn max_body(endpoint: Endpoint) -> usize {
+    const MIB: usize = 1024 * 1024;
+    match endpoint {
+        Endpoint::Connections => 8 * MIB,
+        Endpoint::Projects => 4 * MIB,
+        _ => MIB,
+    }
 }
 
 /// A 200, decoded.
@@ -99,7 +108,7 @@ impl Http {
         let (status, headers) = (parts.status, parts.headers);
         *head = Some((status.as_u16(), SystemTime::now()));
         if status == StatusCode::OK {
-            return match read_body(transport, &mut body, &headers, query.max_body).await {
+            return match read_body(transport, &mut body, &headers, max_body(query.endpoint)).await {
                 Ok(body) => Ok((headers, body)),
                 Err(problem) => Err(FailedTry {
                     problem,
