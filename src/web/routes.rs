@@ -15,7 +15,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use self::answer::{busy, exposed, not_allowed, with_permit};
+use self::answer::{busy, exposed, held, not_allowed, with_permit};
 use self::narrowed::{Complaint, Narrowed};
 use self::pace::Pace;
 pub(crate) use self::reload::{Order, Reload};
@@ -29,8 +29,14 @@ use crate::model::{Fleet, Timestamp};
 use crate::telemetry::Telemetry;
 use exporter_toolkit::server::{Body, Handler, Peer, RequestBody, RequestLimit, plain};
 
-/// Status pages that are made at once; others wait for their turn.
-const PAGES: usize = 2;
+/// Pages for people that are under way at once; more get 503. They are sent as a
+/// whole, and who does not read them would keep them here.
+const PAGES: usize = 16;
+
+/// Of those, pages that are made at once; the others wait for their turn.
+const MAKING: usize = 2;
+
+const TOO_MANY_SCRAPES: &str = "too many scrapes at once; --web.max-requests bounds them";
 
 /// Answers every request that the server lets through.
 pub(crate) struct Routes {
@@ -39,7 +45,8 @@ pub(crate) struct Routes {
     telemetry: Telemetry,
     reload: Reload,
     scrapes: RequestLimit,
-    pages: Semaphore,
+    pages: RequestLimit,
+    making: Arc<Semaphore>,
     /// The first whole collection has been told.
     has_collected: AtomicBool,
     pace: Mutex<Pace>,
@@ -74,7 +81,8 @@ impl Routes {
             telemetry,
             reload,
             scrapes,
-            pages: Semaphore::new(PAGES),
+            pages: RequestLimit::new(PAGES),
+            making: Arc::new(Semaphore::new(MAKING)),
             has_collected: AtomicBool::new(false),
             pace: Mutex::default(),
             blocks: Arc::default(),
@@ -163,7 +171,7 @@ impl Routes {
 
     async fn metrics(&self, request: &Request<RequestBody>) -> Response<Body> {
         let Some(permit) = self.scrapes.take(request).await else {
-            return busy();
+            return busy(TOO_MANY_SCRAPES);
         };
         let started = Instant::now();
         let live = self.reloadable();
@@ -222,7 +230,7 @@ impl Routes {
 
     async fn probe(&self, request: &Request<RequestBody>) -> Response<Body> {
         let Some(permit) = self.scrapes.take(request).await else {
-            return busy();
+            return busy(TOO_MANY_SCRAPES);
         };
         let started = Instant::now();
         let live = self.reloadable();
@@ -261,10 +269,8 @@ impl Routes {
                     ..options
                 };
                 let metrics = exposition::render(&probed.fleet, &own, now(), options);
-                plain(
-                    StatusCode::OK,
-                    &probe::explained(&target, &probed, &log, &metrics),
-                )
+                let text = probe::explained(&target, &probed, &log, &metrics);
+                held(plain(StatusCode::OK, &text), permit)
             }
             None => exposed(probed.fleet, own, options, &self.blocks, permit),
         }
@@ -272,7 +278,7 @@ impl Routes {
 
     async fn discovery(&self, request: &Request<RequestBody>) -> Response<Body> {
         let Some(permit) = self.scrapes.take(request).await else {
-            return busy();
+            return busy(TOO_MANY_SCRAPES);
         };
         let live = self.reloadable();
         let narrowed = match Narrowed::read(query_of(request), &live) {
@@ -305,7 +311,7 @@ impl Routes {
     async fn fleet(&self, request: &Request<RequestBody>) -> Response<Body> {
         let query = pages::Query::read(query_of(request));
         let whole = |fleet| fleet;
-        self.page(whole, move |view| pages::fleet(view, &query))
+        self.page(request, whole, move |view| pages::fleet(view, &query))
             .await
     }
 
@@ -325,22 +331,28 @@ impl Routes {
         };
         let paused = pages::Query::read(query).paused;
         let narrow = move |fleet| narrowed.narrow(fleet);
-        self.page(narrow, move |view| pages::connection(view, &id, paused))
-            .await
+        let page = move |view: &pages::View<'_>| pages::connection(view, &id, paused);
+        self.page(request, narrow, page).await
     }
 
     /// A page of what `narrow` leaves of the fleet.
     async fn page(
         &self,
+        request: &Request<RequestBody>,
         narrow: impl FnOnce(Fleet) -> Fleet + Send + 'static,
         make: impl FnOnce(&pages::View<'_>) -> Response<Body> + Send + 'static,
     ) -> Response<Body> {
-        let _turn = self.pages.acquire().await;
+        let Some(permit) = self.pages.take(request).await else {
+            return busy("too many pages at once; load it again in a moment");
+        };
+        // Kept until the page is made, also where nobody waits for it any more.
+        let turn = Arc::clone(&self.making).acquire_owned().await;
         let live = self.reloadable();
         let telemetry_path = self.settings.telemetry_path.clone();
         let refresh = self.settings.refresh;
         // Judging and sorting a large fleet takes some milliseconds.
         let rendered = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
             make(&pages::View {
                 fleet: &narrow(live.watcher.last()),
                 untouched: live.watcher.is_untouched(),
@@ -349,12 +361,13 @@ impl Routes {
                 refresh,
             })
         });
-        rendered.await.unwrap_or_else(|_| {
+        let page = rendered.await.unwrap_or_else(|_| {
             plain(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "the page could not be made; the log may say why",
             )
-        })
+        });
+        held(page, permit)
     }
 }
 

@@ -37,6 +37,40 @@ async fn http2(program: &Program) -> TcpStream {
     stream
 }
 
+/// They ask for pages over HTTP/2, and let none of it be sent.
+#[tokio::test]
+async fn pages_that_nobody_reads_leave_room_for_others() {
+    let api = Api::small().await;
+    let program = api.exporter(&[]);
+    program.scrape().await;
+    let page = http::Request::get(format!("{}/", program.address().await));
+    let page = page.body(()).unwrap();
+    let (mut busy, mut unread) = (0, Vec::new());
+    for _ in 0..4 {
+        let address = program.address().await;
+        let stream = TcpStream::connect(address.strip_prefix("http://").unwrap());
+        let silent = h2::client::Builder::new()
+            .initial_window_size(0)
+            .handshake::<_, bytes::Bytes>(stream.await.unwrap());
+        let (mut requests, connection) = silent.await.unwrap();
+        tokio::spawn(connection);
+        for _ in 0..10 {
+            requests = requests.ready().await.unwrap();
+            let (answer, _) = requests.send_request(page.clone(), true).unwrap();
+            let answer = answer.await.unwrap();
+            busy += u32::from(answer.status() == 503);
+            unread.push(answer);
+        }
+    }
+    assert!(busy > 0, "each of them has a page in memory");
+    assert!(program.scrape().await.has("kernel_auth_up"));
+    // Whoever takes nothing for two seconds goes.
+    let url = format!("{}/", program.address().await);
+    while get(&url).await.status() == 503 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test]
 async fn frames_against_the_rules_fill_no_log() {
     let api = Api::small().await;

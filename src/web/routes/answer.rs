@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
+use http_body::Body as _;
 use http_body_util::BodyExt;
 
-use crate::exposition::{Blocks, Chunks, Exposition, Options, Own, Text};
+use crate::exposition::{Blocks, Exposition, Options, Own};
 use crate::model::{Fleet, Timestamp};
-use exporter_toolkit::server::{Body, RequestPermit, plain};
+use exporter_toolkit::server::{Body, BoxError, RequestPermit, plain};
 
 /// The answer to a scrape or a probe.
 pub(super) fn exposed(
@@ -33,16 +35,25 @@ pub(super) fn exposed(
     response
 }
 
-/// A text that keeps its place among the scrapes until it is sent.
-pub(super) fn with_permit<T>(text: Chunks<T>, permit: RequestPermit) -> Body
+/// A body that keeps its place among the others until it is sent.
+pub(super) fn with_permit<B>(body: B, permit: RequestPermit) -> Body
 where
-    T: Text + Send + Unpin + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    let held = text.map_frame(move |frame| {
+    let held = body.map_frame(move |frame| {
         let _ = &permit;
         frame
     });
-    held.map_err(|never| match never {}).boxed_unsync()
+    held.map_err(Into::into).boxed_unsync()
+}
+
+/// The same of a whole answer.
+pub(super) fn held(mut response: Response<Body>, permit: RequestPermit) -> Response<Body> {
+    if let Some(length) = response.body().size_hint().exact() {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    response.map(|body| with_permit(body, permit))
 }
 
 pub(super) fn not_allowed(allow: &'static str) -> Response<Body> {
@@ -56,11 +67,9 @@ pub(super) fn not_allowed(allow: &'static str) -> Response<Body> {
     response
 }
 
-pub(super) fn busy() -> Response<Body> {
-    let mut response = plain(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "too many scrapes at once; --web.max-requests bounds them",
-    );
+/// What is said where there are too many at once.
+pub(super) fn busy(what: &str) -> Response<Body> {
+    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, what);
     response
         .headers_mut()
         .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
