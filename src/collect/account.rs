@@ -27,7 +27,7 @@ pub(super) struct Account {
     scopes: Mutex<Scopes>,
     projects: ProjectList,
     probes: Probes,
-    org: Org,
+    org: Arc<Org>,
 }
 
 /// By project.
@@ -47,7 +47,9 @@ impl Account {
         let shared = Shared::new(client, shared, flows, previous_shared);
         // Another key may be of another organisation.
         let same_key = previous.filter(|old| shared.client.has_key_of(&old.shared.client));
-        let org = Org::new(same_key.map(|previous| &previous.org));
+        // A reload asks for nothing anew.
+        let org = same_key.map(|previous| Arc::clone(&previous.org));
+        let org = org.unwrap_or_default();
         let list = previous.filter(|previous| previous.lists_projects());
         let account = Self {
             settings,
@@ -115,9 +117,7 @@ impl Account {
     ) -> Vec<(ScopeView, ScrapeOutcome)> {
         // Begun with the first request to the API.
         let mut attempt = None;
-        let Request {
-            deadline, project, ..
-        } = *request;
+        let (deadline, project) = (request.deadline, request.project);
         // The projects that are known do not wait for the list of them.
         let listing = self.listing(request, &mut attempt).await;
         let wanted = |scope: &Arc<ScopeWatcher>| {
@@ -146,10 +146,8 @@ impl Account {
                     .iter()
                     .filter(|scope| wanted(scope) && is_new(scope))
                     .cloned();
-                scopes.extend(
-                    self.collect_scopes(new.collect(), request, &mut attempt)
-                        .await,
-                );
+                let new = self.collect_scopes(new.collect(), request, &mut attempt);
+                scopes.extend(new.await);
                 scopes
             }
         };
@@ -190,12 +188,15 @@ impl Account {
         });
     }
 
-    /// How many connections are shown, where those are meant to be all that
-    /// the organisation has, and none is missing.
+    /// Whether all that the organisation has is meant to be shown.
+    fn shows_all(&self) -> bool {
+        self.lists_projects() && self.settings.selection == Selection::default()
+    }
+
+    /// How many connections are shown, where that is all there are and none is
+    /// missing.
     fn exported(&self) -> Option<u64> {
-        let all = self.settings.projects == Projects::All
-            && self.settings.selection == Selection::default();
-        if !all || self.projects.failure().is_some() {
+        if !self.shows_all() || self.projects.failure().is_some() {
             return None;
         }
         let count = |view: ScopeView| {
@@ -284,13 +285,16 @@ impl Account {
 
     pub(super) fn rate_view(&self, now: Timestamp) -> AccountView {
         let rate = self.shared.client.rate();
+        let mut org = self.org.view();
+        // It may have been found out for another selection.
+        org.connections_unseen = org.connections_unseen.filter(|_| self.shows_all());
         AccountView {
             account: self.settings.name.clone(),
             ratelimit_limit: rate.limit,
             ratelimit_remaining: rate.remaining,
             blocked_until: rate.blocked_for.map(|span| now.plus(span)),
             clock: self.shared.client.clock(),
-            org: self.org.view(),
+            org,
         }
     }
 
@@ -352,11 +356,8 @@ impl Account {
             .projects
             .read_at()
             .unwrap_or(self.shared.settings.started);
-        match self
-            .projects
-            .read(client, attempt, self.name(), is_gone)
-            .await
-        {
+        let projects = &self.projects;
+        match projects.read(client, attempt, self.name(), is_gone).await {
             Ok(()) => {
                 let ids = self.projects.ids().into_iter();
                 self.follow(ids.map(Some).collect(), None, since);

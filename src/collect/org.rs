@@ -26,13 +26,14 @@ const KEPT: Duration = Duration::from_mins(16);
 const KEY_PAGES: usize = 5;
 
 /// The organisation of one account.
+#[derive(Default)]
 pub(super) struct Org {
     state: Mutex<State>,
     asking: Flight,
     finds_id: AtomicBool,
 }
 
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct State {
     /// When it was last asked.
     asked: Option<Instant>,
@@ -66,21 +67,6 @@ impl<T: Clone> Known<T> {
 }
 
 impl Org {
-    /// Goes on with what `previous` knows, so that a reload asks for nothing
-    /// anew.
-    pub(super) fn new(previous: Option<&Self>) -> Self {
-        let state = previous.map(|previous| State {
-            // What is exported may be another selection now.
-            unseen: Known::default(),
-            ..previous.state.lock().clone()
-        });
-        Self {
-            state: Mutex::new(state.unwrap_or_default()),
-            asking: Flight::default(),
-            finds_id: AtomicBool::new(false),
-        }
-    }
-
     /// What is known.
     pub(super) fn view(&self) -> OrgView {
         let state = self.state.lock();

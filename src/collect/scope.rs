@@ -32,9 +32,10 @@ pub(super) struct ScopeWatcher {
     scope: Arc<Scope>,
     selection: Selection,
     shared: Arc<Shared>,
-    memory: Mutex<Memory>,
-    flight: Flight,
-    /// Shared with the watcher that takes this one's place.
+    /// These are shared with the watcher that takes this one's place: what is
+    /// under way then ends for both.
+    memory: Arc<Mutex<Memory>>,
+    flight: Arc<Flight>,
     timelines: Arc<TimelineReader>,
 }
 
@@ -52,7 +53,10 @@ impl ScopeWatcher {
             let names = previous.shared.settings.profile_names;
             previous.selection == selection && names == shared.settings.profile_names
         });
-        let memory = same.map(|previous| previous.memory.lock().clone());
+        let begun = same.map(|previous| (&previous.memory, &previous.flight));
+        let (memory, flight) = begun
+            .map(|(memory, flight)| (Arc::clone(memory), Arc::clone(flight)))
+            .unwrap_or_default();
         // An event is counted once, whatever else is watched from now on.
         let timelines = previous
             .filter(|previous| previous.shared.settings.timeline_requests.is_some())
@@ -61,8 +65,8 @@ impl ScopeWatcher {
             scope: Arc::new(scope),
             selection,
             shared,
-            memory: Mutex::new(memory.unwrap_or_default()),
-            flight: Flight::default(),
+            memory,
+            flight,
             timelines: timelines.unwrap_or_else(|| Arc::new(TimelineReader::new(since))),
         }
     }

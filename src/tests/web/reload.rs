@@ -191,4 +191,9 @@ async fn a_scrape_under_way_ends_as_it_began() {
     let text = scrape.await.unwrap();
     assert!(text.contains("kernel_auth_up{account=\"main\"} 1"));
     assert!(text.contains("status=\"UNKNOWN\"} 0"));
+    // What it saw is known from now on.
+    api.control.add_fault(Fault::status(400));
+    let after = front.scrape().await;
+    assert_eq!(after.one("kernel_auth_up", &[]), Some(0.0));
+    assert_eq!(connections(&after), 2);
 }
