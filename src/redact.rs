@@ -12,6 +12,9 @@ use secrecy::{ExposeSecret, SecretString};
 /// So many bytes of a key in a row tell too much of it.
 const PART: usize = 8;
 
+/// No key is shorter, bytes.
+const KEY: usize = 20;
+
 /// Keys that are remembered: those in use, and many that were.
 const REMEMBERED: usize = 1024;
 
@@ -125,6 +128,14 @@ fn cut(text: &str, limit: usize) -> String {
         return text.to_owned();
     }
     format!("{}…", &text[..text.floor_char_boundary(limit)])
+}
+
+/// Whether a name, which may look random, is a key all the same: one that this
+/// process has read, or what begins like one and is as long.
+pub(crate) fn is_key(text: &str) -> bool {
+    let mut words = words(text);
+    words.any(|word| begins_like_key(word) && word.len() >= KEY)
+        || (KEYS.lock().oldest_first.iter()).any(|key| text.contains(key.expose_secret()))
 }
 
 /// Of paths and URLs only what begins like a key counts: the rest of them may

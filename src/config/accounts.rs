@@ -64,7 +64,7 @@ pub(super) fn load(sources: &Sources<'_>, keys: Keys) -> Result<Vec<Account>, Co
         let name =
             name.ok_or_else(|| place.error("the account has no name; give it a unique one"))?;
         let account = Account {
-            name: Some(name.read(values::account_name)?),
+            name: Some(name.read(label(values::account_name))?),
             ..account(place, &own, &given, sources.env, (places.len() == 1, keys))?
         };
         if accounts.iter().any(|earlier| earlier.name == account.name) {
@@ -222,10 +222,22 @@ fn key_in_env(text: &Text, env: &dyn Env, keys: Keys) -> Result<KeySource, Confi
         })
 }
 
+/// Reads what becomes a label, and is no key in the wrong place.
+fn label<T>(
+    parse: impl Fn(&str) -> Result<T, &'static str>,
+) -> impl Fn(&str) -> Result<T, &'static str> {
+    move |text| {
+        if redact::is_key(text) {
+            return Err("this is an API key, or looks like one; it does not belong here");
+        }
+        parse(text)
+    }
+}
+
 fn projects(texts: &[Text]) -> Result<Projects, ConfigError> {
     match texts.iter().find(|text| text.text == "all") {
         None if texts.is_empty() => Ok(Projects::Unscoped),
-        None => each_once(texts, project_id).map(Projects::Listed),
+        None => each_once(texts, label(project_id)).map(Projects::Listed),
         Some(_) if texts.len() == 1 => Ok(Projects::All),
         Some(all) => Err(all
             .origin
@@ -237,8 +249,8 @@ fn selection(watch: &Watch, projects: &Projects) -> Result<Selection, ConfigErro
     let Some(connection) = watch.connections.first() else {
         let pattern = |parse: fn(&str) -> _| move |text: &str| values::pattern(text, parse);
         return Ok(Selection::Every {
-            domains: each_once(&watch.domains, values::domain)?,
-            profiles: each_once(&watch.profiles, values::profile)?,
+            domains: each_once(&watch.domains, label(values::domain))?,
+            profiles: each_once(&watch.profiles, label(values::profile))?,
             exclude: Exclude {
                 domains: each_once(&watch.exclude_domains, pattern(values::domain))?,
                 profiles: each_once(&watch.exclude_profiles, pattern(values::profile))?,
@@ -268,5 +280,5 @@ fn selection(watch: &Watch, projects: &Projects) -> Result<Selection, ConfigErro
              an account of its own for each further project",
         ));
     }
-    each_once(&watch.connections, connection_id).map(Selection::ids)
+    each_once(&watch.connections, label(connection_id)).map(Selection::ids)
 }

@@ -38,6 +38,18 @@ fn words() -> Vec<(usize, usize)> {
     words
 }
 
+/// As a label it would be in every series.
+#[test]
+fn a_key_is_no_name() {
+    for flag in ["project", "connection", "domain", "profile"] {
+        let error = load_with_key(&[&format!("--kernel.{flag}={SECRET}")]);
+        let message = error.unwrap_err().to_string();
+        assert!(message.contains("this is an API key"), "{message}");
+    }
+    let short = load_with_key(&["--kernel.profile=sk_shop", "--kernel.domain=eyjafjall.is"]);
+    assert!(short.is_ok(), "{short:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
 
