@@ -10,10 +10,11 @@ mod credentials;
 mod memory;
 mod rate;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use self::credentials::Credentials;
@@ -73,7 +74,7 @@ impl Gate {
         config: &WebConfig,
     ) -> Option<Response<Body>> {
         if let Some(limit) = config.rate_limit() {
-            let taken = lock(&self.bucket).take(limit, Instant::now());
+            let taken = self.bucket.lock().take(limit, Instant::now());
             if let Err(wait) = taken {
                 let mut response = plain(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");
                 // Whole seconds, and never zero: that would invite a busy loop.
@@ -118,7 +119,7 @@ impl Gate {
         let trial = users.trial(std::str::from_utf8(&user).ok());
         let key = self.mixer.key(&user, trial.identity(), &password);
         {
-            let known = lock(&self.known);
+            let known = self.known.lock();
             // Never both: the key decides the outcome. Asking both in any case
             // keeps the time the same.
             let right = known.right.contains(&key);
@@ -143,7 +144,7 @@ impl Gate {
             trial.passes(&password)
         });
         let right = verified.await.unwrap_or(false);
-        let mut known = lock(&self.known);
+        let mut known = self.known.lock();
         if right {
             known.right.insert(key);
             Outcome::Right
@@ -152,11 +153,6 @@ impl Gate {
             Outcome::Wrong
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Counters and sets whose every state is a valid one.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

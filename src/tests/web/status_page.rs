@@ -4,7 +4,7 @@ use kernel_api_simulator::{Fault, Options};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::stage::{Answer, api_of, exporter};
+use super::stage::{Answer, api_of, exporter, write};
 use crate::tests::common::api::{Api, world};
 
 const HOSTILE: &str = "<script>alert('1')</script>\"&'\u{202e}\u{7}";
@@ -32,6 +32,24 @@ async fn before_the_first_scrape_it_says_so_and_asks_for_nothing() {
     assert_eq!(rows(&page), 3);
     assert!(page.text.contains("The API answers."));
     assert_eq!(api.control.requests().total, asked);
+}
+
+#[tokio::test]
+async fn another_policy_holds_beside_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let web = directory.path().join("web.yml");
+    let more = "http_server_config: {headers: {Content-Security-Policy: sandbox}}\n";
+    write(&web, more);
+    let flag = format!("--web.config.file={}", web.display());
+    let front = exporter(&api_of(1).await, &[&flag]).await;
+    let page = front.get("/").await;
+    let policies = page.headers.get_all("content-security-policy");
+    let policies: Vec<_> = policies.iter().map(|one| one.to_str().unwrap()).collect();
+    assert!(
+        policies[0].starts_with("default-src 'none';"),
+        "{policies:?}"
+    );
+    assert_eq!(policies[1..], ["sandbox"]);
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
 //! Places for connections: who may stay, who goes first.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::activity::{Activity, GOODBYE, Stage};
@@ -62,14 +63,9 @@ impl Admission {
         }
     }
 
-    fn places(&self) -> MutexGuard<'_, Places> {
-        // Every change of the maps is a single call, so they are whole.
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// A place for a new connection, for which another may have to go.
     pub(super) fn admit(self: &Arc<Self>, now: Instant) -> Admitted {
-        let mut places = self.places();
+        let mut places = self.places.lock();
         if places.fresh() >= self.limits.fresh_connections
             && let Err(wait) = places.evict_fresh(now)
         {
@@ -98,18 +94,18 @@ impl Admission {
     /// Closes the connection that will be missed least, if there is one.
     /// Whether there was one.
     pub(super) fn make_room(&self, now: Instant) -> bool {
-        self.places().make_room(now).unwrap_or(false)
+        self.places.lock().make_room(now).unwrap_or(false)
     }
 
     /// Closes the connection that holds a permit and has been stalled longest.
     /// Whether there was one.
     pub(super) fn evict_stalled_holder(&self, now: Instant) -> bool {
         let holds = |slot: &Slot| slot.permits.load(Ordering::Relaxed) > 0;
-        self.places().evict_stalled(now, holds)
+        self.places.lock().evict_stalled(now, holds)
     }
 
     fn move_to(&self, stage: Stage, id: u64) {
-        let mut places = self.places();
+        let mut places = self.places.lock();
         // Absent when it was told to go a moment ago.
         if let Some(slot) = places.take(id) {
             places.of(stage).insert(id, slot);
@@ -117,17 +113,17 @@ impl Admission {
     }
 
     pub(super) fn release(&self, id: u64) {
-        self.places().take(id);
+        self.places.lock().take(id);
     }
 
     /// From `now` on nobody may idle.
     pub(super) fn drain(&self, now: Instant) {
-        self.places().draining = Some(now);
+        self.places.lock().draining = Some(now);
     }
 
     /// Tells everyone to go; how many there were.
     pub(super) fn evict_all(&self) -> usize {
-        let places = self.places();
+        let places = self.places.lock();
         let slots = places.slots.iter().flat_map(BTreeMap::values);
         slots.map(|slot| slot.evict.cancel()).count()
     }
@@ -153,7 +149,7 @@ impl Admission {
     }
 
     fn sweep_once(&self, now: Instant) {
-        let mut places = self.places();
+        let mut places = self.places.lock();
         let draining = places.draining;
         for slots in &mut places.slots {
             slots.retain(|_, slot| {
@@ -257,8 +253,7 @@ impl Slot {
 
     /// What happens on it is told here, except for what changes its stage.
     pub(super) fn activity(&self) -> MutexGuard<'_, Activity> {
-        // Plain values that are each right on their own.
-        self.activity.lock().unwrap_or_else(PoisonError::into_inner)
+        self.activity.lock()
     }
 
     fn moved(&self, stage: Option<Stage>) {

@@ -1,7 +1,8 @@
 //! Log lines that strangers could make many of.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// Lets one line of a kind through, then none for a minute.
 #[derive(Default)]
@@ -13,7 +14,7 @@ impl Seldom {
     const PAUSE: Duration = Duration::from_mins(1);
 
     pub(super) fn may(&self, now: Instant) -> bool {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last.lock();
         if last.is_some_and(|last| now.saturating_duration_since(last) < Self::PAUSE) {
             return false;
         }

@@ -74,8 +74,13 @@ async fn answer<H: Handler>(
             None => handle(server, peer, request).await,
         },
     };
+    let headers = response.headers_mut();
     for (name, value) in config.headers() {
-        response.headers_mut().insert(name, value.clone());
+        // A page's own policy holds beside it.
+        if name != header::CONTENT_SECURITY_POLICY {
+            headers.remove(name);
+        }
+        headers.append(name, value.clone());
     }
     response
 }

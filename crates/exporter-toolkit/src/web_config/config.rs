@@ -26,6 +26,8 @@ const MAX_FILE: u64 = 1024 * 1024;
 pub struct WebConfig {
     tls: Option<Arc<ServerConfig>>,
     client_auth: ClientAuth,
+    /// Certificates must have one of some names.
+    names_clients: bool,
     http2: bool,
     headers: Vec<(HeaderName, HeaderValue)>,
     users: Users,
@@ -38,6 +40,7 @@ impl Default for WebConfig {
         Self {
             tls: None,
             client_auth: ClientAuth::None,
+            names_clients: false,
             http2: true,
             headers: Vec::new(),
             users: Users::default(),
@@ -52,6 +55,7 @@ impl fmt::Debug for WebConfig {
         f.debug_struct("WebConfig")
             .field("tls", &self.tls.is_some())
             .field("client_auth", &self.client_auth)
+            .field("names_clients", &self.names_clients)
             .field("http2", &self.http2)
             .field("headers", &self.headers)
             .field("users", &self.users.len())
@@ -98,6 +102,7 @@ impl WebConfig {
         let rate_limit = rate_limit::parse(&file.rate_limit.unwrap_or_default())?;
         let directory = path.parent().unwrap_or(Path::new(""));
         let tls = file.tls_server_config.unwrap_or_default();
+        let names_clients = tls.client_allowed_sans.value().is_some();
         let (tls, client_auth) = match tls::server_config(&tls, directory, http2, files)? {
             Some((tls, client_auth)) => (Some(tls), client_auth),
             None => (None, ClientAuth::None),
@@ -105,6 +110,7 @@ impl WebConfig {
         Ok(Self {
             tls,
             client_auth,
+            names_clients,
             http2,
             headers,
             users,
@@ -153,5 +159,6 @@ impl WebConfig {
         (before.tls.is_some() && self.tls.is_none())
             || (!before.users.is_empty() && self.users.is_empty())
             || self.client_auth < before.client_auth
+            || (before.names_clients && !self.names_clients)
     }
 }

@@ -1,8 +1,10 @@
 //! The web configuration of a running server.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+
+use parking_lot::Mutex;
 
 use super::config::WebConfig;
 use super::error::WebConfigError;
@@ -102,7 +104,7 @@ impl WebConfigHandle {
     /// What was right when it was last read.
     pub fn last_good(&self) -> Arc<WebConfig> {
         match &self.watched {
-            Some(watched) => Arc::clone(&watched.state().good),
+            Some(watched) => Arc::clone(&watched.state.lock().good),
             None => Arc::clone(&self.fixed),
         }
     }
@@ -126,23 +128,17 @@ impl WebConfigHandle {
     /// Whether the files were right when they were last read.
     pub fn last_reload_ok(&self) -> bool {
         let watched = self.watched.as_ref();
-        watched.is_none_or(|watched| watched.state().ok)
+        watched.is_none_or(|watched| watched.state.lock().ok)
     }
 
     /// When files that were right were last read; `None` without a file.
     pub fn last_reload_success(&self) -> Option<SystemTime> {
         let watched = self.watched.as_ref()?;
-        Some(watched.state().succeeded)
+        Some(watched.state.lock().succeeded)
     }
 }
 
 impl Watched {
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Each field is right on its own, and nothing that panics runs while
-        // it is held.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Looks at the files where blocking is allowed, one at a time. Whoever had
     /// to wait while another look began and ended is served by that one.
     async fn look(self: Arc<Self>) {
@@ -152,32 +148,42 @@ impl Watched {
         if looking.is_some_and(|begun| begun >= asked) {
             return;
         }
+        let watched = Arc::clone(&self);
         let task = tokio::task::spawn_blocking(move || {
             let now = Instant::now();
             *looking = Some(now);
-            self.refresh(now);
+            watched.refresh(now)
         });
         // Lost in a shutdown of the runtime only.
-        let _ = task.await;
+        if task.await.unwrap_or(false) {
+            // Also where nobody asks: until somebody does it may be back for long.
+            tokio::spawn(async move {
+                tokio::time::sleep(SETTLE).await;
+                let _looking = Arc::clone(&self.looking).lock_owned().await;
+                tokio::task::spawn_blocking(move || self.refresh(Instant::now())).await
+            });
+        }
     }
 
-    fn refresh(&self, now: Instant) {
+    /// Whether the files have become weaker and are to be looked at again.
+    fn refresh(&self, now: Instant) -> bool {
         // Taken out, so that nobody waits for the file system with the lock.
-        let files = std::mem::take(&mut self.state().files);
+        let files = std::mem::take(&mut self.state.lock().files);
         if !files.changed() {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             state.files = files;
             // Weaker for a moment, and back.
             state.weaker_since = None;
-            return;
+            return false;
         }
         let mut read = Files::default();
         let config = WebConfig::read(&self.path, &mut read);
-        let mut state = self.state();
+        let mut state = self.state.lock();
         match config {
             Ok(config) if config.is_weaker_than(&state.good) && !state.has_settled(now) => {
                 // Still counts as changed, and so is looked at again.
                 state.files = files;
+                return state.weaker_since == Some(now);
             }
             Ok(config) => state.take_up(config, read),
             Err(error) => {
@@ -189,12 +195,13 @@ impl Watched {
                 );
             }
         }
+        false
     }
 
     fn reload(&self) -> Result<(), WebConfigError> {
         let mut files = Files::default();
         let config = WebConfig::read(&self.path, &mut files);
-        let mut state = self.state();
+        let mut state = self.state.lock();
         match config {
             Ok(config) => {
                 state.take_up(config, files);
@@ -224,11 +231,8 @@ impl State {
     }
 
     fn take_up(&mut self, config: WebConfig, files: Files) {
-        tracing::info!(
-            tls = config.has_tls(),
-            users = config.user_count(),
-            "web configuration read"
-        );
+        let (tls, users) = (config.has_tls(), config.user_count());
+        tracing::info!(tls, users, "web configuration read");
         warn_about(&config);
         *self = Self {
             good: Arc::new(config),
@@ -303,5 +307,23 @@ mod tests {
         fs::write(&path, "").expect("written");
         handle.reload().await.expect("right");
         assert!(handle.last_good().users().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_weaker_is_looked_at_again_where_nobody_asks() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("web.yml");
+        let handle = handle(&path, &users(&["alice"]));
+        let watched = handle.watched.clone().expect("there is a file");
+        let is_weaker = || watched.state.lock().weaker_since.is_some();
+
+        fs::write(&path, "").expect("written");
+        assert_eq!(handle.current().await.users().len(), 1);
+        assert!(is_weaker());
+        fs::write(&path, users(&["alice"])).expect("written");
+        for _ in 0..10 {
+            tokio::time::sleep(SETTLE).await;
+        }
+        assert!(!is_weaker(), "emptied once more, it would be at once");
     }
 }

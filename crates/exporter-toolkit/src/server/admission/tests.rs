@@ -50,7 +50,7 @@ fn drippers_go_before_those_who_have_just_come() {
     }
     assert!(!gone(&newcomer));
     assert!(!gone(&handshake));
-    assert_eq!(places.places().fresh(), 3);
+    assert_eq!(places.places.lock().fresh(), 3);
 }
 
 #[test]
@@ -144,7 +144,14 @@ fn five_thousand_silent_ones_hold_up_the_queue_for_less_than_half_a_second() {
         while let Admitted::Later(wait) = places.admit(now) {
             now += wait;
         }
-        for slot in places.places().of(Stage::Silent).values().rev().take(1) {
+        for slot in places
+            .places
+            .lock()
+            .of(Stage::Silent)
+            .values()
+            .rev()
+            .take(1)
+        {
             slot.activity().listening(now);
         }
     }
