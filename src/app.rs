@@ -59,6 +59,9 @@ impl Exporter {
         collects_every: Option<Duration>,
     ) -> Result<Self, StartError> {
         let hangup = reload::hangup()?;
+        if let Some(path) = config.file.as_ref().filter(|path| !path.is_file()) {
+            return Err(StartError::ConfigFile(shown_path(path)));
+        }
         let telemetry = telemetry(config);
         let web_config = WebConfigHandle::new(config.web.config_file.clone())?;
         let mut upstream = Upstream::default();

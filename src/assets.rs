@@ -15,7 +15,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::output;
+use crate::output::{self, unless_gone};
 
 pub(crate) use options::{InvalidOption, Options};
 
@@ -270,15 +270,7 @@ pub(crate) fn check(
         return Err(Error::Differs { wrong, all });
     }
     let good = format!("{all} files in {} are what would be written", dir.display());
-    unless_gone(writeln!(out, "{good}"))
-}
-
-/// A reader that went away (`| head`) is no failure.
-fn unless_gone(printed: io::Result<()>) -> Result<(), Error> {
-    match printed {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+    Ok(unless_gone(writeln!(out, "{good}"))?)
 }
 
 /// Writes every file below `dir`, each of them whole or not at all, and tells

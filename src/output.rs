@@ -9,10 +9,15 @@ use std::path::{Path, PathBuf};
 /// Prints. A reader that went away (`| head`) is no failure.
 pub(crate) fn print(text: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
-    }
+    unless_gone(stdout.write_all(text).and_then(|()| stdout.flush()))
+}
+
+/// A reader that went away is no failure.
+pub(crate) fn unless_gone(written: io::Result<()>) -> io::Result<()> {
+    written.or_else(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    })
 }
 
 /// Writes a file so that its readers see the old text or the new one and never
@@ -23,7 +28,8 @@ pub(crate) fn write(path: &Path, text: &[u8]) -> io::Result<()> {
     let before = match fs::metadata(path) {
         Ok(found) if is_stdout(&found) => return print(text),
         Ok(found) if !found.is_file() => {
-            return OpenOptions::new().write(true).open(path)?.write_all(text);
+            let mut device = OpenOptions::new().write(true).open(path)?;
+            return unless_gone(device.write_all(text));
         }
         Ok(found) => Some(found),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,

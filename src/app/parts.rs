@@ -27,6 +27,9 @@ pub(crate) enum StartError {
     Key { account: String, error: String },
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// What cannot be read again on SIGHUP.
+    #[error("config file {0}: not a regular file, so that a reload would find another one or none")]
+    ConfigFile(String),
     /// The web configuration.
     #[error("--web.config.file: {0}")]
     WebConfig(#[from] WebConfigError),

@@ -15,11 +15,15 @@ use tokio_util::sync::CancellationToken;
 use super::parts::{self, StartError, Upstream, reloadable};
 use super::service_manager;
 use crate::config::{Config, ConfigError};
+use crate::kernel::PerMinute;
 use crate::web::routes::{Order, Routes};
 use exporter_toolkit::web_config::WebConfigHandle;
 
 /// Reads flags, environment and config file again. May block.
 pub(crate) type Loader = Arc<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
+
+/// Reloads in a minute that the log tells of: strangers may order them.
+const TOLD: usize = 20;
 
 /// What can be told to read the configuration again.
 pub(super) struct Reloader {
@@ -39,6 +43,7 @@ pub(super) fn hangup() -> io::Result<Signal> {
 impl Reloader {
     /// Reloads when told to, one at a time, until `shutdown`.
     pub(super) async fn run(mut self, shutdown: CancellationToken) {
+        let mut told = PerMinute::new(TOLD);
         loop {
             let order = tokio::select! {
                 () = shutdown.cancelled() => return,
@@ -49,11 +54,13 @@ impl Reloader {
             let result = self.reload().await;
             service_manager::ready();
             self.routes.reload().note(result.is_ok());
+            let is_told = told.take();
             match &result {
-                Ok(summary) => tracing::info!(%summary, "configuration reloaded"),
-                Err(error) => {
+                Ok(summary) if is_told => tracing::info!(%summary, "configuration reloaded"),
+                Err(error) if is_told => {
                     tracing::error!(%error, "configuration not reloaded; nothing changed");
                 }
+                _ => {}
             }
             if let Some(order) = order {
                 // Who asked may be gone.

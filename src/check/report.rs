@@ -10,7 +10,9 @@ use crate::collect::Collected;
 use crate::config::{Account, Config, KeySource, shown_path};
 use crate::duration;
 use crate::kernel::{AuthContext, allowed};
-use crate::model::{AuthStatus, Collector, ErrorReason, Projects, ScopeView, Snapshot, counted};
+use crate::model::{
+    AuthStatus, Collector, ErrorReason, Projects, ScopeView, Snapshot, counted, visible,
+};
 
 /// Cells of a line.
 const WIDTH: usize = 80;
@@ -44,7 +46,7 @@ impl Report {
     /// What one account is like; `config` has no other.
     pub(super) fn add(&mut self, config: &Config, account: &Account, found: &Findings) {
         let name = account.name.as_deref().unwrap_or("account");
-        let _ = writeln!(self.text, "\n{name}");
+        let _ = writeln!(self.text, "\n{}", visible(name));
         let key = match &found.context {
             Ok(context) => {
                 let of = match (&context.project, &context.organization) {
@@ -276,9 +278,11 @@ fn source(key: &KeySource) -> String {
 fn wrap(out: &mut String, head: &str, indent: usize, text: &str) {
     let mut line = head.to_owned();
     let mut is_empty = true;
+    // Names come from elsewhere.
+    let text = visible(text);
     // Rows of a table keep their spaces.
     let words: Vec<&str> = if text.chars().count() + indent <= WIDTH {
-        vec![text]
+        vec![&text]
     } else {
         text.split_whitespace().collect()
     };

@@ -61,6 +61,12 @@ async fn it_tells_what_the_key_sees_and_what_that_costs() {
         assert_ne!(text.contains(&told), archived, "{told}: {text}");
     }
     assert_eq!(api.control.requests().non_get, 0);
+    // A name is told, and steers no terminal.
+    api.control.add_project("evil\u{1b}[2J\u{202e}");
+    let ended = check(&api, &["--kernel.project=all"], KEY).await;
+    let steers = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+    assert!(ended.stdout.contains("evil"), "{:?}", ended.stdout);
+    assert!(!ended.stdout.contains(steers), "{:?}", ended.stdout);
 }
 
 #[tokio::test]

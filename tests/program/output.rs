@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use kernel_api_simulator::Fault;
 
-use super::support::{Api, KEY, Metrics, Program};
+use super::support::{Api, KEY, Metrics, Program, world};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kernel-auth-exporter");
 
@@ -118,6 +118,19 @@ async fn links_are_followed_and_devices_and_pipes_are_written_to() {
             "{link}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_reader_that_leaves_is_no_failure() {
+    // More than a pipe holds.
+    let api = Api::with(world(500)).await;
+    let directory = tempfile::tempdir().unwrap();
+    let read = "head -c 1 \"$1/pipe\" > \"$1/read\"";
+    let line =
+        format!("mkfifo \"$1/pipe\" && {{ {read} & }} && \"$0\" once --output=\"$1/pipe\" && wait");
+    let ended = shell(&api, &line, directory.path()).await;
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(fs::read(directory.path().join("read")).unwrap(), b"#");
 }
 
 #[tokio::test]

@@ -37,6 +37,22 @@ async fn http2(program: &Program) -> TcpStream {
     stream
 }
 
+#[tokio::test]
+async fn reloads_fill_no_log() {
+    let api = Api::small().await;
+    let exporter = api.exporter(&["--web.enable-lifecycle"]);
+    let url = format!("{}/-/reload", exporter.address().await);
+    for _ in 0..50 {
+        let answer = request(Method::POST, &url).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+    // Written by a thread of its own.
+    exporter.signal("TERM");
+    let log = exporter.ended().await.stderr;
+    let told = log.lines().filter(|line| line.contains("reloaded"));
+    assert_eq!(told.count(), 20, "{log}");
+}
+
 /// They ask for pages over HTTP/2, and let none of it be sent.
 #[tokio::test]
 async fn pages_that_nobody_reads_leave_room_for_others() {

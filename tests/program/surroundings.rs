@@ -260,3 +260,13 @@ async fn variables_that_are_empty_are_not_set() {
     let none = Program::start(&[], &[("KERNEL_API_KEY", ""), ("KERNEL_API_KEY_FILE", "")]);
     assert_eq!(none.ended().await.code(), Some(2));
 }
+
+/// What a pipe held is gone when the configuration is read again.
+#[tokio::test]
+async fn a_configuration_that_cannot_be_read_again_is_none() {
+    let ended = Program::exporter("http://127.0.0.1:1", KEY, &["--config.file=/dev/null"]);
+    let ended = ended.ended().await;
+    assert_eq!(ended.code(), Some(1));
+    let why = "/dev/null: not a regular file";
+    assert!(ended.stderr.contains(why), "{}", ended.stderr);
+}
