@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::exposition::Text;
 use crate::model::{Connection, Fleet, Scope, Timestamp};
-use exporter_toolkit::server::{Body, plain};
+use exporter_toolkit::server::{Body, plain_with};
 
 /// Up to this age a snapshot is good enough: Prometheus asks once a minute.
 const FRESH: Duration = Duration::from_mins(1);
@@ -42,14 +42,10 @@ pub(super) fn is_known(fleet: &Fleet) -> bool {
 
 /// The answer while not all connections are known.
 pub(super) fn unknown() -> Response<Body> {
-    let mut response = plain(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "not all connections are known: the API has not answered yet; see the log and kernel_auth_up",
-    );
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
-    response
+    let text = "not all connections are known: the API has not answered fully; see the log and \
+                kernel_auth_up";
+    let wait = (header::RETRY_AFTER, HeaderValue::from(10));
+    plain_with(StatusCode::SERVICE_UNAVAILABLE, text, wait)
 }
 
 /// The list of targets, written as it is read.

@@ -27,7 +27,7 @@ use crate::exposition::{self, Blocks, Chunks, Encoding, Format, Options, Own};
 use crate::logging;
 use crate::model::{Fleet, Timestamp};
 use crate::telemetry::Telemetry;
-use exporter_toolkit::server::{Body, Handler, Peer, RequestBody, RequestLimit, plain};
+use exporter_toolkit::server::{Body, Handler, Peer, RequestBody, RequestLimit, plain, plain_with};
 
 /// Pages for people that are under way at once; more get 503. They are sent as a
 /// whole, and who does not read them would keep them here.
@@ -163,10 +163,9 @@ impl Routes {
 
     fn home(&self) -> Response<Body> {
         let home = self.settings.home();
-        let mut response = plain(StatusCode::FOUND, &format!("the pages are at {home}"));
+        let text = format!("the pages are at {home}");
         let home = HeaderValue::try_from(home).expect("URLs and prefixes are visible ASCII");
-        response.headers_mut().insert(header::LOCATION, home);
-        response
+        plain_with(StatusCode::FOUND, &text, (header::LOCATION, home))
     }
 
     async fn metrics(&self, request: &Request<RequestBody>) -> Response<Body> {

@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use self::credentials::Credentials;
 use self::memory::{Memory, Mixer};
 use self::rate::Bucket;
-use crate::response::{Body, plain};
+use crate::response::{Body, plain_with};
 use crate::web_config::{Users, WebConfig};
 
 /// Passwords that may wait for their check, the running one included.
@@ -76,13 +76,11 @@ impl Gate {
         if let Some(limit) = config.rate_limit() {
             let taken = self.bucket.lock().take(limit, Instant::now());
             if let Err(wait) = taken {
-                let mut response = plain(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");
                 // Whole seconds, and never zero: that would invite a busy loop.
-                let seconds = wait.as_secs_f64().ceil().max(1.0).to_string();
-                if let Ok(seconds) = HeaderValue::from_str(&seconds) {
-                    response.headers_mut().insert(header::RETRY_AFTER, seconds);
-                }
-                return Some(response);
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                let (status, text) = (StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");
+                let wait = (header::RETRY_AFTER, seconds.max(1).into());
+                return Some(plain_with(status, text, wait));
             }
         }
         if config.users().is_empty() {
@@ -92,26 +90,19 @@ impl Gate {
             Some(credentials) => self.check(credentials, config.users()).await,
             None => Outcome::Wrong,
         };
-        match outcome {
-            Outcome::Right => None,
+        let (status, text, header) = match outcome {
+            Outcome::Right => return None,
             Outcome::Wrong => {
-                let mut response = plain(StatusCode::UNAUTHORIZED, "Unauthorized");
-                response
-                    .headers_mut()
-                    .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
-                Some(response)
+                let basic = (header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+                (StatusCode::UNAUTHORIZED, "Unauthorized", basic)
             }
-            Outcome::Busy => {
-                let mut response = plain(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "too many passwords are being checked",
-                );
-                response
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-                Some(response)
-            }
-        }
+            Outcome::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many passwords are being checked",
+                (header::RETRY_AFTER, HeaderValue::from(1)),
+            ),
+        };
+        Some(plain_with(status, text, header))
     }
 
     async fn check(&self, credentials: Credentials, users: &Users) -> Outcome {
@@ -122,13 +113,10 @@ impl Gate {
             let known = self.known.lock();
             // Never both: the key decides the outcome. Asking both in any case
             // keeps the time the same.
-            let right = known.right.contains(&key);
-            let wrong = known.wrong.contains(&key);
-            if right {
-                return Outcome::Right;
-            }
-            if wrong {
-                return Outcome::Wrong;
+            match (known.right.contains(&key), known.wrong.contains(&key)) {
+                (true, _) => return Outcome::Right,
+                (_, true) => return Outcome::Wrong,
+                _ => {}
             }
         }
         let Ok(_waiting) = Arc::clone(&self.waiting).try_acquire_owned() else {

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 
@@ -33,5 +33,16 @@ pub fn plain(status: StatusCode, text: &str) -> Response<Body> {
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
+    response
+}
+
+/// The same with another header.
+pub fn plain_with(
+    status: StatusCode,
+    text: &str,
+    (name, value): (HeaderName, HeaderValue),
+) -> Response<Body> {
+    let mut response = plain(status, text);
+    response.headers_mut().insert(name, value);
     response
 }

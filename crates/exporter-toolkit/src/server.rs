@@ -37,7 +37,7 @@ pub use tokio_util::sync::CancellationToken;
 pub use self::handler::{Handler, Peer, RequestBody};
 pub use self::limits::Limits;
 pub use self::request_limit::{RequestLimit, RequestPermit};
-pub use crate::response::{Body, BoxError, full, plain};
+pub use crate::response::{Body, BoxError, full, plain, plain_with};
 
 use self::shared::Shared;
 use crate::listener::Listener;

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 
 use crate::exposition::{Blocks, Exposition, Options, Own};
 use crate::model::{Fleet, Timestamp};
-use exporter_toolkit::server::{Body, BoxError, RequestPermit, plain};
+use exporter_toolkit::server::{Body, BoxError, RequestPermit, plain_with};
 
 /// The answer to a scrape or a probe.
 pub(super) fn exposed(
@@ -57,21 +57,13 @@ pub(super) fn held(mut response: Response<Body>, permit: RequestPermit) -> Respo
 }
 
 pub(super) fn not_allowed(allow: &'static str) -> Response<Body> {
-    let mut response = plain(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "this method is not allowed here",
-    );
-    response
-        .headers_mut()
-        .insert(header::ALLOW, HeaderValue::from_static(allow));
-    response
+    let allow = (header::ALLOW, HeaderValue::from_static(allow));
+    let text = "this method is not allowed here";
+    plain_with(StatusCode::METHOD_NOT_ALLOWED, text, allow)
 }
 
 /// What is said where there are too many at once.
 pub(super) fn busy(what: &str) -> Response<Body> {
-    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, what);
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-    response
+    let wait = (header::RETRY_AFTER, HeaderValue::from(5));
+    plain_with(StatusCode::SERVICE_UNAVAILABLE, what, wait)
 }

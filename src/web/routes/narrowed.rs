@@ -1,6 +1,6 @@
 //! What a query string leaves of a scrape.
 
-use exporter_toolkit::server::{Body, plain};
+use exporter_toolkit::server::{Body, plain, plain_with};
 use http::{HeaderValue, Response, StatusCode, header};
 use tokio::time::Instant;
 
@@ -27,13 +27,11 @@ impl Complaint {
     }
 
     pub(super) fn response(&self) -> Response<Body> {
-        let mut response = plain(self.status, &self.text);
-        if let Some(seconds) = self.retry_after {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        let Some(seconds) = self.retry_after else {
+            return plain(self.status, &self.text);
+        };
+        let wait = (header::RETRY_AFTER, HeaderValue::from(seconds));
+        plain_with(self.status, &self.text, wait)
     }
 }
 

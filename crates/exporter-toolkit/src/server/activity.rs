@@ -7,6 +7,13 @@ use super::limits::Limits;
 /// When draining, a connection without a request gets this long to say goodbye.
 pub(super) const GOODBYE: Duration = Duration::from_millis(500);
 
+/// HTTP/2 keeps what its peer grants no room for, and does not tell: so long after
+/// a part of a response the next one may come.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What is no longer carries no response, bytes.
+const CONTROL: usize = 128;
+
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -42,6 +49,8 @@ pub(super) struct Activity {
     /// First byte of a head that is not whole yet.
     head_since: Option<Instant>,
     blocked: Option<Blocked>,
+    /// When a part of a response went last.
+    sent: Option<Instant>,
     last_exchange: u64,
     /// Requests under way.
     exchanges: Vec<Exchange>,
@@ -78,6 +87,7 @@ impl Activity {
             waiting_since: now,
             head_since: None,
             blocked: None,
+            sent: None,
             last_exchange: 0,
             exchanges: Vec::new(),
         }
@@ -122,6 +132,9 @@ impl Activity {
 
     /// Bytes went.
     pub(super) fn wrote(&mut self, bytes: usize, now: Instant) {
+        if bytes > CONTROL {
+            self.sent = Some(now);
+        }
         if let Some(blocked) = &mut self.blocked
             && bytes > 0
         {
@@ -221,7 +234,8 @@ impl Activity {
             } else {
                 Some(self.waiting_since)
             };
-            return if draining.is_some_and(|since| over(since, GOODBYE)) {
+            let lingers = self.multiplexed && self.sent.is_some_and(|at| !over(at, LINGER));
+            return if draining.is_some_and(|since| over(since, GOODBYE)) && !lingers {
                 Some(Verdict::Goodbye)
             } else if head_since.is_some_and(|since| over(since, limits.header_timeout)) {
                 Some(Verdict::SlowHead)
@@ -322,5 +336,23 @@ mod tests {
             activity.verdict(at(210), &limits, None),
             Some(Verdict::SlowHead)
         );
+    }
+
+    #[test]
+    fn what_http2_still_sends_ends_before_goodbye() {
+        let limits = Limits::default();
+        let start = Instant::now();
+        let after = |millis| start + Duration::from_millis(millis);
+        for (multiplexed, bytes, ends) in
+            [(true, 9_000, 3_000), (true, 17, 500), (false, 9_000, 500)]
+        {
+            let mut activity = Activity::new(start);
+            let (exchange, _) = activity.begin(multiplexed, start);
+            activity.finish(exchange, start);
+            activity.wrote(bytes, after(1_000));
+            let verdict = |at: u64| activity.verdict(after(at), &limits, Some(start));
+            assert_eq!(verdict(ends.max(1_000) - 1).is_some(), ends < 1_000);
+            assert_eq!(verdict(ends.max(1_000)), Some(Verdict::Goodbye));
+        }
     }
 }

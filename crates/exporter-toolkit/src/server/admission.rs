@@ -130,16 +130,10 @@ impl Admission {
 
     /// Closes whoever has had its time, for ever.
     pub(super) async fn sweep(self: Arc<Self>) {
-        let shortest = [
-            self.limits.header_timeout,
-            self.limits.idle_timeout,
-            self.limits.write_stall,
-            self.limits.response,
-            GOODBYE,
-        ]
-        .into_iter()
-        .min()
-        .unwrap_or(GOODBYE);
+        let limits = &self.limits;
+        let of_a_head = limits.header_timeout.min(limits.idle_timeout);
+        let of_a_body = limits.write_stall.min(limits.response);
+        let shortest = of_a_head.min(of_a_body).min(GOODBYE);
         let mut tick = tokio::time::interval((shortest / 4).max(Duration::from_millis(5)));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

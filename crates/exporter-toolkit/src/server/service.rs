@@ -102,10 +102,8 @@ async fn handle<H: Handler>(
             if server.panics.may(Instant::now()) {
                 tracing::error!(path, "a request handler panicked; this is a bug");
             }
-            plain(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "500 Internal Server Error",
-            )
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            plain(status, "500 Internal Server Error")
         }
     }
 }
@@ -141,29 +139,23 @@ fn check(
     }
     let body = request.body().size_hint().lower();
     if usize::try_from(body).map_or(true, |body| body > limits.request_body) {
-        return refuse(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "the request body is too large",
-        );
+        let status = StatusCode::PAYLOAD_TOO_LARGE;
+        return refuse(status, "the request body is too large");
     }
     None
 }
 
 fn close_after(response: &mut Response<Body>) {
-    response
-        .headers_mut()
-        .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
 }
 
 /// Leaves the header as GET would have it. hyper does the same for HTTP/1 but
 /// sends the body on HTTP/2.
 fn leave_out_body(response: &mut Response<Body>) {
-    if let Some(length) = response.body().size_hint().exact()
-        && !response.headers().contains_key(header::CONTENT_LENGTH)
-    {
-        response
-            .headers_mut()
-            .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    if let Some(length) = response.body().size_hint().exact() {
+        let told = response.headers_mut().entry(header::CONTENT_LENGTH);
+        told.or_insert(HeaderValue::from(length));
     }
     *response.body_mut() = Empty::new()
         .map_err(|never: Infallible| match never {})
