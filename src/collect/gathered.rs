@@ -64,14 +64,13 @@ impl Gathered {
         let ids = self.garbled.iter().map(ToString::to_string);
         let places = self.malformed.iter();
         let all = ids.chain(places.map(|at| format!("the one at offset {at}")));
-        let named: Vec<_> = all.take(NAMED).collect();
-        let others = self.unreadable() - named.len();
-        let more = if others > 0 {
-            format!(" and {others} more")
-        } else {
-            String::new()
-        };
-        named.join(", ") + &more
+        named(all, self.unreadable())
+    }
+
+    /// Which ids were asked for in vain, a few of them.
+    pub(super) fn failed_rows(&self) -> String {
+        let ids = self.failed.iter().map(ToString::to_string);
+        named(ids, self.failed.len())
     }
 
     /// Adds the answer about one connection, or that it could not be had; a key
@@ -114,5 +113,14 @@ impl Gathered {
     fn asked(&mut self, at: Timestamp) {
         let oldest = self.asked_at.get_or_insert(at);
         *oldest = (*oldest).min(at);
+    }
+}
+
+/// The first few of so many.
+fn named(all: impl Iterator<Item = String>, count: usize) -> String {
+    let named: Vec<_> = all.take(NAMED).collect();
+    match count - named.len() {
+        0 => named.join(", "),
+        others => format!("{} and {others} more", named.join(", ")),
     }
 }

@@ -141,7 +141,8 @@ impl Memory {
 fn unwhole(gathered: &Gathered) -> Option<(ErrorReason, Box<str>)> {
     if let Some(error) = &gathered.failure {
         let failed = counted(gathered.failed.len(), "row");
-        let message = format!("{failed} could not be asked for: {error}");
+        let names = gathered.failed_rows();
+        let message = format!("{failed} could not be asked for ({names}): {error}");
         return Some((error.reason(), message.into()));
     }
     let unreadable = gathered.unreadable();

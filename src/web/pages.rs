@@ -44,7 +44,8 @@ pub(super) fn fleet(view: &View<'_>, query: &Query) -> Response<Body> {
 pub(super) fn asked_id(query: &str) -> Option<String> {
     let mut ids = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "id");
     let (_, id) = ids.next()?;
-    ids.next().is_none().then(|| id.into_owned())
+    let is_one = ids.next().is_none() && !id.is_empty();
+    is_one.then(|| id.into_owned())
 }
 
 /// What is known of the connection `id` in `view.fleet`.

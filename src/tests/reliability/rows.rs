@@ -260,6 +260,9 @@ async fn one_id_that_fails_leaves_the_others_fresh() {
         assert!(!scrape.up());
         let unread = scrape.value("kernel_auth_unread_connections");
         assert_eq!(unread, Some(1.0), "the rules take it for no outage");
+        let fleet = bench.exporter.watcher.last();
+        let failure = fleet.scopes[0].failure.as_ref().unwrap();
+        assert!(failure.message.contains(&ids[bad]), "{}", failure.message);
         let statuses = scrape.statuses();
         assert_eq!(statuses[&ids[1]], fresh);
         assert_eq!(statuses[&ids[bad]], before[&ids[bad]]);

@@ -87,6 +87,23 @@ async fn names_of_profiles_are_shown_as_the_metrics_show_them() {
 }
 
 #[tokio::test]
+async fn a_profile_without_a_name_can_be_opened() {
+    let api = api_of(0).await;
+    let (id, blank) = (Some("ma_blank"), "  ");
+    api.control
+        .create_connection(None, id, "bank.example", blank)
+        .unwrap();
+    let front = exporter(&api, &[]).await;
+    front.scrape().await;
+    let fleet = front.get("/").await;
+    let link = "<a href=\"connection?id=ma_blank\">no profile</a>";
+    assert!(fleet.text.contains(link), "{}", fleet.text);
+    let page = front.get("/connection?id=ma_blank").await;
+    assert!(page.text.contains("<title>bank.example ·"), "{}", page.text);
+    assert_eq!(front.get("/connection?id=").await.status, 400);
+}
+
+#[tokio::test]
 async fn what_is_not_known_leads_back() {
     let api = api_of(1).await;
     let front = exporter(&api, &[]).await;

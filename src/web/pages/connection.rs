@@ -2,7 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::parts::{View, badge, connection_link, date, domain, hint, link, name, place, time};
+use super::parts::{
+    View, badge, connection_link, date, domain, hint, link, name, place, profile, time,
+};
 use super::query::home;
 use crate::model::{
     Attention, Connection, EventOutcome, EventSlot, EventType, FlowStatus, History, PendingInput,
@@ -69,6 +71,9 @@ fn unknown(view: &View<'_>, id: &str, paused: bool) -> Markup {
                 " since the exporter started, so nothing is known yet."
             } @else {
                 "It may be new, deleted, or outside of what the configuration selects."
+                @if view.fleet.scopes.iter().any(|scope| !scope.is_up()) {
+                    " Or it could not be read: the last collection did not come whole."
+                }
             }
         }
         p { a href=(home(paused)) { "All connections" } }
@@ -103,7 +108,7 @@ impl Seen<'_> {
     /// What people call it.
     fn title(&self) -> String {
         let labels = &self.connection.labels;
-        match labels.profile_name() {
+        match profile(labels) {
             Some(profile) => format!("{profile} at {}", labels.domain()),
             None => labels.domain().into_owned(),
         }
@@ -114,7 +119,7 @@ impl Seen<'_> {
         html! {
             nav aria-label="Up" { p { a href=(home(paused)) { "All connections" } } }
             h1 {
-                @if let Some(profile) = labels.profile_name() { (name(&profile)) " at " }
+                @if let Some(profile) = profile(labels) { (name(&profile)) " at " }
                 (domain(&labels.domain()))
             }
             p.state { (badge(level)) " " (hint(level)) "." }

@@ -1,10 +1,11 @@
 //! What several pages show.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use maud::{Markup, html};
 
-use crate::model::{Attention, Fleet, Scope, ScopeView, Timestamp, visible};
+use crate::model::{Attention, Fleet, LabelBlock, Scope, ScopeView, Timestamp, visible};
 
 /// What a page is about.
 pub(in crate::web) struct View<'a> {
@@ -71,6 +72,12 @@ pub(super) const fn hint(level: Attention) -> &'static str {
 /// it.
 pub(super) fn name(text: &str) -> Markup {
     html! { bdi { (visible(text)) } }
+}
+
+/// The name of a profile, where it has one that can be seen.
+pub(super) fn profile(labels: &LabelBlock) -> Option<Cow<'_, str>> {
+    let name = labels.profile_name();
+    name.filter(|name| !name.trim().is_empty())
 }
 
 /// A domain, that rather breaks at a dot than within a word.

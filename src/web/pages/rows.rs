@@ -3,7 +3,9 @@
 use maud::{Markup, html};
 
 use super::PAGE_ROWS;
-use super::parts::{View, badge, clock, connection_link, domain, grouped, name, place, time};
+use super::parts::{
+    View, badge, clock, connection_link, domain, grouped, name, place, profile, time,
+};
 use super::query::{Column, Query, Sort};
 use super::select::{Row, Selected};
 use crate::model::{Attention, ago_words, flow_words, relogin_words, span_words};
@@ -189,7 +191,7 @@ fn row(paused: bool, row: &Row<'_>, columns: Columns) -> Markup {
             @if columns.profile {
                 th.profile scope="row" {
                     a href=(page) {
-                        @match labels.profile_name() {
+                        @match profile(labels) {
                             Some(profile) => { (name(&profile)) }
                             None => { "no profile" }
                         }
