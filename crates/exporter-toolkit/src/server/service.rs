@@ -41,7 +41,8 @@ pub(super) async fn respond<H: Handler>(
     let method = request.method().clone();
     // Without the query: it may name what is nobody's business in a log.
     let path = request.uri().path().to_owned();
-    let mut response = answer(&server, peer, request).await;
+    // Boxed: HTTP/2 keeps the room for this future as long as the body is sent.
+    let mut response = Box::pin(answer(&server, peer, request)).await;
     if method == Method::HEAD {
         leave_out_body(&mut response);
     }
