@@ -43,6 +43,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 collect_ignore_glob = [] if "VICTORIA_METRICS" in os.environ else ["test_judges_*.py"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that it is not alone at the end."""
+    items.sort(key=lambda item: "every_story" not in item.name)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
     """What a test needs is installed, or built; one that is skipped has failed."""

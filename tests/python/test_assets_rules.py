@@ -446,8 +446,10 @@ def test_promtool_finds_nothing_to_say_about_the_rules():
     assert f"{len(re.findall('- (?:alert|record):', RULES.read_text()))} rules found" in done.stdout
 
 
-def test_promtool_agrees_with_every_story(tmp_path):
-    code, said = judge(STORIES, RULES, tmp_path)
+@pytest.mark.parametrize("part", [0, 1])
+def test_promtool_agrees_with_every_story(tmp_path, part):
+    """In two halves, side by side: promtool uses one core."""
+    code, said = judge(STORIES[part::2], RULES, tmp_path)
     assert code == 0, said
 
 
