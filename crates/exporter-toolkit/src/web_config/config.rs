@@ -162,3 +162,19 @@ impl WebConfig {
             || (before.names_clients && !self.names_clients)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_names_no_clients_any_more_is_weaker() {
+        let names = |names_clients| WebConfig {
+            names_clients,
+            ..WebConfig::default()
+        };
+        assert!(names(false).is_weaker_than(&names(true)));
+        assert!(!names(true).is_weaker_than(&names(false)));
+        assert!(!names(true).is_weaker_than(&names(true)));
+    }
+}
