@@ -17,7 +17,7 @@ use std::time::Duration;
 use exporter_toolkit::server::{Drained, Limits};
 use exporter_toolkit::web_config::WebConfigHandle;
 
-use support::{Answers, TestServer, get, soon, until};
+use support::{Answers, TestServer, get, is_free, soon, until};
 
 #[tokio::test]
 async fn http_1_1_keeps_the_connection() {
@@ -238,10 +238,7 @@ async fn shutdown_lets_a_running_response_finish() {
     server.shutdown.cancel();
     idle.closed().await;
     silent.closed().await;
-    until("the port to be free", || {
-        std::net::TcpStream::connect(server.address).is_err()
-    })
-    .await;
+    until("the port to be free", || is_free(server.address)).await;
     assert!(!server.serving.is_finished());
 
     server.answers.open_gate();
@@ -268,10 +265,7 @@ async fn shutdown_waits_for_http_2_too_and_says_goodbye() {
     });
     until("the request", || server.answers.arrived() == 1).await;
     server.shutdown.cancel();
-    until("the port to be free", || {
-        std::net::TcpStream::connect(server.address).is_err()
-    })
-    .await;
+    until("the port to be free", || is_free(server.address)).await;
     server.answers.open_gate();
     assert_eq!(
         soon("the text", running).await.expect("no panic"),

@@ -227,6 +227,22 @@ impl TestServer {
     }
 }
 
+/// Whether nobody listens at just this address. A connection would not tell: a
+/// server of another test that listens everywhere may have the port by then.
+pub fn is_free(address: SocketAddr) -> bool {
+    let SocketAddr::V4(address) = address else {
+        panic!("{address}: the table is that of IPv4")
+    };
+    let ip = u32::from_ne_bytes(address.ip().octets());
+    let own = format!("{ip:08X}:{:04X}", address.port());
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux");
+    let mut rows = table
+        .lines()
+        .map(|row| row.split_whitespace().collect::<Vec<_>>());
+    // Number, local address, that of the peer, state: 0A is LISTEN.
+    !rows.any(|row| row[1] == own && row[3] == "0A")
+}
+
 pub fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n")
 }
