@@ -33,6 +33,6 @@ pub(crate) use values::{
     HealthCheckUnavailable, ReauthReason, SsoProvider,
 };
 pub(crate) use words::{
-    ago_words, counted, failure_words, flow_words, plain_words, relogin_words, span_words, steers,
-    visible,
+    ago_words, counted, failure_words, first_of, flow_words, plain_words, relogin_words,
+    span_words, steers, visible,
 };

@@ -11,7 +11,7 @@ use crate::config::{Account, Config, KeySource, shown_path};
 use crate::duration;
 use crate::kernel::{AuthContext, allowed};
 use crate::model::{
-    AuthStatus, Collector, ErrorReason, Projects, ScopeView, Snapshot, counted, visible,
+    AuthStatus, Collector, ErrorReason, Projects, ScopeView, Snapshot, counted, first_of, visible,
 };
 
 /// Cells of a line.
@@ -158,12 +158,8 @@ impl Report {
             .map(|(id, _)| &**id)
             .collect();
         if !missing.is_empty() {
-            let named = missing[..missing.len().min(NAMED)].join(", ");
-            let more = match missing.len() - missing.len().min(NAMED) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            self.line("not known", &format!("{named}{more}"));
+            let named = first_of(missing.iter().copied(), NAMED, missing.len());
+            self.line("not known", &named);
         }
     }
 

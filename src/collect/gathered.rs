@@ -2,7 +2,7 @@
 
 use super::walk::Walked;
 use crate::kernel::{Answer, Error, Listing, Unknown};
-use crate::model::{Connection, Timestamp};
+use crate::model::{Connection, Timestamp, first_of};
 
 /// So many rows that cannot be read are named.
 const NAMED: usize = 5;
@@ -64,13 +64,13 @@ impl Gathered {
         let ids = self.garbled.iter().map(ToString::to_string);
         let places = self.malformed.iter();
         let all = ids.chain(places.map(|at| format!("the one at offset {at}")));
-        named(all, self.unreadable())
+        first_of(all, NAMED, self.unreadable())
     }
 
     /// Which ids were asked for in vain, a few of them.
     pub(super) fn failed_rows(&self) -> String {
         let ids = self.failed.iter().map(ToString::to_string);
-        named(ids, self.failed.len())
+        first_of(ids, NAMED, self.failed.len())
     }
 
     /// Adds the answer about one connection, or that it could not be had; a key
@@ -113,14 +113,5 @@ impl Gathered {
     fn asked(&mut self, at: Timestamp) {
         let oldest = self.asked_at.get_or_insert(at);
         *oldest = (*oldest).min(at);
-    }
-}
-
-/// The first few of so many.
-fn named(all: impl Iterator<Item = String>, count: usize) -> String {
-    let named: Vec<_> = all.take(NAMED).collect();
-    match count - named.len() {
-        0 => named.join(", "),
-        others => format!("{} and {others} more", named.join(", ")),
     }
 }

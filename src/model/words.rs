@@ -37,6 +37,19 @@ pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, what: 
     format!("{count} {what}{plural}")
 }
 
+/// The first `most` of so many names, and how many more there are.
+pub(crate) fn first_of<N: Into<String>>(
+    names: impl Iterator<Item = N>,
+    most: usize,
+    count: usize,
+) -> String {
+    let first: Vec<String> = names.take(most).map(Into::into).collect();
+    match count - first.len() {
+        0 => first.join(", "),
+        others => format!("{} and {others} more", first.join(", ")),
+    }
+}
+
 /// A label value in plain words: `AWAITING_INPUT` is `awaiting input`.
 pub(crate) fn plain_words(label: &str) -> String {
     label.to_lowercase().replace('_', " ")

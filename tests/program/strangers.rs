@@ -37,6 +37,15 @@ async fn http2(program: &Program) -> TcpStream {
     stream
 }
 
+/// Holds that the log has so many lines with this in them.
+async fn said(exporter: Program, part: &str, times: usize) {
+    // The log is written by a thread of its own: all of it is there at the end.
+    exporter.signal("TERM");
+    let log = exporter.ended().await.stderr;
+    let lines = log.lines().filter(|line| line.contains(part));
+    assert_eq!(lines.count(), times, "{part}: {log}");
+}
+
 #[tokio::test]
 async fn reloads_fill_no_log() {
     let api = Api::small().await;
@@ -46,11 +55,7 @@ async fn reloads_fill_no_log() {
         let answer = request(Method::POST, &url).send().await.unwrap();
         assert_eq!(answer.status(), 200);
     }
-    // Written by a thread of its own.
-    exporter.signal("TERM");
-    let log = exporter.ended().await.stderr;
-    let told = log.lines().filter(|line| line.contains("reloaded"));
-    assert_eq!(told.count(), 20, "{log}");
+    said(exporter, "reloaded", 20).await;
 }
 
 /// They ask for pages over HTTP/2, and let none of it be sent.
@@ -193,11 +198,7 @@ async fn a_page_of_another_site_reloads_nothing() {
         let answer = sent.header(name, value).send().await.unwrap();
         assert_eq!(answer.status(), status, "{name}: {value}");
     }
-    // Written by a thread of its own.
-    exporter.signal("TERM");
-    let log = exporter.ended().await.stderr;
-    let reloads = log.lines().filter(|line| line.contains("reloaded"));
-    assert_eq!(reloads.count(), 4, "{log}");
+    said(exporter, "reloaded", 4).await;
 }
 
 #[tokio::test]
@@ -207,8 +208,5 @@ async fn a_loop_of_scrapes_fills_no_log() {
     for _ in 0..50 {
         assert_eq!(exporter.scrape().await.value("kernel_auth_up"), Some(0.0));
     }
-    exporter.signal("TERM");
-    let log = exporter.ended().await.stderr;
-    let warnings = log.lines().filter(|line| line.contains("level=warn"));
-    assert_eq!(warnings.count(), 1, "{log}");
+    said(exporter, "level=warn", 1).await;
 }
