@@ -14,6 +14,7 @@ mod selection;
 mod snapshot;
 mod time;
 mod values;
+mod vocabulary;
 mod words;
 
 pub(crate) use api::{
@@ -21,16 +22,16 @@ pub(crate) use api::{
     ScrapeOutcome, States, WaitReason,
 };
 pub(crate) use attention::Attention;
-pub(crate) use connection::{Connection, Flow, PendingInput, PendingInputs, Settings};
+pub(crate) use connection::{Connection, Flow, PendingInputs, Settings};
 pub(crate) use history::{EventSlot, History};
 pub(crate) use labels::{LabelBlock, MAX_LABEL_BYTES, bound_label, escape_label_into, short_hash};
-pub(crate) use org::{OrgView, Plan};
+pub(crate) use org::OrgView;
 pub(crate) use selection::{Exclude, NamePattern, Projects, Selection, connection_id, project_id};
 pub(crate) use snapshot::{AccountView, Failure, Fleet, Scope, ScopeView, Snapshot};
 pub(crate) use time::{ClockOffset, Timestamp};
 pub(crate) use values::{
     AuthStatus, CredentialKind, ErrorCode, EventOutcome, EventType, FlowStatus, FlowStep, FlowType,
-    HealthCheckUnavailable, ReauthReason, SsoProvider,
+    HealthCheckUnavailable, PendingInput, Plan, ReauthReason, SsoProvider,
 };
 pub(crate) use words::{
     ago_words, counted, failure_words, first_of, flow_words, plain_words, relogin_words,

@@ -1,35 +1,7 @@
 //! The vocabulary of the conversation with the API: what was asked, and how it
 //! went wrong. Label values of the exporter's own metrics.
 
-/// Declares an enum of label values with no counterpart in the API.
-macro_rules! vocabulary {
-    ( $(#[$meta:meta])* $name:ident { $( $(#[$vmeta:meta])* $variant:ident = $text:literal ),+ $(,)? } ) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[repr(u8)]
-        pub(crate) enum $name { $( $(#[$vmeta])* $variant, )+ }
-
-        #[allow(dead_code, reason = "not every vocabulary uses all of this outside of tests")]
-        impl $name {
-            /// Every value, in the order of [`Self::LABELS`].
-            pub(crate) const ALL: &'static [Self] = &[$( Self::$variant, )+];
-
-            /// The label value of each, indexed by `self as usize`.
-            pub(crate) const LABELS: &'static [&'static str] = &[$( $text, )+];
-
-            /// The label value.
-            pub(crate) const fn as_str(self) -> &'static str {
-                Self::LABELS[self as usize]
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
+use super::vocabulary::vocabulary;
 
 vocabulary! {
     /// A kind of request. Label `endpoint`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     AuthStatus, CredentialKind, ErrorCode, FlowStatus, FlowStep, FlowType, HealthCheckUnavailable,
-    History, LabelBlock, ReauthReason, SsoProvider, Timestamp,
+    History, LabelBlock, PendingInput, ReauthReason, SsoProvider, Timestamp,
 };
 
 /// What the exporter keeps of a `ManagedAuth` object. Nothing that could log
@@ -102,42 +102,6 @@ pub(crate) struct Settings {
     pub allowed_domains: Option<u16>,
     /// `sso_provider`.
     pub sso_provider: Option<SsoProvider>,
-}
-
-/// A kind of input that a live flow can wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum PendingInput {
-    /// `fields`, else `discovered_fields`.
-    Field,
-    /// `choices`.
-    Choice,
-    /// `mfa_options`, where there are no `choices`.
-    MfaOption,
-    /// `sign_in_options`, where there are no `choices`.
-    SignInOption,
-    /// `pending_sso_buttons`, where there are no `choices`.
-    SsoButton,
-}
-
-impl PendingInput {
-    /// Every kind, in the order of [`Self::LABELS`].
-    pub(crate) const ALL: &'static [Self] = &[
-        Self::Field,
-        Self::Choice,
-        Self::MfaOption,
-        Self::SignInOption,
-        Self::SsoButton,
-    ];
-
-    /// The label value of each, indexed by `self as usize`.
-    pub(crate) const LABELS: &'static [&'static str] = &[
-        "field",
-        "choice",
-        "mfa_option",
-        "sign_in_option",
-        "sso_button",
-    ];
 }
 
 /// How many inputs of each kind are asked for; a kind that the API does not

@@ -1,32 +1,6 @@
 //! The organisation around the connections, as the collector `org` shows it.
 
-use super::Timestamp;
-
-/// `plan` of `GET /org/entitlements`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Plan {
-    Free,
-    Hobbyist,
-    /// `START_UP`.
-    StartUp,
-    Enterprise,
-    /// A plan that this build does not know.
-    Other,
-}
-
-impl Plan {
-    /// The label value of each, indexed by `self as usize`.
-    pub(crate) const LABELS: &'static [&'static str] =
-        &["FREE", "HOBBYIST", "START_UP", "ENTERPRISE", "other"];
-
-    /// Reads what the API sent, without regard to ASCII case.
-    pub(crate) fn from_wire(text: &str) -> Self {
-        let known = [Self::Free, Self::Hobbyist, Self::StartUp, Self::Enterprise];
-        let named = |plan: &Self| text.eq_ignore_ascii_case(Self::LABELS[*plan as usize]);
-        known.into_iter().find(named).unwrap_or(Self::Other)
-    }
-}
+use super::{Plan, Timestamp};
 
 /// Limits, plan and key of an account's organisation; what the API does not
 /// tell is absent.

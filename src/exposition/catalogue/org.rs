@@ -46,7 +46,7 @@ pub(super) const FAMILIES: &[Family] = &[
         "1, with the organisation's plan.",
         Source::Account(|account, put| {
             if let Some(plan) = account.org.plan {
-                put(Plan::LABELS[plan as usize], Some(Value::ONE));
+                put(plan.as_str(), Some(Value::ONE));
             }
         }),
     )

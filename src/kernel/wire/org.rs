@@ -78,7 +78,7 @@ impl Entitlements {
         Ok(Self {
             plan: name
                 .filter(|name| !name.0.is_empty())
-                .map(|name| Plan::from_wire(&name.0)),
+                .map(|name| Plan::from_wire(&name.0).unwrap_or(Plan::Other)),
             min_health_check_interval: managed
                 .and_then(|managed| managed.health_check_interval_min_seconds),
         })
