@@ -16,7 +16,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Deserializer;
-use serde::de::{DeserializeSeed, SeqAccess, Visitor};
+use serde::de::{SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use self::row::{Row, readable};
@@ -76,7 +76,7 @@ impl Decoder<'_> {
         // Text is checked faster as a whole than string by string.
         let text = std::str::from_utf8(body).ok()?;
         let mut reader = serde_json::Deserializer::from_str(text);
-        let listing = self.deserialize(&mut reader).ok()?;
+        let listing = (&mut reader).deserialize_seq(self).ok()?;
         reader.end().ok()?;
         Some(listing)
     }
@@ -163,14 +163,6 @@ fn is_id(id: &str) -> bool {
 }
 
 /// The array of a page, decoded row by row as the parser meets them.
-impl<'de> DeserializeSeed<'de> for &Decoder<'_> {
-    type Value = Listing;
-
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Listing, D::Error> {
-        reader.deserialize_seq(self)
-    }
-}
-
 impl<'de> Visitor<'de> for &Decoder<'_> {
     type Value = Listing;
 

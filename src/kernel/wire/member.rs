@@ -38,6 +38,9 @@ fn skip_members<'de, A: MapAccess<'de>>(mut members: A) -> Result<(), A::Error> 
 /// What a member of the API can be read from. A value of any other JSON type is
 /// one that this build does not know.
 pub(super) trait FromWire<'de>: Sized {
+    /// What is exported in the place of a value that this build does not know.
+    const STAND_IN: Option<Self> = None;
+
     /// `None` for a value that this build does not know.
     fn from_wire(_text: &str) -> Option<Self> {
         None
@@ -160,8 +163,10 @@ impl<'de> FromWire<'de> for CredentialKind {
 }
 
 macro_rules! from_wire {
-    ($($name:ty),+) => {
+    ($( $name:ident $( or $stand_in:ident )? ),+ $(,)?) => {
         $( impl FromWire<'_> for $name {
+            $( const STAND_IN: Option<Self> = Some(Self::$stand_in); )?
+
             fn from_wire(text: &str) -> Option<Self> {
                 <$name>::from_wire(text)
             }
@@ -170,15 +175,15 @@ macro_rules! from_wire {
 }
 
 from_wire!(
-    AuthStatus,
-    FlowStatus,
-    FlowStep,
-    FlowType,
-    ErrorCode,
+    AuthStatus or Unknown,
+    FlowStatus or Unknown,
+    FlowStep or Unknown,
+    FlowType or Unknown,
+    ErrorCode or Other,
     EventOutcome,
     EventType,
-    ReauthReason,
-    HealthCheckUnavailable
+    ReauthReason or Other,
+    HealthCheckUnavailable or Other,
 );
 
 impl FromWire<'_> for Timestamp {
@@ -232,6 +237,22 @@ impl Member<Cow<'_, str>> {
 }
 
 impl<'de, T: FromWire<'de>> Member<T> {
+    /// The value; what stands in for one that is not known, which is noted.
+    pub(super) fn read(&self, field: Field, unknown: &mut Vec<Unknown>) -> Option<T>
+    where
+        T: Copy,
+    {
+        match self {
+            Self::Absent => None,
+            Self::Known(value) => Some(*value),
+            Self::Unknown(value) => {
+                let value = value.clone();
+                unknown.push(Unknown { field, value });
+                T::STAND_IN
+            }
+        }
+    }
+
     /// What a text is read as.
     fn of_text(text: &str, read: Option<T>) -> Self {
         match read {
@@ -249,29 +270,6 @@ impl<T> Member<T> {
 
     pub(super) fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
-    }
-
-    /// The value; `stand_in` for one that is not known, which is noted.
-    pub(super) fn or_unknown(
-        &self,
-        stand_in: Option<T>,
-        field: Field,
-        unknown: &mut Vec<Unknown>,
-    ) -> Option<T>
-    where
-        T: Copy,
-    {
-        match self {
-            Self::Absent => None,
-            Self::Known(value) => Some(*value),
-            Self::Unknown(value) => {
-                unknown.push(Unknown {
-                    field,
-                    value: value.clone(),
-                });
-                stand_in
-            }
-        }
     }
 }
 

@@ -91,6 +91,8 @@ struct Row<'a> {
 pub(super) struct WireStatus(EventState);
 
 impl super::member::FromWire<'_> for WireStatus {
+    const STAND_IN: Option<Self> = Some(Self(EventState::Unknown));
+
     fn from_wire(text: &str) -> Option<Self> {
         if text.eq_ignore_ascii_case("IN_PROGRESS") {
             return Some(Self(EventState::Unfinished));
@@ -113,22 +115,14 @@ impl Row<'_> {
             Member::Known(at) => Some(at),
             Member::Absent | Member::Unknown(_) => None,
         };
-        let status = self.status.or_unknown(
-            Some(WireStatus(EventState::Unknown)),
-            Field::EventStatus,
-            unknown,
-        );
+        let status = self.status.read(Field::EventStatus, unknown);
         Some(Event {
             id: hasher.finish(),
-            kind: self.kind.or_unknown(None, Field::EventType, unknown),
+            kind: self.kind.read(Field::EventType, unknown),
             at,
             completed_at,
             state: status.map_or(EventState::Unknown, |status| status.0),
-            error_code: self.error_code.or_unknown(
-                Some(ErrorCode::Other),
-                Field::ErrorCode,
-                unknown,
-            ),
+            error_code: self.error_code.read(Field::ErrorCode, unknown),
         })
     }
 }
