@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::collect::{self, AccountSettings, Watcher};
 use crate::config::{Account, Config, KeySource};
-use crate::kernel::{Client, ClientSettings, Http, HttpError, Key, Reread};
+use crate::kernel::{Client, ClientSettings, Http, Key, Reread};
 use crate::model::{Collector, Endpoint, Projects, Timestamp};
 use crate::telemetry::Telemetry;
 use crate::version::Build;
@@ -19,9 +19,9 @@ use exporter_toolkit::web_config::WebConfigError;
 /// Why the exporter cannot start.
 #[derive(Debug, Error)]
 pub(crate) enum StartError {
-    /// No client for the API.
-    #[error(transparent)]
-    Http(#[from] HttpError),
+    /// No way to the API.
+    #[error("{0}")]
+    Http(String),
     /// A key that is none.
     #[error("{account}: {error}")]
     Key { account: String, error: String },
@@ -97,11 +97,14 @@ impl Default for Upstream {
 }
 
 impl Upstream {
-    fn http(
-        &mut self,
-        settings: ClientSettings,
-        telemetry: &Telemetry,
-    ) -> Result<Arc<Http>, HttpError> {
+    fn http(&mut self, config: &Config, telemetry: &Telemetry) -> Result<Arc<Http>, StartError> {
+        let api = &config.api;
+        let settings = ClientSettings {
+            base_url: api.url.as_str().to_owned(),
+            is_loopback: api.url.is_loopback(),
+            concurrency: api.concurrency,
+            ca_file: api.ca_file.clone(),
+        };
         // What `ca_file` holds may have changed though its path has not.
         if let Some((before, http)) = &self.made
             && *before == settings
@@ -110,7 +113,8 @@ impl Upstream {
             return Ok(Arc::clone(http));
         }
         let observer = Arc::new(telemetry.clone());
-        let http = Arc::new(Http::new(&settings, observer)?);
+        let http = Http::new(&settings, observer).map_err(StartError::Http)?;
+        let http = Arc::new(http);
         self.made = Some((settings, Arc::clone(&http)));
         Ok(http)
     }
@@ -139,7 +143,7 @@ pub(crate) fn watcher(
     previous: Option<&Watcher>,
 ) -> Result<Watcher, StartError> {
     let api = &config.api;
-    let http = http(config, telemetry, upstream)?;
+    let http = upstream.http(config, telemetry)?;
     let settings = collect::Settings {
         timeout: api.timeout,
         cache: api.cache,
@@ -173,23 +177,8 @@ pub(crate) fn client(
     account: &Account,
     telemetry: &Telemetry,
 ) -> Result<Client, StartError> {
-    let http = http(config, telemetry, &mut Upstream::default())?;
+    let http = Upstream::default().http(config, telemetry)?;
     Ok(Client::new(http, key(account)?, config.api.quota_share))
-}
-
-fn http(
-    config: &Config,
-    telemetry: &Telemetry,
-    upstream: &mut Upstream,
-) -> Result<Arc<Http>, StartError> {
-    let api = &config.api;
-    let settings = ClientSettings {
-        base_url: api.url.as_str().to_owned(),
-        is_loopback: api.url.is_loopback(),
-        concurrency: api.concurrency,
-        ca_file: api.ca_file.clone(),
-    };
-    Ok(upstream.http(settings, telemetry)?)
 }
 
 fn key(account: &Account) -> Result<Key, StartError> {

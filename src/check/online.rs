@@ -81,11 +81,7 @@ async fn ask<T>(
     path: &str,
     read: impl Fn(&[u8]) -> Result<T, DecodeError>,
 ) -> Result<T, Error> {
-    let query = Query {
-        endpoint,
-        path,
-        project: None,
-    };
+    let query = Query::new(endpoint, path);
     let answer = client.get(query, &attempt.deadline(), read).await?;
     Ok(answer.value)
 }

@@ -206,26 +206,6 @@ impl Account {
         self.last().into_iter().map(count).sum()
     }
 
-    /// Whether timelines could not be read the last time.
-    pub(super) fn timelines_fail(&self) -> bool {
-        self.scopes()
-            .iter()
-            .any(|scope| scope.timelines().is_failing())
-    }
-
-    /// Connections whose timeline is still to be read.
-    pub(super) fn timelines_pending(&self) -> usize {
-        let scopes = self.scopes();
-        scopes.iter().map(|scope| scope.timelines().pending()).sum()
-    }
-
-    /// Waits for what goes on after a collection.
-    pub(super) async fn settled(&self) {
-        let scopes = self.scopes();
-        join_all(scopes.iter().map(|scope| scope.timelines().settled())).await;
-        self.org.settled().await;
-    }
-
     /// Begins to ask the API, in time for `request` if at all.
     async fn begin(&self, request: &Request<'_>) -> Option<Attempt> {
         let span = request.span(self.shared.settings.timeout);

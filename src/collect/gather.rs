@@ -11,9 +11,7 @@ use super::gathered::Gathered;
 use super::plan::{Knowledge, ListQuery, Plan, choose, narrowed};
 use super::settings::Settings;
 use super::walk::{Walk, Walked};
-use crate::kernel::{
-    Answer, Client, Deadline, Decoder, Error, Listing, PerMinute, Problem, Query, RequestPolicy,
-};
+use crate::kernel::{Answer, Client, Deadline, Decoder, Error, Listing, PerMinute, Problem, Query};
 use crate::model::{Endpoint, ErrorReason, Scope, Selection};
 
 /// After so many ids in a row could not be had, the others are not asked for:
@@ -321,21 +319,12 @@ impl Gathering<'_> {
     async fn fetch<'b>(&self, id: &'b str) -> (&'b str, Result<Answer<Listing>, Error>) {
         let path = format!("/auth/connections/{}", segment(id));
         let query = Query {
-            endpoint: Endpoint::Connection,
-            path: &path,
             project: self.scope.project(),
-        };
-        let policy = RequestPolicy {
             ceiling: self.ceiling,
-            ..RequestPolicy::default()
+            ..Query::new(Endpoint::Connection, &path)
         };
-        let answer = self
-            .client
-            .ask(query, policy, self.deadline, |body| {
-                self.decoder().one(body)
-            })
-            .await;
-        (id, answer)
+        let read = |body: &[u8]| self.decoder().one(body);
+        (id, self.client.get(query, self.deadline, read).await)
     }
 
     fn decoder(&self) -> Decoder<'_> {

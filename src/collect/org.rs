@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::flight::{Begun, Flight};
 use crate::kernel::{
     Answer, AuthContext, Client, Deadline, DecodeError, Entitlements, Error, KeyExpiry, OrgLimits,
-    Query, RequestPolicy, next_page,
+    Query, next_page,
 };
 use crate::model::{Endpoint, ErrorReason, OrgView, Timestamp};
 
@@ -46,14 +46,8 @@ struct State {
 }
 
 /// Something, and since when it is known.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Known<T>(Option<(T, Instant)>);
-
-impl<T> Default for Known<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
 
 impl<T: Clone> Known<T> {
     fn set(&mut self, value: Option<T>) {
@@ -234,17 +228,12 @@ impl Asking<'_> {
             )
         };
         // It is tried again every time, and comes back when it is permitted.
-        let policy = RequestPolicy {
-            ceiling: None,
+        let query = Query {
             retries: 0,
             refusals_count: !before.as_ref().is_some_and(refused),
+            ..Query::new(endpoint, path)
         };
-        let query = Query {
-            endpoint,
-            path,
-            project: None,
-        };
-        match self.client.ask(query, policy, self.deadline, read).await {
+        match self.client.get(query, self.deadline, read).await {
             Ok(answer) => {
                 self.org.state.lock().said.remove(&endpoint);
                 Some(Some(answer))

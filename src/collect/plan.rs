@@ -128,6 +128,13 @@ pub(super) enum Plan {
     ById,
 }
 
+impl Plan {
+    /// The whole list, however long it is.
+    const WALK: Self = Self::Walk {
+        give_up_after: None,
+    };
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -188,6 +195,7 @@ pub(super) fn narrowed(selection: &Selection) -> Vec<ListQuery> {
 
 /// Chooses for `selection`, given what is known.
 pub(super) fn choose(selection: &Selection, known: &Knowledge) -> Choice {
+    let choice = |plan, cost, reason| Choice { plan, cost, reason };
     let whole = known.total.map(|rows| known.pages(rows));
     let (one_by_one, cost) = match selection {
         Selection::Ids(ids) => (Plan::ById, ids.len() as u64),
@@ -195,66 +203,33 @@ pub(super) fn choose(selection: &Selection, known: &Knowledge) -> Choice {
             domains, profiles, ..
         } if domains.is_empty() && profiles.is_empty() => {
             let cost = whole.unwrap_or_else(|| known.pages(known.at_least));
-            let plan = Plan::Walk {
-                give_up_after: None,
-            };
-            return Choice {
-                plan,
-                cost,
-                reason: "every connection is wanted",
-            };
+            return choice(Plan::WALK, cost, "every connection is wanted");
         }
         Selection::Every { .. } => {
             let rows = |at| known.narrowed.get(at).copied().flatten().unwrap_or(0);
-            let cost = (0..narrowed(selection).len())
-                .map(|at| known.pages(rows(at)))
-                .sum();
-            (Plan::Narrowed, cost)
+            let lists = 0..narrowed(selection).len();
+            (Plan::Narrowed, lists.map(|at| known.pages(rows(at))).sum())
         }
     };
     if known.turn < known.list.until {
-        return Choice {
-            plan: one_by_one,
-            cost,
-            reason: "the list failed lately",
-        };
+        return choice(one_by_one, cost, "the list failed lately");
     }
     let look =
         known.turn == FIRST_LOOK || (known.turn > 0 && known.turn.is_multiple_of(LOOK_AGAIN));
     match whole {
-        Some(pages) if pages < cost => {
-            let plan = Plan::Walk {
-                give_up_after: None,
-            };
-            Choice {
-                plan,
-                cost: pages,
-                reason: "the whole list has fewer pages",
-            }
+        Some(pages) if pages < cost => choice(Plan::WALK, pages, "the whole list has fewer pages"),
+        Some(_) if !look || cost < 2 => choice(one_by_one, cost, "the whole list has more pages"),
+        None if cost <= FEW && !(look && cost >= 2) => {
+            let reason = "few requests; the list's length is not known";
+            choice(one_by_one, cost, reason)
         }
-        Some(_) if !look || cost < 2 => Choice {
-            plan: one_by_one,
-            cost,
-            reason: "the whole list has more pages",
-        },
-        None if cost <= FEW && !(look && cost >= 2) => Choice {
-            plan: one_by_one,
-            cost,
-            reason: "few requests; the list's length is not known",
-        },
-        None if known.at_least > 0 && !look => Choice {
-            plan: one_by_one,
-            cost,
-            reason: "a walk was given up as too long",
-        },
+        None if known.at_least > 0 && !look => {
+            choice(one_by_one, cost, "a walk was given up as too long")
+        }
         _ => {
             let give_up_after = Some((cost / 2).max(1));
             let plan = Plan::Walk { give_up_after };
-            Choice {
-                plan,
-                cost,
-                reason: "finding out how long the list is",
-            }
+            choice(plan, cost, "finding out how long the list is")
         }
     }
 }
@@ -290,12 +265,7 @@ mod tests {
     #[test]
     fn ids_cost_the_smaller_of_their_number_and_the_pages() {
         assert_eq!(choose(&ids(300), &known(400)).cost, 4);
-        assert_eq!(
-            choose(&ids(300), &known(400)).plan,
-            Plan::Walk {
-                give_up_after: None
-            }
-        );
+        assert_eq!(choose(&ids(300), &known(400)).plan, Plan::WALK);
         assert_eq!(choose(&ids(3), &known(2_000)).plan, Plan::ById);
         assert_eq!(choose(&ids(3), &known(50)).cost, 1);
         assert_eq!(choose(&ids(1), &known(50)).plan, Plan::ById);
@@ -357,12 +327,7 @@ mod tests {
             choose(&every(1, 1), &Knowledge::default()).plan,
             Plan::Narrowed
         );
-        assert_eq!(
-            choose(&every(5, 0), &known(50)).plan,
-            Plan::Walk {
-                give_up_after: None
-            }
-        );
+        assert_eq!(choose(&every(5, 0), &known(50)).plan, Plan::WALK);
         assert_eq!(choose(&every(5, 0), &known(5_000)).plan, Plan::Narrowed);
         let inflated = Knowledge {
             narrowed: vec![Some(2_400), Some(2_500)],

@@ -37,9 +37,6 @@ pub(crate) struct Probed {
 /// Why it is not clear what to probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum ProbeError {
-    /// No such account.
-    #[error("no such account in the configuration")]
-    UnknownAccount,
     /// The project is none of the configured ones.
     #[error("no such project in the configuration")]
     UnknownProject,
@@ -67,9 +64,6 @@ impl Watcher {
     /// [`ProbeError::Ambiguous`].
     pub(crate) async fn probe(&self, id: &str, request: Request<'_>) -> Result<Probed, ProbeError> {
         let accounts: Vec<_> = self.wanted(&request).collect();
-        if accounts.is_empty() {
-            return Err(ProbeError::UnknownAccount);
-        }
         let mut places = places(&accounts, request.project);
         let named = request.project.is_some() && places.len() == 1;
         if !named && !places.iter().any(|(_, scope)| scope.knows(id)) {

@@ -248,11 +248,7 @@ async fn walk(client: &Client, deadline: &Deadline) -> Result<Option<Listed>, Er
     let mut last: Option<Box<str>> = None;
     for _ in 0..MAX_PAGES {
         let path = format!("/org/projects?limit=100&offset={offset}");
-        let query = Query {
-            endpoint: Endpoint::Projects,
-            path: &path,
-            project: None,
-        };
+        let query = Query::new(Endpoint::Projects, &path);
         let answer = client.get(query, deadline, Project::list).await?;
         let rows = answer.value;
         let overlaps = last.is_some();

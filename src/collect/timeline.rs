@@ -15,7 +15,7 @@ use super::flight::{Begun, Flight};
 use super::gather::segment;
 use super::history::{Ended, Timelines, Wanted};
 use super::shared::Shared;
-use crate::kernel::{Answer, Deadline, Error, Problem, Query, RequestPolicy, Timeline, next_page};
+use crate::kernel::{Answer, Deadline, Error, Problem, Query, Timeline, next_page};
 use crate::model::{Connection, Endpoint, ErrorCode, EventOutcome, History, Scope, Timestamp};
 
 /// Requests at once, so that the next collection finds the way free.
@@ -124,7 +124,7 @@ impl Pass<'_> {
                 }
                 Err(error) => {
                     // Nothing was sent: it keeps its place.
-                    let unsent = matches!(error.problem(), Problem::OverQuota | Problem::Blocked);
+                    let unsent = error.was_held_back();
                     if !unsent {
                         self.reader.timelines.lock().failed(&wanted.id);
                     }
@@ -157,19 +157,13 @@ impl Pass<'_> {
             wanted.offset
         );
         let query = Query {
-            endpoint: Endpoint::Timeline,
-            path: &path,
             project: self.scope.project(),
-        };
-        // The next collection is the second try.
-        let policy = RequestPolicy {
+            // The next collection is the second try.
             retries: 0,
-            ..RequestPolicy::default()
+            ..Query::new(Endpoint::Timeline, &path)
         };
         let client = &self.shared.client;
-        let answer = client
-            .ask(query, policy, self.deadline, Timeline::read)
-            .await;
+        let answer = client.get(query, self.deadline, Timeline::read).await;
         (wanted, answer)
     }
 

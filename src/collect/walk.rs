@@ -85,14 +85,11 @@ impl Walk<'_> {
     async fn fetch(&self, offset: u64) -> (u64, Result<Answer<(Listing, Option<u64>)>, Error>) {
         let path = self.path(offset);
         let query = Query {
-            endpoint: Endpoint::Connections,
-            path: &path,
             project: self.project,
+            ..Query::new(Endpoint::Connections, &path)
         };
-        let answer = self
-            .client
-            .get(query, self.deadline, |body| self.decoder.list(body))
-            .await;
+        let read = |body: &[u8]| self.decoder.list(body);
+        let answer = self.client.get(query, self.deadline, read).await;
         let answer = answer.and_then(|answer| {
             let page = next_page(offset, &answer.headers)
                 .map_err(|error| self.fail(Problem::Paging(error)))?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use futures_util::future::{join, join_all};
 use tokio::time::{Instant, timeout_at};
 
 use super::account::Account;
@@ -11,6 +12,7 @@ use super::ceiling::ProbeCeiling;
 use super::flows::CountedFlows;
 use super::memory::COLLECTIONS;
 use super::request::Request;
+use super::scope::ScopeWatcher;
 use super::settings::{AccountSettings, Settings};
 use crate::kernel::Client;
 use crate::model::{Fleet, ScopeView, ScrapeOutcome, Timestamp};
@@ -115,7 +117,7 @@ impl Watcher {
     pub(crate) async fn collect(&self, request: Request<'_>) -> Collected {
         let wanted: Vec<_> = self.wanted(&request).collect();
         let parts = wanted.iter().map(|account| account.collect(&request));
-        let parts = futures_util::future::join_all(parts).await;
+        let parts = join_all(parts).await;
         self.share_limits();
         let mut fleet = Fleet::default();
         let mut outcomes = Vec::new();
@@ -168,19 +170,24 @@ impl Watcher {
     /// Waits, not beyond `deadline`, for what goes on after a collection: it is
     /// in [`Self::last`] then.
     pub(crate) async fn settle(&self, deadline: Instant) {
-        let all = self.accounts.iter().map(|account| account.settled());
-        let _ = timeout_at(deadline, futures_util::future::join_all(all)).await;
+        let scopes: Vec<_> = self.scopes().collect();
+        let timelines = join_all(scopes.iter().map(|scope| scope.timelines().settled()));
+        let orgs = join_all(self.accounts.iter().map(|account| account.org().settled()));
+        let _ = timeout_at(deadline, join(timelines, orgs)).await;
+    }
+
+    fn scopes(&self) -> impl Iterator<Item = Arc<ScopeWatcher>> {
+        self.accounts.iter().flat_map(|account| account.scopes())
     }
 
     /// Whether timelines could not be read the last time.
     pub(crate) fn timelines_fail(&self) -> bool {
-        self.accounts.iter().any(|account| account.timelines_fail())
+        self.scopes().any(|scope| scope.timelines().is_failing())
     }
 
     /// Connections whose timeline is still to be read.
     pub(crate) fn timelines_pending(&self) -> usize {
-        let pending = |account: &Arc<Account>| account.timelines_pending();
-        self.accounts.iter().map(pending).sum()
+        self.scopes().map(|scope| scope.timelines().pending()).sum()
     }
 
     /// Whether nobody has asked for anything yet.

@@ -14,9 +14,8 @@ use super::deadline::{Attempt, Deadline};
 use super::error::{Error, Problem};
 use super::exchange::{Answer, FailedTry, Query, not_decoded};
 use super::http::Http;
-use super::key::Key;
+use super::key::{Key, Opinion};
 use super::observer::Observer;
-use super::policy::RequestPolicy;
 use super::rate::{Budget, RateView};
 use super::retry;
 use crate::model::{ClockOffset, Endpoint, ErrorReason, Field, RetryReason, WaitReason};
@@ -142,33 +141,20 @@ impl Client {
         deadline: &Deadline,
         decode: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<Answer<T>, Error> {
-        self.ask(query, RequestPolicy::default(), deadline, decode)
-            .await
-    }
-
-    /// The same, by a policy of one's own.
-    pub(crate) async fn ask<T>(
-        &self,
-        query: Query<'_>,
-        policy: RequestPolicy<'_>,
-        deadline: &Deadline,
-        decode: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
-    ) -> Result<Answer<T>, Error> {
-        let result = self.try_until(query, policy, deadline, decode).await;
+        let result = self.try_until(query, deadline, decode).await;
         result.map_err(|problem| Error::new(query.endpoint, problem))
     }
 
     async fn try_until<T>(
         &self,
         query: Query<'_>,
-        policy: RequestPolicy<'_>,
         deadline: &Deadline,
         decode: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<Answer<T>, Problem> {
         let mut retries = 0;
         let mut key_tried_again = false;
         // What is not sent has failed all the same.
-        let unsent = |problem: &Problem| self.count(query.endpoint, policy, problem);
+        let unsent = |problem: &Problem| self.count(query, problem);
         let judged = self.key.judged(deadline.epoch(), deadline.at());
         let mut first_request = judged.await.inspect_err(unsent)?;
         loop {
@@ -180,11 +166,12 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            self.count(query.endpoint, policy, &failure.problem);
+            self.count(query, &failure.problem);
             if is_denied(&failure.problem) {
                 if key_tried_again || !self.key_changed_since(generation).await {
                     if failure.problem.reason() == ErrorReason::Unauthorized {
-                        self.key.refused(generation, deadline.epoch());
+                        let opinion = Opinion::Refused(deadline.epoch());
+                        self.key.judge(generation, opinion);
                     }
                     return Err(failure.problem);
                 }
@@ -198,7 +185,7 @@ impl Client {
             };
             let pause = pause(retries, reason, failure.headers.as_ref());
             let again = Instant::now() + pause;
-            if again >= deadline.at() || !policy.takes_retry(retries) {
+            if again >= deadline.at() || !query.takes_retry(retries) {
                 return Err(failure.problem);
             }
             tracing::debug!(
@@ -294,9 +281,9 @@ impl Client {
 
     /// Counts a try that did not work, whether or not the next one does. That a
     /// connection does not exist is an answer.
-    fn count(&self, endpoint: Endpoint, policy: RequestPolicy<'_>, problem: &Problem) {
-        let error = Error::new(endpoint, problem.clone());
-        let quiet = !policy.refusals_count && error.is_refusal();
+    fn count(&self, query: Query<'_>, problem: &Problem) {
+        let error = Error::new(query.endpoint, problem.clone());
+        let quiet = !query.refusals_count && error.is_refusal();
         if !quiet && !error.is_not_found() {
             self.http.observer.error(error.reason());
         }
@@ -322,7 +309,7 @@ impl Client {
         let now = Instant::now();
         match tried {
             Ok(answer) => {
-                self.key.good(generation);
+                self.key.judge(generation, Opinion::Good);
                 self.budget.saw(&answer.headers, now);
                 // What a proxy's error page has for a date is not the API's.
                 let heard = self.clock.hear(&answer.headers, answer.heard_at);
@@ -336,8 +323,8 @@ impl Client {
             }
             Err(failure) => {
                 match status_of(&failure.problem) {
-                    Some(StatusCode::UNAUTHORIZED) => self.key.doubt(generation),
-                    _ => self.key.good(generation),
+                    Some(StatusCode::UNAUTHORIZED) => self.key.judge(generation, Opinion::Untested),
+                    _ => self.key.judge(generation, Opinion::Good),
                 }
                 let Some(headers) = &failure.headers else {
                     return;

@@ -4,7 +4,6 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use http::StatusCode;
-use serde::Deserialize;
 
 use super::paging::PageError;
 use crate::model::{Endpoint, ErrorReason};
@@ -130,11 +129,6 @@ impl Error {
     /// The kind of request.
     pub(crate) fn endpoint(&self) -> Endpoint {
         self.endpoint
-    }
-
-    /// What went wrong.
-    pub(crate) fn problem(&self) -> &Problem {
-        &self.problem
     }
 
     /// The label value under which it is counted.
@@ -315,14 +309,11 @@ impl StdError for Error {}
 /// Reads `code` of an error body, where there is one that is worth showing.
 /// Bodies that are not JSON are normal: proxies answer with pages of their own.
 pub(super) fn code_of(body: &[u8]) -> Option<Box<str>> {
-    #[derive(Deserialize)]
-    struct Body {
-        code: Option<String>,
-    }
-    let code = serde_json::from_slice::<Body>(body).ok()?.code?;
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let code = body.get("code")?.as_str()?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     (!code.is_empty() && code.len() <= 64 && code.bytes().all(plain))
-        .then(|| redact::foreign(&code).into())
+        .then(|| redact::foreign(code).into())
 }
 
 #[cfg(test)]

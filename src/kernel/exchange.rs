@@ -7,10 +7,13 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, SERVER};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
+use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use super::error::{self, Error, Problem};
 use super::http::Http;
+use super::per_minute::PerMinute;
+use super::retry;
 use super::transport::{self, Transport};
 use crate::model::{Endpoint, Timestamp};
 use crate::redact;
@@ -24,7 +27,7 @@ const ERROR_BODY_TIME: Duration = Duration::from_secs(1);
 /// `X-Kernel-Project-Id`: takes the id of a project, not its name.
 static PROJECT_HEADER: HeaderName = HeaderName::from_static("x-kernel-project-id");
 
-/// A `GET`, described.
+/// A `GET`, and how much it is worth.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Query<'a> {
     /// What is asked for.
@@ -33,6 +36,32 @@ pub(crate) struct Query<'a> {
     pub path: &'a str,
     /// The project's id, for `X-Kernel-Project-Id`.
     pub project: Option<&'a str>,
+    /// Tries after the first one.
+    pub retries: u32,
+    /// Whether a 403 or a 404 is counted as an error.
+    pub refusals_count: bool,
+    /// What retries are taken from, beside the account's budget.
+    pub ceiling: Option<&'a Mutex<PerMinute>>,
+}
+
+impl<'a> Query<'a> {
+    /// Of no project, and retried as the official clients have it.
+    pub(crate) fn new(endpoint: Endpoint, path: &'a str) -> Self {
+        Self {
+            endpoint,
+            path,
+            project: None,
+            retries: retry::MAX_RETRIES,
+            refusals_count: true,
+            ceiling: None,
+        }
+    }
+
+    /// Whether there may be another try after so many retries; takes it.
+    pub(super) fn takes_retry(&self, retries: u32) -> bool {
+        let take = |ceiling: &Mutex<PerMinute>| ceiling.lock().take();
+        retries < self.retries && self.ceiling.is_none_or(take)
+    }
 }
 
 /// The largest body that is accepted, bytes. A hundred connections in the middle

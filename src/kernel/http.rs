@@ -1,11 +1,11 @@
 //! The way to the API that all accounts share.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use parking_lot::Mutex;
-use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject};
@@ -38,40 +38,20 @@ pub(crate) struct ClientSettings {
     pub ca_file: Option<PathBuf>,
 }
 
-/// Why no client could be made.
-#[derive(Debug, Error)]
-pub(crate) enum HttpError {
-    /// `ca_file` cannot be read.
-    #[error("ca_file {path}: {error}")]
-    CaFile {
-        path: String,
-        /// What the system said.
-        error: std::io::Error,
-    },
-    /// `ca_file` holds no certificate.
-    #[error("ca_file {path}: not a PEM file of certificates")]
-    CaFormat { path: String },
-    /// The environment names no proxy where it should.
-    #[error(
-        "{0}: not the URL of an http or https proxy; write it as in http://proxy.example:3128, \
-         or unset the variable"
-    )]
-    Proxy(&'static str),
-}
-
 impl Http {
-    /// Sets up the connection pool. Sends nothing.
+    /// Sets up the connection pool. Sends nothing. Fails where `ca_file`, or a
+    /// variable that should name a proxy, is not what it should be.
     pub(crate) fn new(
         settings: &ClientSettings,
         observer: Arc<dyn Observer>,
-    ) -> Result<Self, HttpError> {
+    ) -> Result<Self, String> {
         let roots = roots(settings)?;
         // A proxy could not reach this machine's loopback, and plain HTTP is
         // granted to it because it does not leave the machine.
         let proxy = if settings.is_loopback {
             None
         } else {
-            proxy::of_environment(&settings.base_url).map_err(HttpError::Proxy)?
+            proxy::of_environment(&settings.base_url)?
         };
         Ok(Self {
             transport: Mutex::new(Transport::new(&settings.base_url, roots, proxy)),
@@ -99,14 +79,11 @@ impl Http {
 }
 
 /// Whom to trust: `ca_file`, else the system, else what this program carries.
-fn roots(settings: &ClientSettings) -> Result<RootCertStore, HttpError> {
+fn roots(settings: &ClientSettings) -> Result<RootCertStore, String> {
     if let Some(path) = &settings.ca_file {
-        let shown = || path.display().to_string();
-        let pem = std::fs::read(path).map_err(|error| HttpError::CaFile {
-            path: shown(),
-            error,
-        })?;
-        return of_pem(&pem).ok_or_else(|| HttpError::CaFormat { path: shown() });
+        let wrong = |what: &dyn Display| format!("ca_file {}: {what}", path.display());
+        let pem = std::fs::read(path).map_err(|error| wrong(&error))?;
+        return of_pem(&pem).ok_or_else(|| wrong(&"not a PEM file of certificates"));
     }
     if !settings.base_url.starts_with("https:") {
         return Ok(bundled_roots());

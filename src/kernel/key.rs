@@ -40,12 +40,13 @@ struct KeyState {
 
 /// What the API thinks of the key.
 #[derive(Clone, Copy)]
-enum Opinion {
-    /// Not known: one request at a time finds out.
+pub(super) enum Opinion {
+    /// Not known, or it was refused and there may be a newer one: one request at a
+    /// time finds out.
     Untested,
     /// No reason to doubt it.
     Good,
-    /// Refused with 401 in this epoch.
+    /// Refused with 401 in this epoch, and there was no newer one.
     Refused(u64),
 }
 
@@ -146,24 +147,9 @@ impl Key {
         }
     }
 
-    /// The key of `generation` was not refused.
-    pub(super) fn good(&self, generation: u64) {
-        self.judge(generation, Opinion::Good);
-    }
-
-    /// The key of `generation` was refused; whether there is a newer one is
-    /// still to be seen.
-    pub(super) fn doubt(&self, generation: u64) {
-        self.judge(generation, Opinion::Untested);
-    }
-
-    /// The key of `generation` was refused, and there is no newer one.
-    pub(super) fn refused(&self, generation: u64, epoch: u64) {
-        self.judge(generation, Opinion::Refused(epoch));
-    }
-
-    /// A late answer to an older key changes nothing.
-    fn judge(&self, generation: u64, opinion: Opinion) {
+    /// Takes note of what an answer to the key of `generation` says of it; a late
+    /// answer to an older key changes nothing.
+    pub(super) fn judge(&self, generation: u64, opinion: Opinion) {
         let mut state = self.state.lock();
         if generation == state.generation {
             state.opinion = opinion;
@@ -219,16 +205,16 @@ mod tests {
         let key = key("one", vec![Ok("two")]);
         let known = |epoch| key.known(epoch).map(|known| known.is_ok());
         assert_eq!(known(1), None);
-        key.refused(0, 1);
+        key.judge(0, Opinion::Refused(1));
         assert_eq!(known(1), Some(false));
         assert!(key.refresh().await);
         assert_eq!(known(1), None);
-        key.good(1);
-        key.refused(0, 1);
-        key.doubt(0);
+        key.judge(1, Opinion::Good);
+        key.judge(0, Opinion::Refused(1));
+        key.judge(0, Opinion::Untested);
         assert_eq!(known(1), Some(true));
         // A refused key has another chance in the next epoch.
-        key.refused(1, 1);
+        key.judge(1, Opinion::Refused(1));
         assert_eq!((known(1), known(2)), (Some(false), None));
     }
 
@@ -240,7 +226,7 @@ mod tests {
         assert!(first.is_some());
         let second = key.judged(1, soon).await;
         assert!(matches!(second, Err(Problem::Timeout)));
-        key.good(0);
+        key.judge(0, Opinion::Good);
         drop(first);
         assert!(key.judged(1, soon).await.unwrap().is_none());
     }

@@ -7,12 +7,18 @@ use http::Uri;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use url::Url;
 
-/// The way to `api`, unless it is direct. Fails with the variable that should
-/// name a proxy and does not.
-pub(super) fn of_environment(api: &str) -> Result<Option<Intercept>, &'static str> {
-    of(api, |name| std::env::var_os(name))
+/// The way to `api`, unless it is direct. Fails where a variable should name a
+/// proxy and does not.
+pub(super) fn of_environment(api: &str) -> Result<Option<Intercept>, String> {
+    of(api, |name| std::env::var_os(name)).map_err(|name| {
+        format!(
+            "{name}: not the URL of an http or https proxy; write it as in \
+             http://proxy.example:3128, or unset the variable"
+        )
+    })
 }
 
+/// The same; its error is the variable.
 fn of(
     api: &str,
     env: impl Fn(&str) -> Option<OsString>,
