@@ -41,7 +41,7 @@ fn seconds(text: &str) -> Option<String> {
 }
 
 /// The remedy of the code in `$code`, with its command, as Prometheus'
-/// templates choose it.
+/// templates choose it; a look at the connection for any other.
 fn remedies(kind: &str) -> Option<String> {
     let mut out = String::new();
     for (code, remedy) in Remedy::all(kind)? {
@@ -54,7 +54,7 @@ fn remedies(kind: &str) -> Option<String> {
             r#"{{{{ {branch} eq $code "{code}" }}}}{advice} {command}"#
         );
     }
-    out.push_str("{{ end }}");
+    out.push_str("{{ else }}kernel auth connections get {{ $labels.connection_id }}{{ end }}");
     Some(out)
 }
 

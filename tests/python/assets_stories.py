@@ -71,7 +71,7 @@ class Story:
     def connection(self, *status, id="c1", domain="shop.example.net", profile="buyer",
                    flow=((0, "NONE"),), step=((0, "NONE"),), kind=((0, "NONE"),), live=((0, 0),),
                    can_reauth=1, reason="has_credential", error=None, auto=1, checks=1,
-                   check_age=60, interval=3600, expires_in=None, **labels):
+                   check_age=60, interval=3600, expires_in=(), **labels):
         labels = {"connection_id": id, "domain": domain, "profile_name": profile, **labels}
         put = lambda family, *changes, **more: self.show(
             f"kernel_auth_connection_{family}", *changes, **labels, **more)
@@ -89,8 +89,8 @@ class Story:
         put("last_auth_check_age_seconds", (0, check_age))
         if error:
             put("flow_error", (0, 1), error_code=error)
-        if expires_in is not None:
-            put("flow_expires_in_seconds", (0, expires_in))
+        if expires_in:
+            put("flow_expires_in_seconds", *expires_in)
         return self
 
     def gap(self, start, end, containing=""):

@@ -372,14 +372,16 @@ _told.says(10, "KernelAuthFlowFailed", says(
 for _kind, _severity, _summary, _description in (
         ("REAUTH", "critical", "A login on shop.example.net waits for a person for profile buyer",
          "The login of profile buyer on shop.example.net waits for a person and runs out soon: connection c1, step "
-         "AWAITING_INPUT, time left 8m 0s."),
+         "AWAITING_INPUT, time left"),
         ("LOGIN", "warning", "A login on shop.example.net waits for whoever began it for profile buyer",
-         "Somebody began to log profile buyer in on shop.example.net and did not go on: connection c1, time left 8m 0s.")):
-    _told = story(f"what is said of a {_kind} that waits", 10).exporter().connection(
-        flow=[(0, "IN_PROGRESS")], step=[(0, "AWAITING_INPUT")], kind=[(0, _kind)], live=[(0, 1)], expires_in=480)
-    _told.says(7, "KernelAuthFlowAwaitingHuman", says(
-        "", _severity, _summary, _description, links("KernelAuthFlowAwaitingHuman", "c1"),
-        "Answer it: kernel auth connections follow c1", **CONNECTION))
+         "Somebody began to log profile buyer in on shop.example.net and did not go on: connection c1, time left")):
+    _told = story(f"what is said of a {_kind} that waits", 12).exporter().connection(
+        flow=[(0, "IN_PROGRESS")], step=[(0, "AWAITING_INPUT")], kind=[(0, _kind)], live=[(0, 1), (8, 0)],
+        expires_in=[(0, 480), (8, -15)])
+    for _minute, _left in ((7, "8m 0s"), (9, "none, it is over")):
+        _told.says(_minute, "KernelAuthFlowAwaitingHuman", says(
+            "", _severity, _summary, f"{_description} {_left}.", links("KernelAuthFlowAwaitingHuman", "c1"),
+            "Answer it on its login page; the command names that. kernel auth connections get c1", **CONNECTION))
 _told = story("what is said of a connection that is missing", 20).exporter().connection((0, "AUTHENTICATED"), (1, None))
 _told.show("kernel_auth_connection_found", (0, 1), (1, 0), connection_id="c1").says(10, "KernelAuthConnectionMissing", says(
     "", "critical", "Connection c1 does not exist at Kernel",
