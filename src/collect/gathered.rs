@@ -2,7 +2,7 @@
 
 use super::walk::Walked;
 use crate::kernel::{Answer, Error, Listing, Unknown};
-use crate::model::{Connection, Timestamp, first_of};
+use crate::model::{Connection, Timestamp, counted, first_of};
 
 /// So many rows that cannot be read are named.
 const NAMED: usize = 5;
@@ -59,12 +59,16 @@ impl Gathered {
         unread.any(|other| **other == *id)
     }
 
-    /// Which those are, a few of them: by id, else by place in the list.
+    /// Connections whose answer cannot be read, in words: how many, and a few of
+    /// them, by id or else by place in the list.
     pub(super) fn unreadable_rows(&self) -> String {
         let ids = self.garbled.iter().map(ToString::to_string);
-        let places = self.malformed.iter();
+        // As many rows without an id as there are ids will be theirs.
+        let places = self.malformed.iter().skip(self.garbled.len());
         let all = ids.chain(places.map(|at| format!("the one at offset {at}")));
-        first_of(all, NAMED, self.unreadable())
+        let count = self.malformed.len().max(self.garbled.len());
+        let rows = counted(count, "row");
+        format!("{rows} cannot be read: {}", first_of(all, NAMED, count))
     }
 
     /// Which ids were asked for in vain, a few of them.

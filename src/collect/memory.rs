@@ -145,13 +145,8 @@ fn unwhole(gathered: &Gathered) -> Option<(ErrorReason, Box<str>)> {
         let message = format!("{failed} could not be asked for ({names}): {error}");
         return Some((error.reason(), message.into()));
     }
-    let unreadable = gathered.unreadable();
-    (unreadable > 0).then(|| {
-        let names = gathered.unreadable_rows();
-        let rows = counted(unreadable, "row");
-        let message = format!("{rows} cannot be read: {names}");
-        (ErrorReason::MalformedRow, message.into())
-    })
+    (gathered.unreadable() > 0)
+        .then(|| (ErrorReason::MalformedRow, gathered.unreadable_rows().into()))
 }
 
 pub(super) fn now() -> Timestamp {

@@ -77,11 +77,11 @@ async fn answer<H: Handler>(
     };
     let headers = response.headers_mut();
     for (name, value) in config.headers() {
-        // A page's own policy holds beside it.
-        if name != header::CONTENT_SECURITY_POLICY {
-            headers.remove(name);
+        // A page knows best what it is made of; another policy beside its own would
+        // take its style away.
+        if name != header::CONTENT_SECURITY_POLICY || !headers.contains_key(name) {
+            headers.insert(name, value.clone());
         }
-        headers.append(name, value.clone());
     }
     response
 }
