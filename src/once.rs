@@ -6,7 +6,7 @@ mod table;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use prometheus::proto::MetricFamily;
 use thiserror::Error;
@@ -35,6 +35,9 @@ pub(crate) enum OnceError {
     },
 }
 
+/// How long a collection that has no time left is waited for.
+const A_MOMENT: Duration = Duration::from_secs(1);
+
 /// Collects and prints; whether the API answered fully.
 pub(crate) async fn run(config: &Config, args: &OnceArgs) -> Result<bool, OnceError> {
     let output = args.output.as_deref();
@@ -48,12 +51,14 @@ pub(crate) async fn run(config: &Config, args: &OnceArgs) -> Result<bool, OnceEr
     let whole = collected.is_whole() && collected.outcome == ScrapeOutcome::Fresh;
     let mut fleet = collected.fleet;
     let later = [Collector::Timeline, Collector::Org];
-    if later.iter().any(|each| live.collectors.has(*each)) {
+    if !whole {
+        // What runs out of time tells so a moment after it.
+        live.watcher.settle(begun + timeout + A_MOMENT).await;
+        fleet = Arc::new(live.watcher.last());
+    } else if later.iter().any(|each| live.collectors.has(*each)) {
         // What a scrape does not wait for, since there is no next one.
         live.watcher.settle(begun + timeout).await;
-        if whole {
-            fleet = Arc::new(live.watcher.last());
-        }
+        fleet = Arc::new(live.watcher.last());
     }
     let unread = live.watcher.timelines_pending();
     if unread > 0 {

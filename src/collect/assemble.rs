@@ -73,6 +73,9 @@ pub(super) fn assemble(
         }
     }
     snapshot.found = found(selection, gathered, &snapshot, &unread, unasked, before);
+    if let Selection::Ids(ids) = selection {
+        snapshot.unanswered = ids.len() - snapshot.found.len();
+    }
     (snapshot, kept)
 }
 

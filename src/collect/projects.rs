@@ -179,7 +179,9 @@ fn tell(account: Option<&str>, before: &Names, now: &Names) {
         (count, ids.join(" "))
     };
     let ((came, new), (went, old)) = (those(now, before), those(before, now));
-    if came + went > 0 {
+    if before.is_empty() {
+        tracing::debug!(account, projects = came, ids = new, "projects are followed");
+    } else if came + went > 0 {
         tracing::info!(account, came, new, went, old, "other projects are followed");
     }
 }

@@ -15,13 +15,15 @@ use super::missing::Missing;
 use super::plan::{Knowledge, choose};
 use super::rows;
 use super::shared::Shared;
-use super::showing::{Part, Showing};
+use super::showing::{Part, Showing, nothing_in_time};
 use super::timeline::{Pass, TimelineReader};
 use crate::kernel::{Attempt, Deadline, Error};
 use crate::model::{
-    ErrorReason, Failure, Scope, ScopeView, ScrapeOutcome, Selection, Snapshot, Timestamp,
-    WaitReason,
+    ErrorReason, Scope, ScopeView, ScrapeOutcome, Selection, Snapshot, Timestamp, first_of,
 };
+
+/// So many configured connections that are not there are named in the log.
+const NAMED: usize = 10;
 
 /// How long beyond `--kernel.hold` a snapshot is served that is old only
 /// because the quota had nothing left: the quota is per minute.
@@ -184,7 +186,8 @@ impl ScopeWatcher {
         }
         let mut failure = memory.failure.clone();
         if snapshot.is_none() && failure.is_none() {
-            failure = Some(Arc::new(self.nothing_in_time()));
+            let wait = self.shared.client.would_wait(1);
+            failure = Some(Arc::new(nothing_in_time(wait, now())));
         }
         let view = ScopeView {
             scope: Arc::clone(&self.scope),
@@ -193,28 +196,6 @@ impl ScopeWatcher {
             snapshot,
         };
         (view, outcome)
-    }
-
-    /// Nothing is shown although nothing has failed: the collection is not over
-    /// yet, and what was seen before is too old.
-    fn nothing_in_time(&self) -> Failure {
-        let (reason, message) = match self.shared.client.would_wait(1) {
-            Some(WaitReason::RetryAfter) => (
-                ErrorReason::RateLimited,
-                "waiting, as the API asked with its last 429",
-            ),
-            Some(_) => (
-                ErrorReason::Quota,
-                "waiting, to stay within --kernel.quota-share of the rate limit",
-            ),
-            None => (ErrorReason::Timeout, "the collection did not end in time"),
-        };
-        Failure {
-            reason,
-            since: now(),
-            message: message.into(),
-            unread: 0,
-        }
     }
 
     /// Whether the API has said that the project is not there, or not active.
@@ -337,6 +318,21 @@ impl ScopeWatcher {
         snapshot.took = now().span_since(snapshot.fetched_at);
         snapshot.clock = client.clock().unwrap_or_default();
         let (account, project) = (self.scope.account(), self.scope.project());
+        let before = self.last().snapshot;
+        let was_there = |id: &&str| {
+            let found = before.as_ref().and_then(|before| before.found.get(*id));
+            found != Some(&false)
+        };
+        let gone: Vec<&str> = snapshot.not_found().filter(was_there).collect();
+        if !gone.is_empty() {
+            let ids = first_of(gone.iter().copied(), NAMED, gone.len());
+            tracing::warn!(
+                account,
+                project,
+                ids,
+                "Kernel does not know these connections, which the configuration names"
+            );
+        }
         tracing::debug!(
             account,
             project,

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::assemble::Held;
 use super::settings::Settings;
-use crate::model::{ScrapeOutcome, Snapshot, WaitReason};
+use crate::model::{ErrorReason, Failure, ScrapeOutcome, Snapshot, Timestamp, WaitReason};
 
 /// A scope at one moment.
 pub(super) struct Showing<'a> {
@@ -126,6 +126,28 @@ impl Showing<'_> {
 
     fn age(&self, held: &Held) -> Duration {
         self.now.saturating_duration_since(held.at)
+    }
+}
+
+/// Nothing is shown although nothing has failed: the collection is not over yet,
+/// for what it may `wait`, and what was seen before is too old.
+pub(super) fn nothing_in_time(wait: Option<WaitReason>, now: Timestamp) -> Failure {
+    let (reason, message) = match wait {
+        Some(WaitReason::RetryAfter) => (
+            ErrorReason::RateLimited,
+            "waiting, as the API asked with its last 429",
+        ),
+        Some(_) => (
+            ErrorReason::Quota,
+            "waiting, to stay within --kernel.quota-share of the rate limit",
+        ),
+        None => (ErrorReason::Timeout, "the collection did not end in time"),
+    };
+    Failure {
+        reason,
+        since: now,
+        message: message.into(),
+        unread: 0,
     }
 }
 

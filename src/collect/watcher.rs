@@ -167,10 +167,14 @@ impl Watcher {
         (COLLECTIONS, self.ceiling.most())
     }
 
-    /// Waits, not beyond `deadline`, for what goes on after a collection: it is
-    /// in [`Self::last`] then.
+    /// Waits, not beyond `deadline`, for what goes on when a scrape is answered:
+    /// collections that it waited for in vain, and what follows them. It is in
+    /// [`Self::last`] then.
     pub(crate) async fn settle(&self, deadline: Instant) {
         let scopes: Vec<_> = self.scopes().collect();
+        let collections = scopes.iter().filter_map(|scope| scope.running());
+        let collections = join_all(collections.map(|running| running.over_by(deadline)));
+        collections.await;
         let timelines = join_all(scopes.iter().map(|scope| scope.timelines().settled()));
         let orgs = join_all(self.accounts.iter().map(|account| account.org().settled()));
         let _ = timeout_at(deadline, join(timelines, orgs)).await;

@@ -112,15 +112,21 @@ fn system_roots() -> Result<RootCertStore, String> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(found.certs);
-    if !roots.is_empty() {
-        return Ok(roots);
-    }
     let errors: Vec<String> = found.errors.iter().map(with_causes).collect();
-    Err(if errors.is_empty() {
-        "none found".to_owned()
-    } else {
-        errors.join("; ")
-    })
+    let errors = errors.join("; ");
+    match (roots.is_empty(), errors.is_empty()) {
+        (true, true) => Err("none found".to_owned()),
+        (true, false) => Err(errors),
+        (false, true) => Ok(roots),
+        (false, false) => {
+            tracing::warn!(
+                error = errors,
+                "not all certificate authorities of this system can be read; check SSL_CERT_FILE \
+                 and SSL_CERT_DIR"
+            );
+            Ok(roots)
+        }
+    }
 }
 
 fn bundled_roots() -> RootCertStore {

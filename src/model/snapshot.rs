@@ -64,6 +64,8 @@ pub(crate) struct Snapshot {
     pub connections: Vec<Connection>,
     /// For each configured id that the API has answered for, whether it knows it.
     pub found: BTreeMap<Box<str>, bool>,
+    /// How many configured ids the API has not answered for.
+    pub unanswered: usize,
     /// Rows that could not be read at that moment and are shown as before: by
     /// escaped id, when they were asked for.
     pub kept: HashMap<Box<str>, Timestamp>,
@@ -82,6 +84,12 @@ impl Snapshot {
     /// When this one of its connections was asked for, where that was before.
     pub(crate) fn kept_since(&self, row: &Connection) -> Option<Timestamp> {
         self.kept.get(row.labels.escaped_id()).copied()
+    }
+
+    /// The configured ids that the API does not know.
+    pub(crate) fn not_found(&self) -> impl Iterator<Item = &str> {
+        let not_found = self.found.iter().filter(|(_, found)| !**found);
+        not_found.map(|(id, _)| &**id)
     }
 
     /// The connection with this id.

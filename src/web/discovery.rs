@@ -30,12 +30,12 @@ pub(super) fn is_fresh(fleet: &Fleet, now: Timestamp, cache: Duration) -> bool {
 }
 
 /// Whether there is something to say of each scope, new or held, and of each
-/// configured connection that is there.
+/// configured connection, unless it is known not to be there.
 pub(super) fn is_known(fleet: &Fleet) -> bool {
     fleet.scopes.iter().all(|view| {
         view.snapshot.as_ref().is_some_and(|snapshot| {
             let mut there = snapshot.found.iter().filter(|(_, found)| **found);
-            there.all(|(id, _)| snapshot.find(id).is_some())
+            snapshot.unanswered == 0 && there.all(|(id, _)| snapshot.find(id).is_some())
         })
     })
 }

@@ -318,7 +318,8 @@ fn fault_counts(control: &Control) -> Value {
     let faults = control.faults().into_iter();
     faults
         .map(|(fault, matched, fired)| {
-            json!({"fault": format!("{fault:?}"), "matched": matched, "fired": fired})
+            let text = fault.text.unwrap_or_else(|| format!("{:?}", fault.kind));
+            json!({"fault": text, "matched": matched, "fired": fired})
         })
         .collect()
 }

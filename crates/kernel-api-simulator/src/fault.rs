@@ -136,6 +136,8 @@ pub struct Fault {
     pub every: u64,
     /// How many go wrong; `None` for no end.
     pub times: Option<u64>,
+    /// How it was written, where it was.
+    pub text: Option<String>,
 }
 
 impl From<FaultKind> for Fault {
@@ -150,6 +152,7 @@ impl From<FaultKind> for Fault {
             skip: 0,
             every: 1,
             times: None,
+            text: None,
         }
     }
 }

@@ -14,6 +14,7 @@ impl FromStr for Fault {
         let head = parts.next().unwrap_or_default();
         let (name, value) = halves(head);
         let mut fault = Self::new(kind(name, value)?);
+        fault.text = Some(text.to_owned());
         for part in parts {
             let (name, value) = halves(part);
             let value = value.ok_or_else(|| format!("fault `{text}`: `{name}` needs a value"))?;

@@ -96,6 +96,27 @@ async fn after_a_failure_there_is_never_an_empty_list() {
 }
 
 #[tokio::test]
+async fn a_configured_connection_that_was_never_read_is_missed() {
+    let api = api_of(3).await;
+    let ids: Vec<String> = api.control.truth().into_iter().map(|row| row.id).collect();
+    let flags = ids[..2]
+        .iter()
+        .map(|id| format!("--kernel.connection={id}"));
+    let flags: Vec<String> = flags
+        .chain(["--kernel.connection=ma_gone".into()])
+        .collect();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let mut fault = Fault::status(500);
+    fault.id = Some(ids[0].clone());
+    api.control.add_fault(fault);
+    let front = exporter(&api, &flags).await;
+    assert_eq!(front.get("/sd").await.status, 503);
+    api.control.clear_faults();
+    // Of one that does not exist the API has said so.
+    assert_eq!(targets(&front.get("/sd").await).len(), 2);
+}
+
+#[tokio::test]
 async fn a_place_that_is_not_configured_is_refused_everywhere() {
     let api = api_of(3).await;
     let front = exporter(&api, &[]).await;

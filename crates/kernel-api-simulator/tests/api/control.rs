@@ -23,7 +23,9 @@ async fn commands_do_what_the_handle_does() {
     let api = with(5).await;
     let (_, world) = api.command(Method::GET, "/world", "").await;
     assert_eq!(world, serde_json::to_value(api.control.truth()).unwrap());
-    api.post("/faults", "status=500,times=1\nlatency=1ms").await;
+    let on = api.post("/faults", "status=500,times=1\nlatency=1ms").await;
+    assert_eq!(on[0]["fault"], "status=500,times=1");
+    assert_eq!(on[1]["fault"], "latency=1ms");
     assert_eq!(api.control.faults().len(), 2);
     assert_eq!(api.answer("/org/limits").await.status(), 500);
     api.command(Method::DELETE, "/faults", "").await;
