@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use kernel_api_simulator::{Fault, Route};
+use kernel_api_simulator::{Fault, FaultKind, Route};
 use reqwest::Method;
 
 use super::metrics::labels;
@@ -50,6 +50,21 @@ async fn once_fails_when_the_api_does_not_answer_fully() {
 }
 
 #[tokio::test]
+async fn once_tells_a_time_out_as_what_it_is() {
+    let api = Api::small().await;
+    api.control.add_fault(Fault::new(FaultKind::Silent));
+    // Who waits and what is waited for have the same time.
+    for _ in 0..3 {
+        let ended = api.once(&["--kernel.timeout=100ms"]).await;
+        assert_eq!(ended.code(), Some(1));
+        let text = Metrics::new(ended.stdout);
+        let reason = "kernel_auth_failure_reason{reason=\"timeout\"}";
+        assert_eq!(text.value(reason), Some(1.0), "{}", text.text);
+        assert!(ended.stderr.contains("reason=timeout"), "{}", ended.stderr);
+    }
+}
+
+#[tokio::test]
 async fn once_says_that_timelines_could_not_be_read() {
     let api = Api::small().await;
     api.control
@@ -87,6 +102,7 @@ async fn configured_connections_are_found_or_not() {
         "a 404 is an answer: {}",
         ended.stderr
     );
+    assert!(ended.stderr.contains("ids=ma_nobody"), "{}", ended.stderr);
     let text = Metrics::new(ended.stdout);
     let found = |id: &str| {
         text.value(&format!(
