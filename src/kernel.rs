@@ -27,13 +27,13 @@ pub(crate) use exchange::{Answer, Query};
 pub(crate) use http::{ClientSettings, Http};
 pub(crate) use key::{Key, Reread};
 pub(crate) use observer::Observer;
-pub(crate) use paging::next_page;
+pub(crate) use paging::{PageError, next_page};
 pub(crate) use per_minute::PerMinute;
 pub(crate) use rate::allowed;
 pub(crate) use wire::org::{AuthContext, Entitlements, KeyExpiry, OrgLimits};
 pub(crate) use wire::project::Project;
 pub(crate) use wire::timeline::{Event, EventState, Timeline};
-pub(crate) use wire::{DecodeError, Decoder, Listing, Unknown};
+pub(crate) use wire::{DecodeError, Decoder, Listing, Unknowns};
 
 /// What must hold of any headers; see `src/fuzz.rs`.
 #[cfg(any(test, feature = "testing"))]

@@ -192,10 +192,10 @@ impl Observer for Telemetry {
             .inc_by(span.as_secs_f64());
     }
 
-    fn unknown_value(&self, field: Field) {
+    fn unknown_value(&self, field: Field, count: u64) {
         self.unknown_values
             .with_label_values(&[field.as_str()])
-            .inc();
+            .inc_by(count);
     }
 
     fn flow_ended(

@@ -232,5 +232,5 @@ impl Observer for NoObserver {
     fn error(&self, _: ErrorReason) {}
     fn retry(&self, _: RetryReason) {}
     fn waited(&self, _: WaitReason, _: Duration) {}
-    fn unknown_value(&self, _: Field) {}
+    fn unknown_value(&self, _: Field, _: u64) {}
 }

@@ -18,7 +18,10 @@ use super::settings::{AccountSettings, Settings};
 use super::shared::Shared;
 use super::showing::Part;
 use crate::kernel::{Attempt, Client};
-use crate::model::{AccountView, Projects, Scope, ScopeView, ScrapeOutcome, Selection, Timestamp};
+use crate::model::{
+    AccountView, ErrorReason, Projects, Scope, ScopeView, ScrapeOutcome, Selection, Timestamp,
+    WaitReason,
+};
 
 /// Watches one account.
 pub(super) struct Account {
@@ -84,7 +87,8 @@ impl Account {
     /// Whether no collection has ended yet.
     pub(super) fn is_untouched(&self) -> bool {
         let scopes = self.scopes();
-        scopes.iter().all(|scope| scope.is_untouched()) && self.projects.is_untouched()
+        let untouched = |scope: &Arc<ScopeWatcher>| scope.failure() == Some(ErrorReason::Starting);
+        scopes.iter().all(untouched) && self.projects.is_untouched()
     }
 
     /// Its scopes, as far as they are known.
@@ -215,10 +219,12 @@ impl Account {
 
     async fn collect_scopes(
         &self,
-        scopes: Vec<Arc<ScopeWatcher>>,
+        mut scopes: Vec<Arc<ScopeWatcher>>,
         request: &Request<'_>,
         attempt: &mut Option<Attempt>,
     ) -> Vec<(ScopeView, ScrapeOutcome)> {
+        // Those that hang hold the places of the others for as long as they may.
+        scopes.sort_by_key(|scope| scope.failure() == Some(ErrorReason::Timeout));
         let parts: Vec<_> = scopes.iter().map(|scope| scope.part()).collect();
         if attempt.is_none() && parts.contains(&Part::Start) {
             *attempt = self.begin(request).await;
@@ -308,7 +314,11 @@ impl Account {
             return Some(running);
         }
         // What is known does for as long as there is nothing to ask with.
-        let does = self.projects.is_known() && self.shared.client.would_wait(1).is_some();
+        let does = match self.shared.client.would_wait(1) {
+            Some(WaitReason::RetryAfter) => self.projects.is_known(),
+            Some(_) => self.projects.does(),
+            None => false,
+        };
         if does || !self.projects.may_read() {
             return None;
         }

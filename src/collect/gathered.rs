@@ -1,7 +1,7 @@
 //! What the requests of one collection brought.
 
 use super::walk::Walked;
-use crate::kernel::{Answer, Error, Listing, Unknown};
+use crate::kernel::{Answer, Error, Listing, Unknowns};
 use crate::model::{Connection, Timestamp, counted, first_of};
 
 /// So many rows that cannot be read are named.
@@ -16,8 +16,8 @@ pub(super) struct Gathered {
     pub(super) malformed: Vec<u64>,
     /// Ids that were asked for one by one, and whose answer cannot be read.
     pub(super) garbled: Vec<Box<str>>,
-    /// Values that this build does not know.
-    pub(super) unknown: Vec<Unknown>,
+    /// Values that this build does not know, and how often.
+    pub(super) unknown: Unknowns,
     /// Ids that were asked for one by one, and the API does not know.
     pub(super) gone: Vec<Box<str>>,
     /// Ids that were asked for one by one in vain.
@@ -37,7 +37,7 @@ impl Gathered {
     pub(super) fn add(&mut self, walked: Walked) {
         self.connections.extend(walked.connections);
         self.malformed.extend(walked.malformed);
-        self.unknown.extend(walked.unknown);
+        self.unknown.add(walked.unknown);
         self.fell_back |= walked.fell_back;
         walked.asked_at.into_iter().for_each(|at| self.asked(at));
     }
@@ -100,7 +100,7 @@ impl Gathered {
                     self.garbled.push(id.into());
                 } else {
                     self.connections.extend(listing.connections);
-                    self.unknown.extend(listing.unknown);
+                    self.unknown.add(listing.unknown);
                     self.asked(answer.asked_at);
                 }
             }

@@ -151,7 +151,7 @@ impl Timelines {
     }
 
     /// Takes in the page that `wanted` asked for; `next` is where the one after
-    /// it starts, and `clock` is the API's. Returns what to ask for at once, where
+    /// it starts, `clock` is the API's, and `now` is on it. Returns what to ask for at once, where
     /// the look is not over.
     pub(super) fn read(
         &mut self,
@@ -159,10 +159,12 @@ impl Timelines {
         events: &[Event],
         next: Option<u64>,
         clock: ClockOffset,
+        now: Timestamp,
         mut ended: impl FnMut(Ended<'_>),
     ) -> Option<Wanted> {
         let turn = self.turn;
         let entry = self.entries.get_mut(&*wanted.id)?;
+        entry.give_up_on_old(now);
         let over = if entry.history.is_some() {
             entry.look_further(events, next, &mut ended)
         } else {

@@ -53,6 +53,18 @@ impl Missing {
         }
     }
 
+    /// Keeps what two lists lacked, where most of those that were asked for are
+    /// there all the same, or none is known to be gone: those lists were not whole.
+    pub(super) fn judge(&mut self, gathered: &Gathered) {
+        let asked = |id: &str| self.now.iter().any(|other| **other == *id);
+        let gone = gathered.gone.iter().filter(|id| asked(id)).count();
+        let there = gathered.connections.iter();
+        let there = there.filter(|row| asked(&row.labels.id())).count();
+        if !self.now.is_empty() && gone <= there {
+            self.later.extend(self.gone.drain());
+        }
+    }
+
     /// What this list did not have and nobody has asked for.
     pub(super) fn absent(&self) -> HashSet<Box<str>> {
         self.later.union(&self.gone).cloned().collect()

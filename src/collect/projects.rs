@@ -10,14 +10,19 @@ use tokio::time::Instant;
 
 use super::flight::Flight;
 use super::memory::COLLECTIONS;
+use super::rows::FRUITLESS;
 use crate::kernel::{
-    Attempt, Client, Deadline, Error, PerMinute, Problem, Project, Query, next_page,
+    Attempt, Client, Deadline, Error, PageError, PerMinute, Problem, Project, Query, next_page,
 };
 use crate::model::{Endpoint, ErrorReason, Failure, Timestamp};
 
 /// How long a list of projects is good for. A project that answers that it is
 /// gone has it read again at once.
 const GOOD_FOR: Duration = Duration::from_mins(1);
+
+/// How long it does where the quota has nothing left. Then it is read all the
+/// same, at the pace the quota allows; else the scopes always go first.
+const DOES_FOR: Duration = Duration::from_mins(3);
 
 /// How long a scrape that has something to show waits for the list.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -96,8 +101,17 @@ impl ProjectList {
 
     /// Whether it need not be read again yet.
     pub(super) fn is_fresh(&self) -> bool {
+        self.is_younger_than(GOOD_FOR)
+    }
+
+    /// Whether it does for now where the quota has nothing left.
+    pub(super) fn does(&self) -> bool {
+        self.is_younger_than(DOES_FOR)
+    }
+
+    fn is_younger_than(&self, span: Duration) -> bool {
         let read_at = self.state.lock().read_at;
-        read_at.is_some_and(|at| at.elapsed() < GOOD_FOR)
+        read_at.is_some_and(|at| at.elapsed() < span)
     }
 
     /// Why there may be projects that nobody looks at.
@@ -232,7 +246,7 @@ pub(crate) struct Listed {
 /// Reads the list to its end, by id; from the start again where projects moved
 /// from page to page meanwhile.
 pub(crate) async fn fetch(client: &Client, attempt: Attempt) -> Result<Listed, Error> {
-    let deadline = attempt.deadline();
+    let deadline = attempt.stretching();
     for _ in 0..WALKS {
         if let Some(listed) = walk(client, &deadline).await? {
             return Ok(listed);
@@ -248,6 +262,7 @@ async fn walk(client: &Client, deadline: &Deadline) -> Result<Option<Listed>, Er
     let mut listed = Listed::default();
     let mut offset = 0;
     let mut last: Option<Box<str>> = None;
+    let mut fruitless = 0;
     for _ in 0..MAX_PAGES {
         let path = format!("/org/projects?limit=100&offset={offset}");
         let query = Query::new(Endpoint::Projects, &path);
@@ -263,7 +278,17 @@ async fn walk(client: &Client, deadline: &Deadline) -> Result<Option<Listed>, Er
         last = rows.last().map(|row| row.id.clone());
         let usable = rows.into_iter().filter(|row| !row.id.is_empty());
         let projects = &mut listed.projects;
+        let before = projects.len();
         projects.extend(usable.map(|row| (row.id.clone(), row)));
+        fruitless = if projects.len() > before {
+            0
+        } else {
+            fruitless + 1
+        };
+        if fruitless == FRUITLESS {
+            let error = PageError::NothingNew { pages: FRUITLESS };
+            return Err(client.fail(Endpoint::Projects, Problem::Paging(error)));
+        }
         if projects.len() > MAX_PROJECTS {
             return Err(too_many(MAX_PROJECTS / 100));
         }

@@ -2,6 +2,10 @@
 
 use crate::model::Connection;
 
+/// So many pages of a list in a row that bring nothing new are its end: whatever
+/// the headers say, the next one will be like them.
+pub(super) const FRUITLESS: u64 = 3;
+
 /// Sorts by id; where an id comes twice, the later row wins.
 pub(super) fn sort_and_deduplicate(connections: &mut Vec<Connection>) {
     // Stable, so that equal ids stay in the order of arrival.

@@ -87,11 +87,10 @@ impl ScopeWatcher {
         held.is_some_and(|held| held.snapshot.find(id).is_some())
     }
 
-    /// Whether no collection has ended yet.
-    pub(super) fn is_untouched(&self) -> bool {
+    /// Why the last collection failed.
+    pub(super) fn failure(&self) -> Option<ErrorReason> {
         let memory = self.memory.lock();
-        let reason = memory.failure.as_ref().map(|failure| failure.reason);
-        reason == Some(ErrorReason::Starting)
+        memory.failure.as_ref().map(|failure| failure.reason)
     }
 
     /// What fetches of this scope, by `deadline`.
@@ -228,7 +227,7 @@ impl ScopeWatcher {
             Err(error) => return self.failed(known, &error),
         };
         rows::sort_and_deduplicate(&mut gathered.connections);
-        let missing = Missing::from(
+        let mut missing = Missing::from(
             &self.selection,
             &gathered,
             before.as_ref(),
@@ -236,6 +235,7 @@ impl ScopeWatcher {
             memory.missing_cursor,
         );
         self.ask_for(&missing, &gathering, &mut gathered).await;
+        missing.judge(&gathered);
         let read = gathered.connections.len();
         if read == 0 && gathered.unread() > 0 && gathered.gone.is_empty() {
             return self.read_nothing(known, &gathered);
@@ -265,7 +265,13 @@ impl ScopeWatcher {
         let ids: Vec<&str> = missing.now.iter().map(|id| &**id).collect();
         if let Err(error) = gathering.by_id(&ids, gathered).await {
             // The list came whole; these rows alone are not known.
-            gathered.failed.extend(missing.now.iter().cloned());
+            let (unread, gone) = (|id: &str| gathered.is_unread(id), &gathered.gone);
+            let unasked = missing
+                .now
+                .iter()
+                .filter(|id| !unread(id) && !gone.contains(*id));
+            let unasked: Vec<_> = unasked.cloned().collect();
+            gathered.failed.extend(unasked);
             gathered.failure.get_or_insert(error);
         }
         rows::sort_and_deduplicate(&mut gathered.connections);

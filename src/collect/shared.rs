@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 
 use super::flows::CountedFlows;
 use super::settings::Settings;
-use crate::kernel::{Client, Unknown};
-use crate::model::WaitReason;
+use crate::kernel::{Client, Unknowns};
+use crate::model::{Field, WaitReason};
 use crate::redact;
 
 /// Unknown values that are logged, once each.
@@ -20,7 +20,7 @@ pub(super) struct Shared {
     pub(super) settings: Arc<Settings>,
     /// Shared with the other accounts.
     pub(super) flows: Arc<CountedFlows>,
-    logged: Mutex<HashSet<Unknown>>,
+    logged: Mutex<HashSet<(Field, Box<str>)>>,
 }
 
 impl Shared {
@@ -46,14 +46,14 @@ impl Shared {
     }
 
     /// Counts values that this build does not know, and logs each once.
-    pub(super) fn tell_unknown(&self, unknown: &[Unknown]) {
+    pub(super) fn tell_unknown(&self, unknown: &Unknowns) {
         let mut logged = self.logged.lock();
-        for value in unknown {
-            self.client.observer().unknown_value(value.field);
-            if logged.len() < MAX_LOGGED && logged.insert(value.clone()) {
+        for (field, value, times) in unknown.iter() {
+            self.client.observer().unknown_value(field, times);
+            if logged.len() < MAX_LOGGED && logged.insert((field, value.into())) {
                 tracing::warn!(
-                    field = %value.field,
-                    value = shown(&value.value),
+                    %field,
+                    value = shown(value),
                     "the API sent a value that this version does not know; is there a newer one?"
                 );
             }

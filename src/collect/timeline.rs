@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -74,6 +74,9 @@ impl TimelineReader {
         self.timelines.lock().waiting()
     }
 }
+
+/// How far ahead of the API's clock an event may be, whose clock is another one.
+const AHEAD: Duration = Duration::from_mins(5);
 
 /// What a pass has learnt, by id.
 pub(super) type Changed = BTreeMap<Box<str>, Arc<History>>;
@@ -198,8 +201,12 @@ impl Pass<'_> {
         };
         let client = &self.shared.client;
         let clock = client.clock().unwrap_or_default();
+        let now = clock.apply(SystemTime::now().into());
+        // What is still to come is read when it has come.
+        let events = timeline.events.iter().copied();
+        let events: Vec<_> = events.filter(|event| event.at <= now.plus(AHEAD)).collect();
         let mut timelines = self.reader.timelines.lock();
-        let next = timelines.read(wanted, &timeline.events, next, clock, ended);
+        let next = timelines.read(wanted, &events, next, clock, now, ended);
         if let Some(history) = timelines.history(&wanted.id) {
             changed.insert(wanted.id.clone(), history);
         }

@@ -9,9 +9,10 @@ use futures_util::stream::FuturesUnordered;
 use super::gallop::Gallop;
 use super::page::Seen;
 use super::plan::{ListQuery, PAGE};
-use super::rows::sort_and_deduplicate;
+use super::rows::{FRUITLESS, sort_and_deduplicate};
 use crate::kernel::{
-    Answer, Client, Deadline, Decoder, Error, Listing, Problem, Query, Unknown, next_page,
+    Answer, Client, Deadline, Decoder, Error, Listing, PageError, Problem, Query, Unknowns,
+    next_page,
 };
 use crate::model::{Connection, Endpoint, Timestamp};
 
@@ -47,8 +48,8 @@ pub(super) struct Walked {
     pub(super) connections: Vec<Connection>,
     /// Where in the list rows are that cannot be read.
     pub(super) malformed: Vec<u64>,
-    /// Values that this build does not know.
-    pub(super) unknown: Vec<Unknown>,
+    /// Values that this build does not know, and how often.
+    pub(super) unknown: Unknowns,
     /// How far the list reaches.
     pub(super) rows: u64,
     /// The distance between offsets.
@@ -66,6 +67,9 @@ pub(super) struct Walked {
     /// The distance between the offsets that are asked for.
     step: u64,
     pages: u64,
+    /// How many of the latest pages brought nothing new, and how the last that did
+    /// begins.
+    fruitless: (u64, Option<u64>),
     /// By index: offset divided by step.
     seen: BTreeMap<u64, Seen>,
 }
@@ -281,7 +285,7 @@ impl Walk<'_> {
         walked.pages += 1;
         let rows = page.rows as u64;
         if rows > 0 {
-            walked.rows = walked.rows.max(offset + rows);
+            walked.rows = walked.rows.max(offset.saturating_add(rows));
         }
         let oldest = walked.asked_at.get_or_insert(answer.asked_at);
         *oldest = (*oldest).min(answer.asked_at);
@@ -289,8 +293,18 @@ impl Walk<'_> {
         let places = page.malformed.iter();
         walked
             .malformed
-            .extend(places.map(|at| offset + *at as u64));
-        walked.unknown.extend(page.unknown);
+            .extend(places.map(|at| offset.saturating_add(*at as u64)));
+        walked.unknown.add(page.unknown);
+        let is_new = rows > 0 && (page.first.is_none() || page.first != walked.fruitless.1);
+        walked.fruitless = match (is_new, next) {
+            (true, _) => (0, page.first),
+            (false, Some(_)) => (walked.fruitless.0 + 1, walked.fruitless.1),
+            (false, None) => walked.fruitless,
+        };
+        if walked.fruitless.0 == FRUITLESS {
+            let error = PageError::NothingNew { pages: FRUITLESS };
+            return Err(self.fail(Problem::Paging(error)));
+        }
         let limit = self.max_connections;
         self.bound(walked, limit + limit / 8)?;
         let limit = self.max_pages();

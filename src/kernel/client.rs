@@ -314,7 +314,7 @@ impl Client {
                 // What a proxy's error page has for a date is not the API's.
                 let heard = self.clock.hear(&answer.headers, answer.heard_at);
                 if let Err(date) = heard {
-                    self.http.observer.unknown_value(Field::Date);
+                    self.http.observer.unknown_value(Field::Date, 1);
                     tracing::debug!(
                         date = date.rfc3339(),
                         "the answer's date is more than a day off"
@@ -329,7 +329,10 @@ impl Client {
                 let Some(headers) = &failure.headers else {
                     return;
                 };
-                self.budget.saw(headers, now);
+                // A proxy's word about limits is not the API's.
+                if !matches!(failure.problem, Problem::Status { by: Some(_), .. }) {
+                    self.budget.saw(headers, now);
+                }
                 if status_of(&failure.problem) == Some(StatusCode::TOO_MANY_REQUESTS) {
                     let wait = retry::retry_after(headers, SystemTime::now());
                     self.budget

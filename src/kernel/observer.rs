@@ -16,8 +16,8 @@ pub(crate) trait Observer: Send + Sync + 'static {
     fn retry(&self, reason: RetryReason);
     /// A request waited before it was sent.
     fn waited(&self, reason: WaitReason, span: Duration);
-    /// The API sent a value that this build does not know.
-    fn unknown_value(&self, field: Field);
+    /// The API sent values that this build does not know, so many.
+    fn unknown_value(&self, field: Field, count: u64);
     /// A login or a re-login has ended; `took` is known where the API tells
     /// when that was.
     fn flow_ended(

@@ -18,6 +18,12 @@ pub(crate) enum PageError {
     /// `X-Has-More: true` and `X-Next-Offset: 0`: zero means "no more".
     #[error("X-Has-More is true, but X-Next-Offset is 0, which means that there is no more")]
     ZeroOffset,
+    /// One page after the other is empty, or has the same rows again.
+    #[error("{pages} pages in a row brought nothing new, and X-Has-More is still true")]
+    NothingNew {
+        /// How many.
+        pages: u64,
+    },
     /// The next offset does not lie behind the one just asked for.
     #[error("X-Next-Offset {next} does not advance past offset {asked}")]
     NoAdvance {

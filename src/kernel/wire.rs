@@ -10,19 +10,24 @@ pub(super) mod org;
 pub(super) mod project;
 mod row;
 pub(super) mod timeline;
+mod unknown;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Deserializer;
-use serde::de::{SeqAccess, Visitor};
+use serde::de::{Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use self::row::{Row, readable};
+pub(crate) use self::unknown::Unknowns;
 use crate::model::{
-    Connection, Field, LabelBlock, MAX_LABEL_BYTES, ProfileNameMode, Scope, Selection, short_hash,
+    Connection, LabelBlock, MAX_LABEL_BYTES, ProfileNameMode, Scope, Selection, short_hash,
 };
+
+/// A page has a hundred rows; one with more than this is not read.
+const MAX_ROWS: usize = 10_000;
 
 /// Why a body cannot be read.
 pub(crate) type DecodeError = serde_json::Error;
@@ -50,18 +55,12 @@ pub(crate) struct Listing {
     /// Where in the body rows are whose id cannot be read.
     pub malformed: Vec<usize>,
     /// Values that this build does not know.
-    pub unknown: Vec<Unknown>,
+    pub unknown: Unknowns,
+    /// A hash of the first row's id, wanted or not.
+    pub first: Option<u64>,
     /// A hash of each row's id, wanted or not, where that was asked for; `None`
     /// for an id that cannot be read.
     pub marks: Vec<Option<u64>>,
-}
-
-/// A value that this build does not know.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Unknown {
-    pub field: Field,
-    /// The value, bounded.
-    pub value: Box<str>,
 }
 
 impl Decoder<'_> {
@@ -95,6 +94,9 @@ impl Decoder<'_> {
         // Bytes that are not UTF-8 spoil the string that they are in.
         let text = String::from_utf8_lossy(body);
         let rows: Vec<&RawValue> = serde_json::from_str(&text)?;
+        if rows.len() > MAX_ROWS {
+            return Err(DecodeError::custom("too many rows"));
+        }
         let mut listing = Listing::default();
         let mut scratch = String::new();
         for row in rows {
@@ -126,8 +128,12 @@ impl Decoder<'_> {
     fn take(&self, row: &Row<'_>, listing: &mut Listing, scratch: &mut String) {
         listing.rows += 1;
         let id = row.id.or_empty();
-        if self.marks {
-            listing.marks.push(is_id(id).then(|| mark(id)));
+        if self.marks || listing.rows == 1 {
+            let mark = is_id(id).then(|| mark(id));
+            listing.first = listing.first.or(mark);
+            if self.marks {
+                listing.marks.push(mark);
+            }
         }
         if !is_id(id) {
             listing.malformed.push(listing.rows - 1);
@@ -175,6 +181,9 @@ impl<'de> Visitor<'de> for &Decoder<'_> {
         let mut scratch = String::new();
         while let Some(row) = rows.next_element::<Row<'de>>()? {
             self.take(&row, &mut listing, &mut scratch);
+            if listing.rows > MAX_ROWS {
+                return Err(A::Error::custom("too many rows"));
+            }
         }
         Ok(listing)
     }

@@ -88,7 +88,7 @@ fn everything_counts() {
     same.error(ErrorReason::Tls);
     same.retry(RetryReason::Asked);
     same.waited(WaitReason::Quota, second);
-    same.unknown_value(Field::FlowStep);
+    same.unknown_value(Field::FlowStep, 1);
     same.scrape(ScrapeOutcome::Held, second);
     let requests = "kernel_auth_api_requests_total";
     for (name, labels, expected) in [

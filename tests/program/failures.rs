@@ -132,6 +132,50 @@ async fn an_api_that_comes_back_is_seen_at_the_next_scrape() {
     assert!(after.has("kernel_auth_connection_status"));
 }
 
+/// Whatever is asked for, the same page, and always more behind it.
+#[tokio::test]
+async fn a_list_that_turns_on_the_spot_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let api = async {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let head = String::from_utf8(head).unwrap();
+            let offset = head.split("offset=").nth(1).unwrap();
+            let offset = offset.split([' ', '&']).next().unwrap();
+            let next = offset.parse::<u64>().unwrap() + 2;
+            let body = r#"[{"id":"a"},{"id":"b"}]"#;
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\
+                 X-Has-More: true\r\nX-Next-Offset: {next}\r\n\r\n{body}",
+                body.len()
+            );
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    };
+    let flags = ["--kernel.concurrency=1"];
+    let exporter = Program::exporter(&url, KEY, &flags);
+    let metrics = format!("{}/metrics", exporter.address().await);
+    let watch = async {
+        let scrape = Metrics::new(get(&metrics).await.text().await.unwrap());
+        assert_eq!(
+            scrape
+                .value("kernel_auth_api_errors_total{reason=\"paging\"}")
+                .unwrap(),
+            1.0
+        );
+        assert!(requests(&scrape, "200") <= 8.0, "{}", scrape.text);
+    };
+    tokio::select! {
+        () = watch => {}
+        () = api => unreachable!("it serves for ever"),
+    }
+}
+
 /// `103 Early Hints` and never an answer, as fast as they are read.
 #[tokio::test]
 async fn hints_without_end_cost_no_more_than_silence() {

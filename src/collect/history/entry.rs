@@ -2,6 +2,7 @@
 //! known one. Pure.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::kernel::{Event, EventState};
 use crate::model::{EventOutcome, EventSlot, EventType, History, Timestamp};
@@ -12,6 +13,10 @@ const RECENT: usize = 8;
 /// Unfinished events that are followed, per connection. The API runs one login
 /// at a time.
 const UNFINISHED: usize = 8;
+
+/// A login takes twenty minutes at most; one that is still unfinished after so
+/// long never ends.
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// What is remembered of one connection.
 #[derive(Debug, Default)]
@@ -232,9 +237,18 @@ impl Entry {
     }
 
     fn follow(&mut self, mark: Mark) {
-        if self.unfinished.len() < UNFINISHED {
-            self.unfinished.push(mark);
+        self.unfinished.push(mark);
+        if self.unfinished.len() > UNFINISHED {
+            self.unfinished
+                .sort_by_key(|mark| std::cmp::Reverse(mark.at));
+            self.unfinished.pop();
         }
+    }
+
+    /// Gives up on what has been unfinished for longer than any login takes.
+    pub(super) fn give_up_on_old(&mut self, now: Timestamp) {
+        let is_young = |mark: &Mark| now.span_since(mark.at) < LONGEST;
+        self.unfinished.retain(is_young);
     }
 
     /// Puts `top` over what is known.

@@ -82,9 +82,11 @@ fn pass(
         sent += 1;
         let (events, after) = world.page(&wanted);
         between(world);
-        next = timelines.read(&wanted, &events, after, ClockOffset::default(), |_| {
-            *flows += 1;
-        });
+        let now = events
+            .first()
+            .map_or_else(Timestamp::default, |event| event.at);
+        let clock = ClockOffset::default();
+        next = timelines.read(&wanted, &events, after, clock, now, |_| *flows += 1);
     }
     sent
 }
@@ -207,6 +209,32 @@ fn who_has_not_changed_is_not_asked_for() {
     timelines.listed(&mut [row(2)], NEVER, |_| false);
     assert_eq!(timelines.wanted(5), []);
     assert_eq!((counted(&timelines), flows), (1, 1));
+}
+
+#[test]
+fn what_never_ends_hides_nothing_and_is_given_up() {
+    const DAY: i64 = 86_400;
+    let (mut timelines, mut world) = (Timelines::new(NEVER), World::default());
+    (1..=2 * 8).for_each(|at| world.happens(at, false));
+    let mut flows = 0;
+    timelines.listed(&mut [row(1)], NEVER, |_| false);
+    pass(&mut timelines, &mut world, 1, &mut flows, |_| {});
+    // More than are followed are unfinished, and one that ends is counted.
+    world.happens(100, false);
+    timelines.listed(&mut [row(2)], NEVER, |_| false);
+    pass(&mut timelines, &mut world, 5, &mut flows, |_| {});
+    world.ends(16);
+    timelines.listed(&mut [row(3)], NEVER, |_| false);
+    pass(&mut timelines, &mut world, 5, &mut flows, |_| {});
+    assert_eq!((counted(&timelines), flows), (1, 1));
+    // Days later nobody asks for those that are left.
+    (0..500).for_each(|second| world.happens(3 * DAY + second, true));
+    for turn in 4..8 {
+        timelines.listed(&mut [row(4)], NEVER, |_| false);
+        let sent = pass(&mut timelines, &mut world, 20, &mut flows, |_| {});
+        assert!(sent <= 6 && (sent == 0 || turn < 6), "{turn}: {sent}");
+    }
+    assert_eq!(flows, 501);
 }
 
 #[test]

@@ -8,14 +8,11 @@ use std::marker::PhantomData;
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::Unknown;
+use super::Unknowns;
 use crate::model::{
     AuthStatus, CredentialKind, ErrorCode, EventOutcome, EventType, Field, FlowStatus, FlowStep,
     FlowType, HealthCheckUnavailable, ReauthReason, SsoProvider, Timestamp,
 };
-
-/// The longest unknown value that is kept for the log, bytes.
-const MAX_UNKNOWN: usize = 64;
 
 /// A string, borrowed from the body unless it has escapes.
 #[derive(Deserialize)]
@@ -198,15 +195,6 @@ impl FromWire<'_> for Timestamp {
 /// Stands for a value that is not of the type it should be.
 const ANOTHER_TYPE: &str = "(of another type)";
 
-impl Unknown {
-    fn of_another_type(field: Field) -> Self {
-        Self {
-            field,
-            value: ANOTHER_TYPE.into(),
-        }
-    }
-}
-
 /// What Go writes for a time that was never set.
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
@@ -229,16 +217,16 @@ impl Member<Cow<'_, str>> {
     }
 
     /// Notes that it cannot be read.
-    pub(super) fn note(&self, field: Field, unknown: &mut Vec<Unknown>) {
+    pub(super) fn note(&self, field: Field, unknown: &mut Unknowns) {
         if matches!(self, Self::Unknown(_)) {
-            unknown.push(Unknown::of_another_type(field));
+            unknown.note(field, ANOTHER_TYPE);
         }
     }
 }
 
 impl<'de, T: FromWire<'de>> Member<T> {
     /// The value; what stands in for one that is not known, which is noted.
-    pub(super) fn read(&self, field: Field, unknown: &mut Vec<Unknown>) -> Option<T>
+    pub(super) fn read(&self, field: Field, unknown: &mut Unknowns) -> Option<T>
     where
         T: Copy,
     {
@@ -246,8 +234,7 @@ impl<'de, T: FromWire<'de>> Member<T> {
             Self::Absent => None,
             Self::Known(value) => Some(*value),
             Self::Unknown(value) => {
-                let value = value.clone();
-                unknown.push(Unknown { field, value });
+                unknown.note(field, value);
                 T::STAND_IN
             }
         }
@@ -258,7 +245,7 @@ impl<'de, T: FromWire<'de>> Member<T> {
         match read {
             _ if T::is_nothing(text) => Self::Absent,
             Some(value) => Self::Known(value),
-            None => Self::Unknown(text[..text.floor_char_boundary(MAX_UNKNOWN)].into()),
+            None => Self::Unknown(text.into()),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Unknown;
+use super::Unknowns;
 use super::member::Member;
 use crate::model::{
     AuthStatus, Connection, CredentialKind, ErrorCode, Field, Flow, FlowStatus, FlowStep, FlowType,
@@ -53,7 +53,7 @@ pub(super) struct Row<'a> {
 }
 
 impl Row<'_> {
-    pub(super) fn connection(&self, labels: LabelBlock, unknown: &mut Vec<Unknown>) -> Connection {
+    pub(super) fn connection(&self, labels: LabelBlock, unknown: &mut Unknowns) -> Connection {
         self.domain.note(Field::Domain, unknown);
         self.profile_name.note(Field::ProfileName, unknown);
         let last_auth_check_at = self
@@ -73,7 +73,7 @@ impl Row<'_> {
         }
     }
 
-    fn flow(&self, unknown: &mut Vec<Unknown>) -> Flow {
+    fn flow(&self, unknown: &mut Unknowns) -> Flow {
         let status = self.flow_status.read(Field::FlowStatus, unknown);
         let step = self.flow_step.read(Field::FlowStep, unknown);
         let kind = self.flow_type.read(Field::FlowType, unknown);
@@ -88,7 +88,7 @@ impl Row<'_> {
         }
     }
 
-    fn settings(&self, unknown: &mut Vec<Unknown>) -> Settings {
+    fn settings(&self, unknown: &mut Unknowns) -> Settings {
         let interval = &self.health_check_interval;
         let unavailable = &self.health_check_unavailable_reason;
         let allowed_domains = self.allowed_domains.read(Field::AllowedDomains, unknown);
@@ -107,12 +107,9 @@ impl Row<'_> {
     }
 
     /// A status that is missing is as good as one that cannot be read.
-    fn status(&self, unknown: &mut Vec<Unknown>) -> AuthStatus {
+    fn status(&self, unknown: &mut Unknowns) -> AuthStatus {
         if self.status.is_absent() {
-            unknown.push(Unknown {
-                field: Field::Status,
-                value: "(missing)".into(),
-            });
+            unknown.note(Field::Status, "(missing)");
         }
         self.status
             .read(Field::Status, unknown)
@@ -121,7 +118,7 @@ impl Row<'_> {
 
     /// The class of `credential`: `none` where the API names none, and nothing
     /// where it cannot be read.
-    fn credential(&self, unknown: &mut Vec<Unknown>) -> Option<CredentialKind> {
+    fn credential(&self, unknown: &mut Unknowns) -> Option<CredentialKind> {
         if self.credential.is_absent() {
             return Some(CredentialKind::None);
         }
@@ -130,7 +127,7 @@ impl Row<'_> {
 
     /// Whether the site shows an error; nothing where there is no flow in which
     /// it could, or that cannot be read.
-    fn website_error(&self, unknown: &mut Vec<Unknown>) -> Option<bool> {
+    fn website_error(&self, unknown: &mut Unknowns) -> Option<bool> {
         if self.website_error.is_absent() {
             return (!self.flow_status.is_absent()).then_some(false);
         }
@@ -141,7 +138,7 @@ impl Row<'_> {
 
     /// The canonical arrays where they are present, else their older twins:
     /// counting both would count everything twice.
-    fn pending(&self, unknown: &mut Vec<Unknown>) -> PendingInputs {
+    fn pending(&self, unknown: &mut Unknowns) -> PendingInputs {
         let mut pending = PendingInputs::default();
         let mut set = |kind, count: &Member<usize>, field| {
             if let Some(count) = count.read(field, unknown) {

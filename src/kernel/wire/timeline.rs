@@ -2,13 +2,14 @@
 //! what the site said are not named here and so never read; an event's id is
 //! kept as a hash, to know it again.
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::member::{JsonStr, Member};
-use super::{DecodeError, Unknown};
+use super::{DecodeError, Unknowns};
 use crate::model::{ErrorCode, EventOutcome, EventType, Field, Timestamp};
 
 /// One event.
@@ -47,22 +48,25 @@ pub(crate) struct Timeline {
     /// Events that cannot be read.
     pub malformed: usize,
     /// Values that this build does not know.
-    pub unknown: Vec<Unknown>,
+    pub unknown: Unknowns,
 }
 
 impl Timeline {
-    /// Reads the body. One event that cannot be read does not lose the others,
-    /// and bytes that are not UTF-8 spoil the member they are in.
+    /// Reads the body. One event that cannot be read does not lose the others, one
+    /// that comes twice is one, and bytes that are not UTF-8 spoil the member they
+    /// are in.
     pub(crate) fn read(body: &[u8]) -> Result<Self, DecodeError> {
         let text = String::from_utf8_lossy(body);
         let rows: Vec<&RawValue> = serde_json::from_str(&text)?;
         let mut timeline = Self::default();
+        let mut seen = HashSet::new();
         for row in rows {
             let event = serde_json::from_str::<Row<'_>>(row.get())
                 .ok()
                 .and_then(|row| row.event(&mut timeline.unknown));
             match event {
-                Some(event) => timeline.events.push(event),
+                Some(event) if seen.insert(event.id) => timeline.events.push(event),
+                Some(_) => {}
                 None => timeline.malformed += 1,
             }
         }
@@ -102,7 +106,7 @@ impl super::member::FromWire<'_> for WireStatus {
 }
 
 impl Row<'_> {
-    fn event(&self, unknown: &mut Vec<Unknown>) -> Option<Event> {
+    fn event(&self, unknown: &mut Unknowns) -> Option<Event> {
         let Member::Known(at) = self.timestamp else {
             return None;
         };
@@ -137,6 +141,7 @@ mod tests {
             {"id":"a","type":"reauth","timestamp":"2026-11-22T10:00:00Z","status":"FAILED",
              "completed_at":"2026-11-22T10:00:30.5Z","error_code":"bot_detected","step":"SUBMITTING"},
             {"id":"b","type":"login","timestamp":"2026-11-22T09:00:00Z","status":"IN_PROGRESS"},
+            {"id":"b","type":"login","timestamp":"2026-11-22T09:00:00Z","status":"IN_PROGRESS"},
             {"id":"c","type":"health_check","timestamp":"2026-11-22T08:00:00Z","status":"authenticated",
              "completed_at":null},
             {"id":"d","type":"dance","timestamp":"2026-11-22T08:00:00Z","status":"TIRED"},
@@ -163,12 +168,12 @@ mod tests {
         assert_eq!(running.state, EventState::Unfinished);
         assert_eq!(check.state, EventState::Ended(EventOutcome::Authenticated));
         assert_eq!((strange.kind, strange.state), (None, EventState::Unknown));
-        let fields: Vec<_> = timeline.unknown.iter().map(|value| value.field).collect();
+        let fields: Vec<_> = timeline.unknown.iter().map(|(field, ..)| field).collect();
         assert_eq!(odd.state, EventState::Unknown);
         let ended = EventState::Ended(EventOutcome::Success);
         assert_eq!((garbled.kind, garbled.state), (None, ended));
         let (kind, status) = (Field::EventType, Field::EventStatus);
-        assert_eq!(fields, [status, kind, kind, status]);
+        assert_eq!(fields, [kind, kind, status, status]);
         assert!(Timeline::read(b"{}").is_err());
     }
 }

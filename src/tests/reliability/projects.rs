@@ -192,6 +192,30 @@ async fn a_list_of_projects_that_hangs_keeps_nobody_waiting_who_is_known() {
 }
 
 #[tokio::test]
+async fn a_new_project_is_found_also_where_the_quota_is_always_spent() {
+    let _clock = StoppedClock::new();
+    let options = kernel_api_simulator::Options {
+        projects: 30,
+        rate_limit: Some(20),
+        ..world(30)
+    };
+    let bench = Bench::new(options, &["--kernel.project=all"]).await;
+    let scrape = async || {
+        bench.fast_scrape().await;
+        advance(Duration::from_secs(15)).await;
+    };
+    for _ in 0..20 {
+        scrape().await;
+    }
+    let new = bench.api.add_project("new");
+    for _ in 0..60 {
+        scrape().await;
+    }
+    let up = format!("kernel_auth_up{{project=\"{new}\"}}");
+    assert!(bench.fast_scrape().await.value(&up).is_some());
+}
+
+#[tokio::test]
 async fn an_organisation_without_projects_says_so() {
     let _clock = StoppedClock::new();
     let bench = Bench::new(world(10), &["--kernel.project=all"]).await;

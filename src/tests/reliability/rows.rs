@@ -102,6 +102,21 @@ async fn many_deletions_end_over_the_next_collections() {
 }
 
 #[tokio::test]
+async fn short_lists_end_nothing_that_the_api_knows_by_id() {
+    let _clock = StoppedClock::new();
+    let bench = Bench::new(world(300), &[]).await;
+    let before = bench.scrape().await;
+    let end = FaultKind::Header("x-has-more".into(), "false".into());
+    bench.api.add_fault(Fault::new(end).at(Route::Connections));
+    for _ in 0..4 {
+        bench.requests();
+        let scrape = bench.scrape().await;
+        assert_eq!(scrape.statuses(), before.statuses());
+        assert!(bench.cost() <= 1 + 25, "a bounded number of questions");
+    }
+}
+
+#[tokio::test]
 async fn what_the_list_forgets_but_the_api_knows_stays() {
     let _clock = StoppedClock::new();
     let bench = Bench::new(world(50), &[]).await;

@@ -332,4 +332,10 @@ async fn a_page_that_is_not_the_apis_is_not_taken_for_its_word() {
     let scrape = bench.scrape().await;
     assert_eq!(reason(&scrape).as_deref(), Some("proxy"));
     assert_eq!(scrape.statuses(), before.statuses());
+    let limit = FaultKind::Header("x-ratelimit-limit".into(), "1".into());
+    bench.api.add_fault(limit);
+    let scrape = bench.scrape().await;
+    assert_eq!(scrape.of("kernel_auth_api_ratelimit_limit").count(), 0);
+    bench.api.clear_faults();
+    assert!(bench.scrape().await.up(), "it holds nothing back");
 }
