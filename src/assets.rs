@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use crate::output::{self, unless_gone};
 
-pub(crate) use options::{InvalidOption, Options};
+pub(crate) use options::Options;
 
 const RULES: &str = include_str!("assets/rules.yml.tmpl");
 const PROMETHEUS: &str = include_str!("assets/prometheus.yml.tmpl");
@@ -103,10 +103,11 @@ pub(crate) fn render(options: &Options, off: &[&str]) -> Vec<Asset> {
         ),
     ];
     let made = made.into_iter().map(|(path, text)| (path, text.into()));
-    let runbooks = options.runbook_base_url.to_string();
     let fixed = FIXED.iter().map(|(path, text)| {
         let text = match path.strip_prefix("dashboards/") {
-            Some(_) => text.replace(options::RUNBOOKS, &runbooks).into(),
+            Some(_) => text
+                .replace(options::RUNBOOKS, &options.runbook_base_url)
+                .into(),
             None => (*text).into(),
         };
         (*path, text)
@@ -185,8 +186,8 @@ pub(crate) struct WriteError {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The options contradict each other: a usage error.
-    #[error(transparent)]
-    Options(#[from] InvalidOption),
+    #[error("{0}")]
+    Options(&'static str),
     /// A file could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -211,7 +212,7 @@ pub(crate) fn run(
     out: &mut dyn Write,
     hints: &mut dyn Write,
 ) -> Result<(), Error> {
-    options.check()?;
+    options.check().map_err(Error::Options)?;
     let mut printed = Ok(());
     write(dir, &render(options, off), |change, path| {
         if printed.is_ok() {
@@ -251,7 +252,7 @@ pub(crate) fn check(
     off: &[&str],
     out: &mut dyn Write,
 ) -> Result<(), Error> {
-    options.check()?;
+    options.check().map_err(Error::Options)?;
     let assets = render(options, off);
     let mut wrong = 0;
     for asset in &assets {

@@ -29,7 +29,7 @@ pub(super) fn value_of(name: &str, options: &Options) -> Option<String> {
     };
     if name == "jobs" {
         // A dot is the only thing in a job's name that a pattern reads.
-        let job = options.job.to_string().replace('.', "[.]");
+        let job = options.job.replace('.', "[.]");
         return Some(format!(r#"job=~"{job}|{}""#, term("probe_job")?));
     }
     term(name)

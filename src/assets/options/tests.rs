@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 #[test]
@@ -7,21 +9,21 @@ fn contradictions_are_named() {
     for (wrong, flag) in [
         (
             Options {
-                interval: PromDuration::from_secs(0),
+                interval: Duration::from_secs(0),
                 ..default.clone()
             },
             "--interval",
         ),
         (
             Options {
-                interval: PromDuration::from_secs(61),
+                interval: Duration::from_secs(61),
                 ..default.clone()
             },
             "--interval",
         ),
         (
             Options {
-                flow_awaiting_for: PromDuration::from_secs(121),
+                flow_awaiting_for: Duration::from_secs(121),
                 ..default.clone()
             },
             "--flow-awaiting-for",
@@ -35,13 +37,23 @@ fn contradictions_are_named() {
         ),
         (
             Options {
-                burn_slow_share: "0.5".parse().expect("a share"),
+                burn_slow_share: 0.5,
                 ..default.clone()
             },
             "--burn-slow-share",
         ),
     ] {
-        let error = wrong.check().expect_err("a contradiction").to_string();
+        let error = wrong.check().expect_err("a contradiction");
         assert!(error.starts_with(flag), "{error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_bridge_is_shorter_than_what_it_bridges(seconds in 41..10_000_u64) {
+        let (span, interval) = (Duration::from_secs(seconds), Duration::from_secs(30));
+        prop_assert!(bridged(span, interval) < span);
+        prop_assert!(bridged(span, interval) >= interval);
+        prop_assert!(bridged(span, interval) <= Duration::from_mins(2));
     }
 }
