@@ -1,10 +1,11 @@
 //! The fleet for programs; `docs/once.schema.json` says what everything means.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::model::{
-    Attention, Connection, Failure, Fleet, Flow, FlowStatus, History, PendingInput, Scope,
-    ScopeView, Settings, Snapshot, Timestamp,
+    Attention, Connection, CredentialKind, ErrorCode, Failure, Fleet, Flow, FlowStatus,
+    HealthCheckUnavailable, History, PendingInput, ReauthReason, ScopeView, Settings, Snapshot,
+    SsoProvider, Timestamp,
 };
 
 pub(super) fn render(fleet: &Fleet, now: Timestamp, whole: bool) -> Vec<u8> {
@@ -21,139 +22,94 @@ pub(super) fn render(fleet: &Fleet, now: Timestamp, whole: bool) -> Vec<u8> {
     text
 }
 
-/// What is there of these: what the API does not say is left out.
-fn object<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
-    let there = members.into_iter();
-    let there = there.filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    Value::Object(there.collect::<Map<_, _>>())
+/// Without the members that are null: what the API does not say is left out.
+fn said(mut object: Value) -> Value {
+    if let Value::Object(members) = &mut object {
+        members.retain(|_, value| !value.is_null());
+    }
+    object
 }
 
-fn time(at: Option<Timestamp>) -> Option<Value> {
-    Some(json!(at?.rfc3339()?))
-}
-
-fn names(scope: &Scope) -> [(&'static str, Option<Value>); 2] {
-    [
-        ("account", scope.account().map(Value::from)),
-        ("project", scope.project().map(Value::from)),
-    ]
+fn time(at: Option<Timestamp>) -> Option<String> {
+    at?.rfc3339()
 }
 
 fn scope(view: &ScopeView) -> Value {
-    let [account, project] = names(&view.scope);
     let snapshot = view.snapshot.as_ref();
-    object([
-        account,
-        project,
-        (
-            "project_name",
-            view.project_name.as_deref().map(Value::from),
-        ),
-        ("up", Some(json!(view.is_up()))),
-        ("failure", view.failure.as_deref().map(failure)),
-        ("fetched_at", time(snapshot.map(|seen| seen.fetched_at))),
-        (
-            "connections",
-            snapshot.map(|seen| json!(seen.connections.len())),
-        ),
-    ])
+    said(json!({
+        "account": view.scope.account(),
+        "project": view.scope.project(),
+        "project_name": view.project_name.as_deref(),
+        "up": view.is_up(),
+        "failure": view.failure.as_deref().map(failure),
+        "fetched_at": time(snapshot.map(|seen| seen.fetched_at)),
+        "connections": snapshot.map(|seen| seen.connections.len()),
+    }))
 }
 
 fn failure(failure: &Failure) -> Value {
-    object([
-        ("reason", Some(json!(failure.reason.as_str()))),
-        ("since", time(Some(failure.since))),
-        ("message", Some(json!(failure.message))),
-    ])
+    said(json!({
+        "reason": failure.reason.as_str(),
+        "since": failure.since.rfc3339(),
+        "message": failure.message,
+    }))
 }
 
 fn connection(view: &ScopeView, snapshot: &Snapshot, row: &Connection, now: Timestamp) -> Value {
     // Ages are told on the API's clock.
     let now = snapshot.clock.apply(now);
-    let [account, project] = names(&view.scope);
-    let text = |text: &str| Some(Value::from(text));
-    object([
-        ("id", text(&row.labels.id())),
-        account,
-        project,
-        ("domain", text(&row.labels.domain())),
-        (
-            "profile_name",
-            row.labels.profile_name().and_then(|name| text(&name)),
-        ),
-        ("attention", text(Attention::of(row, now).slug())),
-        ("status", text(row.status.as_str())),
-        ("last_auth_check_at", time(row.checked_at())),
-        (
-            "flow",
-            (row.flow.status != FlowStatus::None).then(|| flow(&row.flow, now)),
-        ),
-        ("can_reauth", row.can_reauth.map(Value::from)),
-        (
-            "can_reauth_reason",
-            row.can_reauth_reason
-                .and_then(|reason| text(reason.as_str())),
-        ),
-        ("settings", Some(settings(&row.settings))),
-        ("history", row.history.as_deref().map(history)),
-    ])
+    let flow = Some(&row.flow).filter(|flow| flow.status != FlowStatus::None);
+    said(json!({
+        "id": row.labels.id(),
+        "account": view.scope.account(),
+        "project": view.scope.project(),
+        "domain": row.labels.domain(),
+        "profile_name": row.labels.profile_name(),
+        "attention": Attention::of(row, now).slug(),
+        "status": row.status.as_str(),
+        "last_auth_check_at": time(row.checked_at()),
+        "flow": flow.map(|flow| self::flow(flow, now)),
+        "can_reauth": row.can_reauth,
+        "can_reauth_reason": row.can_reauth_reason.map(ReauthReason::as_str),
+        "settings": settings(&row.settings),
+        "history": row.history.as_deref().map(history),
+    }))
 }
 
 fn flow(flow: &Flow, now: Timestamp) -> Value {
     let live = flow.is_live(now);
-    let inputs = PendingInput::ALL.iter().zip(PendingInput::LABELS);
-    let inputs = inputs
-        .filter_map(|(kind, label)| Some(((*label).to_owned(), json!(flow.pending.of(*kind)?))));
-    object([
-        ("status", Some(json!(flow.status.as_str()))),
-        ("step", Some(json!(flow.step.as_str()))),
-        ("type", Some(json!(flow.kind.as_str()))),
-        ("live", Some(json!(live))),
-        ("expires_at", time(flow.expires_at)),
-        ("error_code", flow.error().map(|code| json!(code.as_str()))),
-        (
-            "pending_inputs",
-            live.then(|| Value::Object(inputs.collect())),
-        ),
-        ("website_error", flow.website_error.map(Value::from)),
-    ])
+    let inputs = PendingInput::ALL.iter();
+    let inputs = inputs.map(|kind| (kind.as_str(), flow.pending.of(*kind)));
+    said(json!({
+        "status": flow.status.as_str(),
+        "step": flow.step.as_str(),
+        "type": flow.kind.as_str(),
+        "live": live,
+        "expires_at": time(flow.expires_at),
+        "error_code": flow.error().map(ErrorCode::as_str),
+        "pending_inputs": live.then(|| said(inputs.collect())),
+        "website_error": flow.website_error,
+    }))
 }
 
 fn settings(settings: &Settings) -> Value {
     let unavailable = settings.health_check_unavailable;
-    object([
-        (
-            "health_check_interval",
-            settings.health_check_interval.map(Value::from),
-        ),
-        ("health_checks", settings.health_checks.map(Value::from)),
-        (
-            "health_check_unavailable_reason",
-            unavailable.map(|reason| json!(reason.as_str())),
-        ),
-        ("auto_reauth", settings.auto_reauth.map(Value::from)),
-        (
-            "save_credentials",
-            settings.save_credentials.map(Value::from),
-        ),
-        ("record_session", settings.record_session.map(Value::from)),
-        (
-            "credential",
-            settings.credential.map(|kind| json!(kind.as_str())),
-        ),
-        ("allowed_domains", settings.allowed_domains.map(Value::from)),
-        (
-            "sso_provider",
-            settings
-                .sso_provider
-                .map(|provider| json!(provider.as_str())),
-        ),
-    ])
+    said(json!({
+        "health_check_interval": settings.health_check_interval,
+        "health_checks": settings.health_checks,
+        "health_check_unavailable_reason": unavailable.map(HealthCheckUnavailable::as_str),
+        "auto_reauth": settings.auto_reauth,
+        "save_credentials": settings.save_credentials,
+        "record_session": settings.record_session,
+        "credential": settings.credential.map(CredentialKind::as_str),
+        "allowed_domains": settings.allowed_domains,
+        "sso_provider": settings.sso_provider.map(SsoProvider::as_str),
+    }))
 }
 
 fn history(history: &History) -> Value {
-    object([
-        ("last_success_at", time(history.last_success)),
-        ("last_confirmed_at", time(history.last_confirmed)),
-    ])
+    said(json!({
+        "last_success_at": time(history.last_success),
+        "last_confirmed_at": time(history.last_confirmed),
+    }))
 }
