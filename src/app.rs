@@ -9,8 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::parts::{StartError, Upstream, client, reloadable, telemetry, watcher};
@@ -19,7 +18,7 @@ use self::reload::Reloader;
 use crate::config::{Config, shown_path};
 use crate::logging;
 use crate::version::Build;
-use crate::web::routes::{Order, Reload, Routes, StaticSettings};
+use crate::web::routes::{Reload, Routes, StaticSettings};
 use exporter_toolkit::listener::Listener;
 use exporter_toolkit::server::{self, Limits};
 use exporter_toolkit::web_config::{WebConfig, WebConfigHandle};
@@ -32,7 +31,7 @@ const REFRESH: Duration = Duration::from_secs(30);
 pub(crate) async fn serve(config: &Config, loader: Loader) -> Result<(), StartError> {
     let shutdown = CancellationToken::new();
     end_on_signal(shutdown.clone())?;
-    let exporter = Exporter::start(config, None).await?.reloading(loader);
+    let exporter = Exporter::start(config, loader, None).await?;
     exporter.run(shutdown).await;
     Ok(())
 }
@@ -40,22 +39,19 @@ pub(crate) async fn serve(config: &Config, loader: Loader) -> Result<(), StartEr
 /// The exporter, bound and not yet answering.
 pub(crate) struct Exporter {
     listeners: Vec<Listener>,
-    routes: Arc<Routes>,
-    web_config: WebConfigHandle,
-    upstream: Upstream,
-    hangup: Signal,
-    orders: Option<mpsc::Receiver<Order>>,
-    loader: Option<Loader>,
+    reloader: Reloader,
     collects_every: Option<Duration>,
 }
 
 impl Exporter {
-    /// Reads everything and binds, so that whatever is wrong shows here.
+    /// Reads everything and binds, so that whatever is wrong shows here;
+    /// `loader` reads the configuration again on SIGHUP and `/-/reload`.
     ///
     /// It asks the API only when somebody scrapes, unless it is its own API:
     /// then it `collects_every` so often, and its pages refresh as often.
     pub(crate) async fn start(
         config: &Config,
+        loader: Loader,
         collects_every: Option<Duration>,
     ) -> Result<Self, StartError> {
         let hangup = reload::hangup()?;
@@ -77,26 +73,19 @@ impl Exporter {
         let (reload, orders) = Reload::new(web_config.clone(), config.web.enable_lifecycle);
         let routes = Arc::new(Routes::new(reloadable, settings, telemetry, reload));
         tell_start(config);
-        Ok(Self {
-            listeners,
+        let reloader = Reloader {
+            loader,
             routes,
             web_config,
             upstream,
             hangup,
             orders,
-            loader: None,
+        };
+        Ok(Self {
+            listeners,
+            reloader,
             collects_every,
         })
-    }
-
-    /// Reads the configuration again with `loader` on SIGHUP and `/-/reload`.
-    /// Without one only the web configuration is read again.
-    #[must_use]
-    pub(crate) fn reloading(self, loader: Loader) -> Self {
-        Self {
-            loader: Some(loader),
-            ..self
-        }
     }
 
     /// Where it listens.
@@ -106,35 +95,21 @@ impl Exporter {
 
     /// Whether it asks for https.
     pub(crate) fn has_tls(&self) -> bool {
-        self.web_config.last_good().has_tls()
+        self.reloader.web_config.last_good().has_tls()
     }
 
     /// Answers until `shutdown`, then lets running answers finish.
     pub(crate) async fn run(self, shutdown: CancellationToken) {
         let limits = Limits::default();
         let drain = limits.drain;
-        let reloader = Reloader {
-            loader: self.loader,
-            routes: Arc::clone(&self.routes),
-            web_config: self.web_config.clone(),
-            upstream: self.upstream,
-            hangup: self.hangup,
-            orders: self.orders,
-        };
-        let reloading = tokio::spawn(reloader.run(shutdown.clone()));
-        let routes = Arc::clone(&self.routes);
+        let routes = Arc::clone(&self.reloader.routes);
+        let web_config = self.reloader.web_config.clone();
+        let reloading = tokio::spawn(self.reloader.run(shutdown.clone()));
         let collecting = self
             .collects_every
-            .map(|pause| tokio::spawn(keep_collecting(routes, pause)));
+            .map(|pause| tokio::spawn(keep_collecting(Arc::clone(&routes), pause)));
         service_manager::ready();
-        let drained = server::serve(
-            self.listeners,
-            self.routes,
-            limits,
-            self.web_config,
-            shutdown,
-        )
-        .await;
+        let drained = server::serve(self.listeners, routes, limits, web_config, shutdown).await;
         reloading.abort();
         if let Some(collecting) = collecting {
             collecting.abort();

@@ -63,8 +63,7 @@ pub(crate) async fn demo(args: &DemoArgs, flags: &Flags) -> Result<(), DemoError
         })
     };
     let config = loader()?;
-    let exporter = Exporter::start(&config, Some(COLLECTS_EVERY)).await?;
-    let exporter = exporter.reloading(loader);
+    let exporter = Exporter::start(&config, loader, Some(COLLECTS_EVERY)).await?;
     let shutdown = CancellationToken::new();
     app::end_on_signal(shutdown.clone())?;
     let world = tokio::spawn(simulator.run(shutdown.clone()));

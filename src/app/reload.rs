@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::parts::{self, StartError, Upstream, reloadable};
+use super::parts::{self, Upstream, reloadable};
 use super::service_manager;
 use crate::config::{Config, ConfigError};
 use crate::kernel::PerMinute;
@@ -27,7 +27,7 @@ const TOLD: usize = 20;
 
 /// What can be told to read the configuration again.
 pub(super) struct Reloader {
-    pub(super) loader: Option<Loader>,
+    pub(super) loader: Loader,
     pub(super) routes: Arc<Routes>,
     pub(super) web_config: WebConfigHandle,
     pub(super) upstream: Upstream,
@@ -70,40 +70,27 @@ impl Reloader {
     }
 
     async fn reload(&mut self) -> Result<String, String> {
-        let config = match self.loader.clone() {
-            Some(loader) => {
-                let read = tokio::task::spawn_blocking(move || loader()).await;
-                let read = read.map_err(|_| "reading was interrupted".to_owned())?;
-                Some(read.map_err(|error| error.to_string())?)
-            }
-            None => None,
-        };
+        let loader = Arc::clone(&self.loader);
         let telemetry = self.routes.telemetry().clone();
         let before = self.routes.reloadable();
-        let upstream = self.upstream.clone();
-        // Key files and certificates are read here, which may block.
+        let mut upstream = self.upstream.clone();
+        // The configuration, key files and certificates are read here, which
+        // may block.
         let made = tokio::task::spawn_blocking(move || {
-            let Some(config) = config else {
-                return Ok(None);
-            };
-            let mut upstream = upstream;
-            let made = reloadable(&config, &telemetry, &mut upstream, Some(&before.watcher))?;
+            let config = loader().map_err(|error| error.to_string())?;
+            let made = reloadable(&config, &telemetry, &mut upstream, Some(&before.watcher))
+                .map_err(|error| error.to_string())?;
             telemetry.expect_endpoints(&parts::endpoints(&config));
             parts::expect_flows(&telemetry, &config);
-            Ok(Some((made, upstream, config.summary())))
+            Ok::<_, String>((made, upstream, config.summary()))
         });
-        let made = made
-            .await
-            .map_err(|_| "reading was interrupted".to_owned())?
-            .map_err(|error: StartError| error.to_string())?;
+        let made = made.await.map_err(|_| "reading was interrupted")?;
+        let (reloadable, upstream, summary) = made?;
         // Last of what can fail: when it is right it is in force.
         self.web_config
             .reload()
             .await
             .map_err(|error| format!("--web.config.file: {error}"))?;
-        let Some((reloadable, upstream, summary)) = made else {
-            return Ok("the web configuration".to_owned());
-        };
         self.upstream = upstream;
         self.routes.replace(reloadable);
         Ok(summary)

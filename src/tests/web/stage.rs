@@ -40,10 +40,7 @@ pub(crate) async fn exporter(api: &Api, flags: &[&str]) -> Front {
         }
     });
     let config = loader().unwrap();
-    let exporter = Exporter::start(&config, None)
-        .await
-        .unwrap()
-        .reloading(loader);
+    let exporter = Exporter::start(&config, loader, None).await.unwrap();
     let url = format!("http://{}", exporter.addresses()[0]);
     let end = CancellationToken::new();
     tokio::spawn(exporter.run(end.clone()));
