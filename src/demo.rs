@@ -1,6 +1,5 @@
 //! `demo` and `simulate`: the simulated API, with and without the exporter.
 
-use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{self, Exporter, Loader, StartError};
 use crate::cli::{DemoArgs, SimulateArgs};
-use crate::config::{ConfigError, Flags, Simulated, load_demo};
+use crate::config::{Config, ConfigError, Flags, Simulated, load_demo};
 use kernel_api_simulator::{DEFAULT_API_KEY, Options, Simulator};
 
 /// Projects of the demo's organisation.
@@ -51,9 +50,8 @@ pub(crate) async fn demo(args: &DemoArgs, flags: &Flags) -> Result<(), DemoError
     };
     let simulator = Simulator::bind(&args.listen_address, options).await?;
     let simulator = simulator.with_control("127.0.0.1:0").await?;
-    let (url, control) = (simulator.base_url(), simulator.control_url());
     let loader: Loader = {
-        let (flags, url) = (flags.clone(), url.clone());
+        let (flags, url) = (flags.clone(), simulator.base_url());
         Arc::new(move || {
             let simulated = Simulated {
                 url: url.clone(),
@@ -66,68 +64,40 @@ pub(crate) async fn demo(args: &DemoArgs, flags: &Flags) -> Result<(), DemoError
     let exporter = Exporter::start(&config, loader, Some(COLLECTS_EVERY)).await?;
     let shutdown = CancellationToken::new();
     app::end_on_signal(shutdown.clone())?;
+    let text = welcome(args, &config, &simulator, &exporter);
     let world = tokio::spawn(simulator.run(shutdown.clone()));
-    let prefix = config.web.prefix();
-    let scheme = if exporter.has_tls() { "https" } else { "http" };
-    if let Some(address) = exporter.addresses().first() {
-        let text = Welcome {
-            args,
-            program: &program(),
-            address: &browsable(*address),
-            scheme,
-            prefix: prefix.as_str(),
-            telemetry_path: &config.web.telemetry_path,
-            api: &url,
-            control: control.as_deref().unwrap_or_default(),
-        };
-        // Nobody may be reading; the demo goes on.
-        let _ = io::stdout().write_all(text.to_string().as_bytes());
-    }
+    // Nobody may be reading; the demo goes on.
+    let _ = io::stdout().write_all(text.unwrap_or_default().as_bytes());
     exporter.run(shutdown).await;
     let _ = world.await;
     Ok(())
 }
 
 /// What the demo says: where to look, and what to try.
-struct Welcome<'a> {
-    args: &'a DemoArgs,
-    /// How to start this program again.
-    program: &'a str,
-    /// Host and port of the exporter.
-    address: &'a str,
-    scheme: &'a str,
-    prefix: &'a str,
-    telemetry_path: &'a str,
-    api: &'a str,
-    control: &'a str,
-}
-
-impl fmt::Display for Welcome<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            args,
-            program,
-            address,
-            scheme,
-            prefix,
-            telemetry_path,
-            api,
-            control,
-        } = self;
-        let DemoArgs {
-            connections, speed, ..
-        } = args;
-        let pace = match speed {
-            1 => String::new(),
-            speed => format!(", living {speed} times as fast as a real one"),
-        };
-        write!(
-            f,
-            "A simulated fleet of {connections} connections{pace}.
+fn welcome(
+    args: &DemoArgs,
+    config: &Config,
+    simulator: &Simulator,
+    exporter: &Exporter,
+) -> Option<String> {
+    let connections = args.connections;
+    let pace = match args.speed {
+        1 => String::new(),
+        speed => format!(", living {speed} times as fast as a real one"),
+    };
+    let scheme = if exporter.has_tls() { "https" } else { "http" };
+    let address = browsable(*exporter.addresses().first()?);
+    let site = format!("{scheme}://{address}{}", config.web.prefix().as_str());
+    let telemetry_path = &config.web.telemetry_path;
+    let api = simulator.base_url();
+    let control = simulator.control_url().unwrap_or_default();
+    let program = program();
+    Some(format!(
+        "A simulated fleet of {connections} connections{pace}.
 No key is needed, and Kernel is not asked.
 
-  status page    {scheme}://{address}{prefix}/
-  metrics        {scheme}://{address}{prefix}{telemetry_path}
+  status page    {site}/
+  metrics        {site}{telemetry_path}
   simulated API  {api}  (key {DEFAULT_API_KEY})
 
 Three things to try, in another terminal:
@@ -152,8 +122,7 @@ Three things to try, in another terminal:
 
 Ctrl-C ends it all.
 "
-        )
-    }
+    ))
 }
 
 /// This program, as it was called.
