@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 pub(crate) use error::ConfigError;
-pub(crate) use key::{KeyError, KeySource, read_key, shown_path};
+pub(crate) use key::{KeySource, read_key, shown_path};
 pub(crate) use load::{Simulated, load, load_demo, load_without_keys};
 pub(crate) use setting::Row;
 pub(crate) use sources::{Flags, process_env};
@@ -124,7 +124,7 @@ fn narrowed(word: &str, domains: usize, profiles: usize) -> String {
 
 impl KeySource {
     /// The key now: the file read again, or the value from the environment.
-    pub(crate) fn read(&self) -> Result<SecretString, KeyError> {
+    pub(crate) fn read(&self) -> Result<SecretString, String> {
         match self {
             Self::File(path) => read_key(path),
             Self::Value(key) => Ok(key.clone()),

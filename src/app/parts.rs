@@ -182,25 +182,17 @@ pub(crate) fn client(
 }
 
 fn key(account: &Account) -> Result<Key, StartError> {
-    let named = || {
-        let name = account.name.as_deref();
-        name.unwrap_or("API key").to_owned()
+    let error = |error| StartError::Key {
+        account: account.name.as_deref().unwrap_or("API key").to_owned(),
+        error,
     };
     let source = account.key.clone();
-    let secret = source.read().map_err(|error| StartError::Key {
-        account: named(),
-        error: error.to_string(),
-    })?;
+    let secret = source.read().map_err(error)?;
     let reread: Option<Reread> = match source {
         KeySource::Value(_) => None,
-        KeySource::File(_) => Some(Arc::new(move || {
-            source.read().map_err(|error| error.to_string())
-        })),
+        KeySource::File(_) => Some(Arc::new(move || source.read())),
     };
-    Key::new(&secret, reread).map_err(|error| StartError::Key {
-        account: named(),
-        error,
-    })
+    Key::new(&secret, reread).map_err(error)
 }
 
 fn account_settings(account: &Account) -> AccountSettings {

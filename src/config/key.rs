@@ -22,90 +22,48 @@ pub(crate) enum KeySource {
     Value(SecretString),
 }
 
-/// Why there is no key. Displays as one line without the key.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum KeyError {
-    /// The file cannot be read.
-    #[error("key file {path}: {}", reason(*.kind))]
-    Unreadable {
-        /// The file, safe to show.
-        path: String,
-        /// What the system said.
-        kind: io::ErrorKind,
-    },
-    /// A directory, a pipe or a device: nothing that could be read again.
-    #[error("key file {path}: not a regular file")]
-    NotAFile {
-        /// The file, safe to show.
-        path: String,
-    },
-    /// What the file holds is no key.
-    #[error("key file {path}: {text}")]
-    NotAKey {
-        /// The file, safe to show.
-        path: String,
-        /// What is wrong with it.
-        text: NotAKey,
-    },
-}
-
-/// Why a text is no key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NotAKey {
-    /// Nothing but white space.
-    #[error("empty; it should hold the API key")]
-    Empty,
-    /// More than [`MAX_KEY_BYTES`].
-    #[error("too long for an API key: more than 8 KiB")]
-    TooLong,
-    /// Something that no header can carry.
-    #[error(
-        "not an API key; it contains spaces, line breaks or characters other than visible ASCII"
-    )]
-    Characters,
-}
-
 /// Reads a key file: the key, and white space around it.
 ///
 /// Bounded in size, and only regular files (through links too), so that it
-/// returns promptly whatever the path names.
-pub(crate) fn read_key(path: &Path) -> Result<SecretString, KeyError> {
-    let shown = || shown_path(path);
-    let unreadable = |error: io::Error| KeyError::Unreadable {
-        path: shown(),
-        kind: error.kind(),
-    };
-    if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(KeyError::NotAFile { path: shown() });
-    }
+/// returns promptly whatever the path names. The error is one line without the
+/// key, safe to show.
+pub(crate) fn read_key(path: &Path) -> Result<SecretString, String> {
+    let error = |what: &str| format!("key file {}: {what}", shown_path(path));
+    let file = open(path).map_err(|what| error(&what))?;
     // One byte more than allowed tells a file that is too long. Reserving it
     // at once keeps the buffer from moving and leaving copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_KEY_BYTES + 1));
-    File::open(path)
-        .and_then(|file| file.take(MAX_KEY_BYTES as u64 + 1).read_to_end(&mut bytes))
-        .map_err(unreadable)?;
-    parse_key(&bytes).map_err(|text| KeyError::NotAKey {
-        path: shown(),
-        text,
-    })
+    file.take(MAX_KEY_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|problem| error(&reason(problem.kind())))?;
+    parse_key(&bytes).map_err(error)
+}
+
+/// Opens a file that can be read again: no directory, pipe or device.
+pub(super) fn open(path: &Path) -> Result<File, String> {
+    let unreadable = |problem: io::Error| reason(problem.kind());
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err("not a regular file".to_owned());
+    }
+    File::open(path).map_err(unreadable)
 }
 
 /// Reads a key from text, without the white space around it.
-pub(super) fn parse_key(bytes: &[u8]) -> Result<SecretString, NotAKey> {
+pub(super) fn parse_key(bytes: &[u8]) -> Result<SecretString, &'static str> {
     if bytes.len() > MAX_KEY_BYTES {
-        return Err(NotAKey::TooLong);
+        return Err("too long for an API key: more than 8 KiB");
     }
     // Some editors put a byte order mark in front.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let key = bytes.trim_ascii();
     if key.is_empty() {
-        return Err(NotAKey::Empty);
+        return Err("empty; it should hold the API key");
     }
-    if !key.iter().all(u8::is_ascii_graphic) {
-        return Err(NotAKey::Characters);
-    }
-    let key = str::from_utf8(key).map_err(|_| NotAKey::Characters)?;
-    let key = SecretString::from(key);
+    let key = str::from_utf8(key).ok();
+    let key = key.filter(|key| key.bytes().all(|byte| byte.is_ascii_graphic()));
+    let key = SecretString::from(key.ok_or(
+        "not an API key; it contains spaces, line breaks or characters other than visible ASCII",
+    )?);
     redact::remember(&key);
     Ok(key)
 }
@@ -144,7 +102,7 @@ mod tests {
             Ok(key) => Ok(key.expose_secret().to_owned()),
             Err(error) => {
                 let path = file.path().display().to_string();
-                Err(error.to_string().replace(&path, "PATH"))
+                Err(error.replace(&path, "PATH"))
             }
         }
     }
@@ -185,15 +143,14 @@ mod tests {
     #[test]
     fn only_regular_files_are_opened() {
         let directory = tempfile::tempdir().unwrap();
-        let error = read_key(directory.path()).unwrap_err();
-        assert!(matches!(error, KeyError::NotAFile { .. }), "{error}");
-        let error = read_key(Path::new("/dev/zero")).unwrap_err();
-        assert_eq!(error.to_string(), "key file /dev/zero: not a regular file");
-        let error = read_key(&directory.path().join("missing")).unwrap_err();
-        assert!(
-            error.to_string().ends_with("/missing: no such file"),
-            "{error}"
-        );
+        for (path, what) in [
+            (directory.path().to_owned(), "not a regular file"),
+            (PathBuf::from("/dev/zero"), "not a regular file"),
+            (directory.path().join("missing"), "no such file"),
+        ] {
+            let expected = format!("key file {}: {what}", path.display());
+            assert_eq!(read_key(&path).unwrap_err(), expected);
+        }
     }
 
     #[cfg(unix)]
@@ -208,14 +165,9 @@ mod tests {
 
     #[test]
     fn a_refusal_of_the_system_says_what_to_do() {
-        let error = KeyError::Unreadable {
-            path: "/run/secrets/kernel".to_owned(),
-            kind: io::ErrorKind::PermissionDenied,
-        };
         assert_eq!(
-            error.to_string(),
-            "key file /run/secrets/kernel: permission denied; the user that runs the exporter must \
-             be able to read it"
+            reason(io::ErrorKind::PermissionDenied),
+            "permission denied; the user that runs the exporter must be able to read it"
         );
     }
 
@@ -227,7 +179,7 @@ mod tests {
             "a1b2c3d4e5f6a1b2c3d4e5f6",
             "eyJhbGciOi.x.y",
         ] {
-            let shown = read_key(Path::new(path)).unwrap_err().to_string();
+            let shown = read_key(Path::new(path)).unwrap_err();
             assert!(!shown.contains(path), "{shown}");
         }
         for path in [

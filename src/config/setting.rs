@@ -11,7 +11,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::error::{ConfigError, Origin};
-use super::key::{reason, shown_path};
+use super::key::{open, shown_path};
 use crate::duration;
 
 /// What the table says of a setting, whatever its type.
@@ -316,15 +316,11 @@ pub(super) fn readable(text: &Text) -> Result<(), ConfigError> {
         return Ok(());
     }
     let path = text.path();
-    let error = |what: String| {
+    let error = |what| {
         let shown = shown_path(&path);
-        text.origin.error(format!("file {shown}: {what}"))
+        text.origin.error(format_args!("file {shown}: {what}"))
     };
-    let unreadable = |problem: std::io::Error| error(reason(problem.kind()));
-    if !std::fs::metadata(&path).map_err(unreadable)?.is_file() {
-        return Err(error("not a regular file".to_owned()));
-    }
-    std::fs::File::open(&path).map_err(unreadable).map(drop)
+    open(&path).map(drop).map_err(error)
 }
 
 /// Reads each; a value that was there before is an error.
