@@ -95,7 +95,7 @@ fn account(
     place: &Entry<'_>,
     own: &Watch,
     given: &Watch,
-    env: &dyn Env,
+    env: &Env<'_>,
     (alone, keys): (bool, Keys),
 ) -> Result<Account, ConfigError> {
     let selections = [
@@ -135,7 +135,7 @@ fn key(
     place: &Entry<'_>,
     own: &Watch,
     given: &Watch,
-    env: &dyn Env,
+    env: &Env<'_>,
     (alone, keys): (bool, Keys),
 ) -> Result<KeySource, ConfigError> {
     if let (Some(_), Some(text)) = (&own.api_key_file, &own.api_key_env) {
@@ -157,7 +157,7 @@ fn key(
 }
 
 /// The key of flags and environment.
-fn default_key(given: &Watch, env: &dyn Env, keys: Keys) -> Result<Option<KeySource>, ConfigError> {
+fn default_key(given: &Watch, env: &Env<'_>, keys: Keys) -> Result<Option<KeySource>, ConfigError> {
     const NAME: &str = "KERNEL_API_KEY";
     let value = variable(env, NAME);
     match (&given.api_key_file, value) {
@@ -195,7 +195,7 @@ fn key_in_file(text: &Text, keys: Keys) -> Result<KeySource, ConfigError> {
     }
 }
 
-fn key_in_env(text: &Text, env: &dyn Env, keys: Keys) -> Result<KeySource, ConfigError> {
+fn key_in_env(text: &Text, env: &Env<'_>, keys: Keys) -> Result<KeySource, ConfigError> {
     let name = text.str()?;
     let of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let is_a_name = !name.is_empty()

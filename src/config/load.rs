@@ -17,17 +17,17 @@ use crate::model::{Collector, CollectorSet, Projects, Selection};
 /// Reads everything; the first mistake is the error.
 ///
 /// Files with keys are read once to see that they hold one. No network.
-pub(crate) fn load(flags: &Flags, env: &dyn Env) -> Result<Config, ConfigError> {
+pub(crate) fn load(flags: &Flags, env: &Env<'_>) -> Result<Config, ConfigError> {
     read(flags, env, Keys::AtHand)
 }
 
 /// The same where neither keys nor certificates are, as in the checks of a
 /// repository. What it returns is good for nothing but to be told.
-pub(crate) fn load_without_keys(flags: &Flags, env: &dyn Env) -> Result<Config, ConfigError> {
+pub(crate) fn load_without_keys(flags: &Flags, env: &Env<'_>) -> Result<Config, ConfigError> {
     read(flags, env, Keys::Elsewhere)
 }
 
-fn read(flags: &Flags, env: &dyn Env, keys: Keys) -> Result<Config, ConfigError> {
+fn read(flags: &Flags, env: &Env<'_>, keys: Keys) -> Result<Config, ConfigError> {
     let file = config_file(flags, env)?;
     let file = file.as_ref();
     let sources = Sources { flags, env, file };
@@ -94,7 +94,7 @@ pub(crate) fn load_demo(flags: &Flags, simulated: Simulated) -> Result<Config, C
     })
 }
 
-fn config_file(flags: &Flags, env: &dyn Env) -> Result<Option<File>, ConfigError> {
+fn config_file(flags: &Flags, env: &Env<'_>) -> Result<Option<File>, ConfigError> {
     let file = None;
     let named = ConfigFile::read(&Sources { flags, env, file })?.path;
     named

@@ -27,15 +27,7 @@ impl Flags {
 }
 
 /// Environment variables, so that tests bring their own.
-pub(crate) trait Env {
-    fn var(&self, name: &str) -> Option<OsString>;
-}
-
-impl<F: Fn(&str) -> Option<OsString>> Env for F {
-    fn var(&self, name: &str) -> Option<OsString> {
-        self(name)
-    }
-}
+pub(crate) type Env<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
 
 /// The environment of this process: `load(&flags, &process_env)`.
 pub(crate) fn process_env(name: &str) -> Option<OsString> {
@@ -43,15 +35,15 @@ pub(crate) fn process_env(name: &str) -> Option<OsString> {
 }
 
 /// A variable's value; empty is as good as not set.
-pub(super) fn variable(env: &dyn Env, name: &str) -> Option<OsString> {
-    env.var(name).filter(|value| !value.is_empty())
+pub(super) fn variable(env: &Env<'_>, name: &str) -> Option<OsString> {
+    env(name).filter(|value| !value.is_empty())
 }
 
 /// Everything that can hold a setting.
 #[derive(Clone, Copy)]
 pub(super) struct Sources<'a> {
     pub(super) flags: &'a Flags,
-    pub(super) env: &'a dyn Env,
+    pub(super) env: &'a Env<'a>,
     pub(super) file: Option<&'a File>,
 }
 
