@@ -10,7 +10,7 @@ use exporter_toolkit::yaml;
 
 use super::error::{ConfigError, Origin};
 use super::key::reason;
-use super::setting::{Row, Text};
+use super::setting::{Row, Source, Text};
 use super::yaml::{Node, Value, kind, text};
 use crate::redact;
 
@@ -60,7 +60,8 @@ impl File {
         self.path.clone()
     }
 
-    fn root(&self) -> Entry<'_> {
+    /// All of it.
+    pub(super) fn root(&self) -> Entry<'_> {
         Entry {
             file: self,
             node: &self.root,
@@ -71,11 +72,6 @@ impl File {
     /// The accounts, one or more; `None` when the file leaves them out.
     pub(super) fn accounts(&self) -> Option<Vec<Entry<'_>>> {
         self.root().get(ACCOUNTS)?.items()
-    }
-
-    /// What stands at the row's key.
-    pub(super) fn texts(&self, row: &Row) -> Result<Vec<Text>, ConfigError> {
-        self.root().texts(row)
     }
 }
 
@@ -139,38 +135,6 @@ impl<'a> Entry<'a> {
 
     pub(super) fn error(&self, problem: impl Display) -> ConfigError {
         self.origin().error(problem)
-    }
-
-    /// What stands at the row's key, seen from here.
-    pub(super) fn texts(&self, row: &Row) -> Result<Vec<Text>, ConfigError> {
-        let key = row.key.map(|key| {
-            let below = key
-                .strip_prefix(ACCOUNTS)
-                .and_then(|key| key.strip_prefix('.'));
-            below.unwrap_or(key)
-        });
-        let Some(place) = key.and_then(|key| self.get(key)) else {
-            return Ok(Vec::new());
-        };
-        if !row.repeats {
-            return Ok(vec![place.text()?]);
-        }
-        match place.items() {
-            Some(items) if items.is_empty() => {
-                Err(place.error("an empty list; name one or more, or leave the key out"))
-            }
-            Some(items) => items.iter().map(Self::text).collect(),
-            None => {
-                let text = place.text()?;
-                match row.word {
-                    Some(word) if text.text == word => Ok(vec![text]),
-                    Some(word) => Err(place.error(format_args!(
-                        "must be a list, as in [one, two], or the word {word}"
-                    ))),
-                    None => Err(place.error("must be a list, as in [one, two]")),
-                }
-            }
-        }
     }
 
     fn text(&self) -> Result<Text, ConfigError> {
@@ -266,6 +230,40 @@ impl<'a> Entry<'a> {
             }
         }
         Ok(())
+    }
+}
+
+impl Source for Entry<'_> {
+    /// What stands at the row's key, seen from here.
+    fn texts(&self, row: &Row) -> Result<Vec<Text>, ConfigError> {
+        let key = row.key.map(|key| {
+            let below = key
+                .strip_prefix(ACCOUNTS)
+                .and_then(|key| key.strip_prefix('.'));
+            below.unwrap_or(key)
+        });
+        let Some(place) = key.and_then(|key| self.get(key)) else {
+            return Ok(Vec::new());
+        };
+        if !row.repeats {
+            return Ok(vec![place.text()?]);
+        }
+        match place.items() {
+            Some(items) if items.is_empty() => {
+                Err(place.error("an empty list; name one or more, or leave the key out"))
+            }
+            Some(items) => items.iter().map(Self::text).collect(),
+            None => {
+                let text = place.text()?;
+                match row.word {
+                    Some(word) if text.text == word => Ok(vec![text]),
+                    Some(word) => Err(place.error(format_args!(
+                        "must be a list, as in [one, two], or the word {word}"
+                    ))),
+                    None => Err(place.error("must be a list, as in [one, two]")),
+                }
+            }
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use super::accounts::{self, Keys};
 use super::error::{ConfigError, Origin};
 use super::file::File;
 use super::key::KeySource;
-use super::setting::readable;
-use super::sources::{Env, Flags, Source, Sources};
+use super::setting::{Source, readable};
+use super::sources::{Env, Flags, Sources};
 use super::table::{self, Api, ConfigFile, Metrics, Web, collectors};
 use super::values::{ApiUrl, ExternalUrl, Prefix};
 use crate::model::{Collector, CollectorSet, Projects, Selection};
@@ -106,7 +106,7 @@ fn api(sources: &Sources<'_>, keys: Keys) -> Result<Api, ConfigError> {
     let api = Api::read(sources)?;
     let roots = sources
         .file
-        .map(|file| file.texts(table::row_of_key("api.ca_file")));
+        .map(|file| file.root().texts(table::row_of_key("api.ca_file")));
     if let (Keys::AtHand, Some(roots)) = (keys, roots.transpose()?) {
         roots.last().map_or(Ok(()), readable)?;
     }

@@ -183,6 +183,16 @@ impl<T: 'static> Setting<T> {
     }
 }
 
+/// What settings are read from.
+pub(super) trait Source {
+    /// What it says of a row; nothing when it says nothing.
+    fn texts(&self, row: &Row) -> Result<Vec<Text>, ConfigError>;
+
+    fn read<T: 'static>(&self, setting: &Setting<T>) -> Result<T, ConfigError> {
+        setting.read(self.texts(setting.row())?)
+    }
+}
+
 /// A value with a default.
 pub(super) fn value<T: 'static, E: Display>(
     name: &'static str,

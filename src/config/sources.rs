@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 
 use super::error::{ConfigError, Origin};
-use super::file::{Entry, File};
-use super::setting::{Row, Setting, Text};
+use super::file::File;
+use super::setting::{Row, Source, Text};
 
 /// What was given on the command line: the values of each flag, by its name
 /// without dashes, in order. A switch has `true` or `false`.
@@ -47,16 +47,6 @@ pub(super) struct Sources<'a> {
     pub(super) file: Option<&'a File>,
 }
 
-/// What settings are read from.
-pub(super) trait Source {
-    /// What it says of a row; nothing when it says nothing.
-    fn texts(&self, row: &Row) -> Result<Vec<Text>, ConfigError>;
-
-    fn read<T: 'static>(&self, setting: &Setting<T>) -> Result<T, ConfigError> {
-        setting.read(self.texts(setting.row())?)
-    }
-}
-
 impl Source for Sources<'_> {
     fn texts(&self, row: &Row) -> Result<Vec<Text>, ConfigError> {
         if let Some(flag) = row.flag {
@@ -75,12 +65,7 @@ impl Source for Sources<'_> {
             let origin = Origin::Env(name);
             return Ok(vec![Text { text, origin }]);
         }
-        self.file.map_or(Ok(Vec::new()), |file| file.texts(row))
-    }
-}
-
-impl Source for Entry<'_> {
-    fn texts(&self, row: &Row) -> Result<Vec<Text>, ConfigError> {
-        self.texts(row)
+        self.file
+            .map_or(Ok(Vec::new()), |file| file.root().texts(row))
     }
 }

@@ -11,10 +11,10 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::error::ConfigError;
 use super::setting::{
-    Row, Setting, Text, count, duration, list, one_of, optional, path, path_or_empty, switch, text,
-    texts, value,
+    Row, Setting, Source, Text, count, duration, list, one_of, optional, path, path_or_empty,
+    switch, text, texts, value,
 };
-use super::sources::{Source, Sources};
+use super::sources::Sources;
 use super::values::{self, ApiUrl, ExternalUrl, LogFormat, Prefix};
 use crate::model::{Collector, CollectorSet, ProfileNameMode, States};
 
