@@ -44,19 +44,23 @@ impl Keys {
 
 /// The accounts of the file, else the one of flags and environment.
 pub(super) fn load(sources: &Sources<'_>, keys: Keys) -> Result<Vec<Account>, ConfigError> {
-    let Some(places) = sources.file.and_then(File::accounts) else {
-        let given = Watch::read(sources)?;
-        let key = match default_key(&given, sources.env, keys)? {
+    let places = sources.file.and_then(File::accounts);
+    let given = Given {
+        watch: Watch::read(&Sources {
+            file: None,
+            ..*sources
+        })?,
+        env: sources.env,
+        keys,
+        alone: places.as_ref().is_none_or(|places| places.len() == 1),
+    };
+    let Some(places) = places else {
+        let key = match given.key()? {
             Some(key) => key,
             None => keys.or(|| Origin::Nowhere.error(NO_KEY))?,
         };
-        return Ok(vec![of_flags(sources, key)?]);
+        return Ok(vec![of_flags(&given.watch, key)?]);
     };
-    // Without the file: what flags and environment say.
-    let given = Watch::read(&Sources {
-        file: None,
-        ..*sources
-    })?;
     let mut accounts: Vec<Account> = Vec::with_capacity(places.len());
     for place in &places {
         let own = Watch::read(place)?;
@@ -65,7 +69,7 @@ pub(super) fn load(sources: &Sources<'_>, keys: Keys) -> Result<Vec<Account>, Co
             name.ok_or_else(|| place.error("the account has no name; give it a unique one"))?;
         let account = Account {
             name: Some(name.read(label(values::account_name))?),
-            ..account(place, &own, &given, sources.env, (places.len() == 1, keys))?
+            ..given.account(place, &own)?
         };
         if accounts.iter().any(|earlier| earlier.name == account.name) {
             return Err(name
@@ -78,104 +82,99 @@ pub(super) fn load(sources: &Sources<'_>, keys: Keys) -> Result<Vec<Account>, Co
 }
 
 /// The unnamed account of flags and environment.
-pub(super) fn of_flags(sources: &Sources<'_>, key: KeySource) -> Result<Account, ConfigError> {
-    let given = Watch::read(sources)?;
+pub(super) fn of_flags(given: &Watch, key: KeySource) -> Result<Account, ConfigError> {
     let projects = projects(&given.projects)?;
     Ok(Account {
         name: None,
         key,
-        selection: selection(&given, &projects)?,
+        selection: selection(given, &projects)?,
         projects,
     })
 }
 
-/// An account of the file, still without its name. Where it is the only one,
-/// flags and environment win over it as they do elsewhere.
-fn account(
-    place: &Entry<'_>,
-    own: &Watch,
-    given: &Watch,
-    env: &Env<'_>,
-    (alone, keys): (bool, Keys),
-) -> Result<Account, ConfigError> {
-    let selections = [
-        (&given.projects, "projects"),
-        (&given.connections, "connections"),
-        (&given.domains, "domains"),
-        (&given.profiles, "profiles"),
-    ];
-    for (texts, key) in selections {
-        if let (false, Some(text)) = (alone, texts.first()) {
-            return Err(text.origin.error(format_args!(
-                "the config file has several accounts; set {key} on one of them instead"
-            )));
-        }
-    }
-    let listed = if given.projects.is_empty() {
-        &own.projects
-    } else {
-        &given.projects
-    };
-    let projects = projects(listed)?;
-    // Flags replace the file's whole selection: ids and filters exclude each
-    // other, so mixing the two sources would make no sense.
-    let selects = selections[1..].iter().any(|(texts, _)| !texts.is_empty());
-    let wanted = if selects { given } else { own };
-    Ok(Account {
-        name: None,
-        key: key(place, own, given, env, (alone, keys))?,
-        selection: selection(wanted, &projects)?,
-        projects,
-    })
+/// What flags and environment say, without the file.
+struct Given<'a> {
+    watch: Watch,
+    env: &'a Env<'a>,
+    keys: Keys,
+    /// Whether there is one account at most: they win over it as they do
+    /// elsewhere.
+    alone: bool,
 }
 
-/// The account's own key, else the one of flags and environment. A file with
-/// one account is overruled by them like every other setting.
-fn key(
-    place: &Entry<'_>,
-    own: &Watch,
-    given: &Watch,
-    env: &Env<'_>,
-    (alone, keys): (bool, Keys),
-) -> Result<KeySource, ConfigError> {
-    if let (Some(_), Some(text)) = (&own.api_key_file, &own.api_key_env) {
-        return Err(text
-            .origin
-            .error("the account has api_key_file as well; remove one of the two"));
-    }
-    let has_own = own.api_key_file.is_some() || own.api_key_env.is_some();
-    if (!has_own || alone)
-        && let Some(key) = default_key(given, env, keys)?
-    {
-        return Ok(key);
-    }
-    match (&own.api_key_file, &own.api_key_env) {
-        (Some(text), _) => key_in_file(text, keys),
-        (None, Some(text)) => key_in_env(text, env, keys),
-        (None, None) => keys.or(|| place.error(NO_KEY_HERE).about_usage()),
-    }
-}
-
-/// The key of flags and environment.
-fn default_key(given: &Watch, env: &Env<'_>, keys: Keys) -> Result<Option<KeySource>, ConfigError> {
-    const NAME: &str = "KERNEL_API_KEY";
-    let value = variable(env, NAME);
-    match (&given.api_key_file, value) {
-        (
-            Some(Text {
-                origin: Origin::Env(file),
-                ..
-            }),
-            Some(_),
-        ) => {
-            Err(Origin::Env(NAME)
-                .error(format_args!("{file} is set as well; unset one of the two")))
+impl Given<'_> {
+    /// An account of the file, still without its name.
+    fn account(&self, place: &Entry<'_>, own: &Watch) -> Result<Account, ConfigError> {
+        let given = &self.watch;
+        let selections = [
+            (&given.projects, "projects"),
+            (&given.connections, "connections"),
+            (&given.domains, "domains"),
+            (&given.profiles, "profiles"),
+        ];
+        for (texts, key) in selections {
+            if let (false, Some(text)) = (self.alone, texts.first()) {
+                return Err(text.origin.error(format_args!(
+                    "the config file has several accounts; set {key} on one of them instead"
+                )));
+            }
         }
-        (Some(text), _) => key_in_file(text, keys).map(Some),
-        (None, Some(value)) => parse_key(value.as_encoded_bytes())
-            .map(|key| Some(KeySource::Value(key)))
-            .map_err(|problem| Origin::Env(NAME).error(problem)),
-        (None, None) => Ok(None),
+        let listed = if given.projects.is_empty() {
+            &own.projects
+        } else {
+            &given.projects
+        };
+        let projects = projects(listed)?;
+        // Flags replace the file's whole selection: ids and filters exclude each
+        // other, so mixing the two sources would make no sense.
+        let selects = selections[1..].iter().any(|(texts, _)| !texts.is_empty());
+        let wanted = if selects { given } else { own };
+        Ok(Account {
+            name: None,
+            key: self.key_of(place, own)?,
+            selection: selection(wanted, &projects)?,
+            projects,
+        })
+    }
+
+    /// The account's own key, else the one of flags and environment.
+    fn key_of(&self, place: &Entry<'_>, own: &Watch) -> Result<KeySource, ConfigError> {
+        if let (Some(_), Some(text)) = (&own.api_key_file, &own.api_key_env) {
+            return Err(text
+                .origin
+                .error("the account has api_key_file as well; remove one of the two"));
+        }
+        let has_own = own.api_key_file.is_some() || own.api_key_env.is_some();
+        if (!has_own || self.alone)
+            && let Some(key) = self.key()?
+        {
+            return Ok(key);
+        }
+        match (&own.api_key_file, &own.api_key_env) {
+            (Some(text), _) => key_in_file(text, self.keys),
+            (None, Some(text)) => key_in_env(text, self.env, self.keys),
+            (None, None) => self.keys.or(|| place.error(NO_KEY_HERE).about_usage()),
+        }
+    }
+
+    /// The key of flags and environment.
+    fn key(&self) -> Result<Option<KeySource>, ConfigError> {
+        const NAME: &str = "KERNEL_API_KEY";
+        match (&self.watch.api_key_file, variable(self.env, NAME)) {
+            (
+                Some(Text {
+                    origin: Origin::Env(file),
+                    ..
+                }),
+                Some(_),
+            ) => Err(Origin::Env(NAME)
+                .error(format_args!("{file} is set as well; unset one of the two"))),
+            (Some(text), _) => key_in_file(text, self.keys).map(Some),
+            (None, Some(value)) => parse_key(value.as_encoded_bytes())
+                .map(|key| Some(KeySource::Value(key)))
+                .map_err(|problem| Origin::Env(NAME).error(problem)),
+            (None, None) => Ok(None),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::file::File;
 use super::key::KeySource;
 use super::setting::{Source, readable};
 use super::sources::{Env, Flags, Sources};
-use super::table::{self, Api, ConfigFile, Metrics, Web, collectors};
+use super::table::{self, Api, ConfigFile, Metrics, Watch, Web, collectors};
 use super::values::{ApiUrl, ExternalUrl, Prefix};
 use crate::model::{Collector, CollectorSet, Projects, Selection};
 
@@ -73,7 +73,7 @@ pub(crate) fn load_demo(flags: &Flags, simulated: Simulated) -> Result<Config, C
     if let Some(account) = in_file.iter().flatten().next() {
         return Err(account.error(BRINGS));
     }
-    let mut account = accounts::of_flags(&sources, KeySource::Value(simulated.key))?;
+    let mut account = accounts::of_flags(&Watch::read(&sources)?, KeySource::Value(simulated.key))?;
     if account.projects == Projects::Unscoped && !matches!(account.selection, Selection::Ids(_)) {
         account.projects = Projects::All;
     }
