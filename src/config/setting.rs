@@ -15,7 +15,7 @@ use super::key::{open, shown_path};
 use crate::duration;
 
 /// What the table says of a setting, whatever its type.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Row {
     /// The section of the help text.
     pub heading: &'static str,
@@ -99,17 +99,8 @@ impl<T: 'static> Setting<T> {
         read: impl Fn(&[Text]) -> Result<T, ConfigError> + 'static,
     ) -> Self {
         let row = Row {
-            heading: "",
-            flag: None,
-            key: None,
-            env: None,
-            default: None,
             value_name,
-            repeats: false,
-            word: None,
-            bounds: None,
-            help: "",
-            note: "",
+            ..Row::default()
         };
         Self {
             row,
