@@ -23,7 +23,7 @@ use secrecy::SecretString;
 
 pub(crate) use error::ConfigError;
 pub(crate) use key::{KeySource, read_key, shown_path};
-pub(crate) use load::{Simulated, load, load_demo, load_without_keys};
+pub(crate) use load::{load, load_demo, load_without_keys};
 pub(crate) use setting::Row;
 pub(crate) use sources::{Flags, process_env};
 pub(crate) use table::{Api, Log, Metrics, Web, rows};

@@ -5,13 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{self, Exporter, Loader, StartError};
 use crate::cli::{DemoArgs, SimulateArgs};
-use crate::config::{Config, ConfigError, Flags, Simulated, load_demo};
+use crate::config::{Config, ConfigError, Flags, load_demo};
 use kernel_api_simulator::{DEFAULT_API_KEY, Options, Simulator};
 
 /// Projects of the demo's organisation.
@@ -52,13 +51,7 @@ pub(crate) async fn demo(args: &DemoArgs, flags: &Flags) -> Result<(), DemoError
     let simulator = simulator.with_control("127.0.0.1:0").await?;
     let loader: Loader = {
         let (flags, url) = (flags.clone(), simulator.base_url());
-        Arc::new(move || {
-            let simulated = Simulated {
-                url: url.clone(),
-                key: SecretString::from(DEFAULT_API_KEY),
-            };
-            load_demo(&flags, simulated)
-        })
+        Arc::new(move || load_demo(&flags, &url, DEFAULT_API_KEY.into()))
     };
     let config = loader()?;
     let exporter = Exporter::start(&config, loader, Some(COLLECTS_EVERY)).await?;

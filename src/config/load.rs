@@ -42,20 +42,15 @@ fn read(flags: &Flags, env: &Env<'_>, keys: Keys) -> Result<Config, ConfigError>
     })
 }
 
-/// The API that `demo` brings along.
-#[derive(Debug)]
-pub(crate) struct Simulated {
-    /// Its base URL, on loopback.
-    pub url: String,
-    /// The key that it takes.
-    pub key: SecretString,
-}
-
-/// The same for `demo`: URL and key are the simulator's, every project is
+/// The same for `demo`: `url` and `key` are the simulator's, every project is
 /// watched unless flags choose, and every collector is on unless switched off.
 ///
 /// The environment is not asked, so that a real key stays out of a demo.
-pub(crate) fn load_demo(flags: &Flags, simulated: Simulated) -> Result<Config, ConfigError> {
+pub(crate) fn load_demo(
+    flags: &Flags,
+    url: &str,
+    key: SecretString,
+) -> Result<Config, ConfigError> {
     const BRINGS: &str = "demo brings its own API and key; leave this out";
     let env = |_: &str| None;
     let file = config_file(flags, &env)?;
@@ -73,14 +68,14 @@ pub(crate) fn load_demo(flags: &Flags, simulated: Simulated) -> Result<Config, C
     if let Some(account) = in_file.iter().flatten().next() {
         return Err(account.error(BRINGS));
     }
-    let mut account = accounts::of_flags(&Watch::read(&sources)?, KeySource::Value(simulated.key))?;
+    let mut account = accounts::of_flags(&Watch::read(&sources)?, KeySource::Value(key))?;
     if account.projects == Projects::Unscoped && !matches!(account.selection, Selection::Ids(_)) {
         account.projects = Projects::All;
     }
     let every = Collector::ALL
         .iter()
         .fold(CollectorSet::EMPTY, |set, name| set.with(*name, true));
-    let url = ApiUrl::parse(&simulated.url).map_err(|problem| Origin::Nowhere.error(problem))?;
+    let url = ApiUrl::parse(url).map_err(|problem| Origin::Nowhere.error(problem))?;
     Ok(Config {
         file: file.as_ref().map(File::path),
         api: Api {

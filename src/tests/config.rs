@@ -12,10 +12,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use self::support::{SECRET, flags, key_of, load, load_with_key, write_config};
-use crate::config::{self, Config, KeySource, Simulated};
+use crate::config::{self, Config, KeySource};
 use crate::model::{Collector, Exclude, NamePattern, Projects, Selection};
 use exporter_toolkit::web_config::WebConfig;
-use secrecy::SecretString;
 
 fn files_in(directory: &str, extension: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(directory)
@@ -231,13 +230,10 @@ fn the_sample_in_the_docs_has_every_key() {
 
 #[test]
 fn demo_needs_no_key_and_takes_none() {
-    let simulated = || Simulated {
-        url: "http://127.0.0.1:4010".to_owned(),
-        key: SecretString::from(SECRET),
-    };
-    let demo = |arguments: &[&str]| config::load_demo(&flags(arguments), simulated());
+    const URL: &str = "http://127.0.0.1:4010";
+    let demo = |arguments: &[&str]| config::load_demo(&flags(arguments), URL, SECRET.into());
     let config = demo(&["demo", "--no-collector.org", "--web.listen-address=:0"]).unwrap();
-    assert_eq!(config.api.url.as_str(), "http://127.0.0.1:4010");
+    assert_eq!(config.api.url.as_str(), URL);
     assert_eq!(key_of(&config), SECRET);
     assert_eq!(config.accounts[0].projects, Projects::All);
     assert!(config.collectors.has(Collector::Timeline));
