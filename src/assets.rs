@@ -10,7 +10,6 @@ mod options;
 mod terms;
 
 use std::borrow::Cow;
-use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -153,35 +152,6 @@ fn prometheus_rule(rules: &str) -> String {
     out
 }
 
-/// What became of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
-    /// There was none.
-    Created,
-    /// There was another.
-    Replaced,
-    /// It was already there, byte by byte.
-    Unchanged,
-}
-
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Created => "created",
-            Self::Replaced => "replaced",
-            Self::Unchanged => "unchanged",
-        })
-    }
-}
-
-/// A file that could not be written.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {source}; nothing else was written after it", path.display())]
-pub(crate) struct WriteError {
-    path: PathBuf,
-    source: io::Error,
-}
-
 /// Why `assets` did not do its work.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -189,8 +159,8 @@ pub(crate) enum Error {
     #[error("{0}")]
     Options(&'static str),
     /// A file could not be written.
-    #[error(transparent)]
-    Write(#[from] WriteError),
+    #[error("{}: {source}; nothing else was written after it", path.display())]
+    Write { path: PathBuf, source: io::Error },
     /// A file could not be compared.
     #[error("{}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
@@ -214,11 +184,16 @@ pub(crate) fn run(
 ) -> Result<(), Error> {
     options.check().map_err(Error::Options)?;
     let mut printed = Ok(());
-    write(dir, &render(options, off), |change, path| {
-        if printed.is_ok() {
-            printed = writeln!(out, "{change:<9} {}", path.display());
+    for asset in render(options, off) {
+        let path = dir.join(asset.path);
+        match write(&path, asset.contents.as_bytes()) {
+            Ok(became) if printed.is_ok() => {
+                printed = writeln!(out, "{became:<9} {}", path.display());
+            }
+            Ok(_) => {}
+            Err(source) => return Err(Error::Write { path, source }),
         }
-    })?;
+    }
     unless_gone(printed)?;
     for hint in needs::hints(off) {
         writeln!(hints, "{hint}")?;
@@ -274,34 +249,19 @@ pub(crate) fn check(
     Ok(unless_gone(writeln!(out, "{good}"))?)
 }
 
-/// Writes every file below `dir`, each of them whole or not at all, and tells
-/// of each what became of it. Directories are created where they are missing.
-pub(crate) fn write(
-    dir: &Path,
-    assets: &[Asset],
-    mut tell: impl FnMut(Change, &Path),
-) -> Result<(), WriteError> {
-    for asset in assets {
-        let path = dir.join(asset.path);
-        match write_one(&path, asset.contents.as_bytes()) {
-            Ok(change) => tell(change, &path),
-            Err(source) => return Err(WriteError { path, source }),
-        }
-    }
-    Ok(())
-}
-
-fn write_one(path: &Path, contents: &[u8]) -> io::Result<Change> {
-    let change = match fs::read(path) {
-        Ok(old) if old == contents => return Ok(Change::Unchanged),
-        Ok(_) => Change::Replaced,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Change::Created,
+/// Writes the file whole or not at all, with its directories where they are
+/// missing, and says what became of it.
+fn write(path: &Path, contents: &[u8]) -> io::Result<&'static str> {
+    let became = match fs::read(path) {
+        Ok(old) if old == contents => return Ok("unchanged"),
+        Ok(_) => "replaced",
+        Err(error) if error.kind() == io::ErrorKind::NotFound => "created",
         Err(error) => return Err(error),
     };
     let parent = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(parent)?;
     output::write(path, contents)?;
-    Ok(change)
+    Ok(became)
 }
 
 #[cfg(test)]
