@@ -33,6 +33,7 @@ pub(crate) use values::{
     AuthStatus, CredentialKind, ErrorCode, EventOutcome, EventType, FlowStatus, FlowStep, FlowType,
     HealthCheckUnavailable, PendingInput, Plan, ReauthReason, SsoProvider,
 };
+pub(crate) use vocabulary::vocabulary;
 pub(crate) use words::{
     ago_words, counted, failure_words, first_of, flow_words, plain_words, relogin_words,
     span_words, steers, visible,

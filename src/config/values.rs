@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use tracing_subscriber::filter::LevelFilter;
 use url::Url;
 
-use crate::model::NamePattern;
+use crate::model::{NamePattern, vocabulary};
 
 /// The API's base URL: `http` or `https`, without trailing slash, user, query
 /// or fragment.
@@ -223,18 +223,14 @@ pub(super) fn pattern(
     parse(part).map(make)
 }
 
-/// How the log is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LogFormat {
-    /// `key=value` pairs.
-    Logfmt,
-    /// One object per line.
-    Json,
-}
-
-impl LogFormat {
-    pub(super) const ALL: &'static [Self] = &[Self::Logfmt, Self::Json];
-    pub(super) const LABELS: &'static [&'static str] = &["logfmt", "json"];
+vocabulary! {
+    /// How the log is written.
+    LogFormat {
+        /// `key=value` pairs.
+        Logfmt = "logfmt",
+        /// One object per line.
+        Json = "json",
+    }
 }
 
 pub(super) const LOG_LEVELS: &[LevelFilter] = &[

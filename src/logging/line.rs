@@ -73,13 +73,7 @@ fn write_to(
     level: Level,
     fields: &Fields,
 ) -> fmt::Result {
-    let level = match level {
-        Level::ERROR => "error",
-        Level::WARN => "warn",
-        Level::INFO => "info",
-        Level::DEBUG => "debug",
-        Level::TRACE => "trace",
-    };
+    let level = level.as_str().to_ascii_lowercase();
     match format {
         LogFormat::Logfmt => {
             write!(

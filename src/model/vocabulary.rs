@@ -1,6 +1,7 @@
 //! How closed sets of values are declared.
 
-/// Declares an enum whose variants are label values, one byte each.
+/// Declares an enum whose variants each have a text, one byte each: label values,
+/// and whatever else is chosen from a closed list.
 ///
 /// Those after `own` (`NONE`, `UNKNOWN`, `other`) are this program's, where the
 /// others are the API's: they are never parsed.
@@ -50,4 +51,4 @@ macro_rules! vocabulary {
     };
 }
 
-pub(super) use vocabulary;
+pub(crate) use vocabulary;
