@@ -50,7 +50,7 @@ pub(super) fn render(fleet: &Fleet, now: Timestamp, look: Look) -> String {
         .map(|column| {
             let cells = rows.iter().map(|row| row.cells[column as usize].width());
             let width = cells.max().unwrap_or_default();
-            (column, width.max(column.head().len()))
+            (column, width.max(column.as_str().len()))
         })
         .collect();
     let shown = match look.room {
@@ -58,9 +58,7 @@ pub(super) fn render(fleet: &Fleet, now: Timestamp, look: Look) -> String {
         None => all.clone(),
     };
     let mut out = String::new();
-    let heads = Column::ALL.iter().map(|column| column.head().to_owned());
-    let heads: Vec<_> = heads.collect();
-    line(&mut out, &heads, &shown, look.colour.then_some("1"));
+    line(&mut out, Column::LABELS, &shown, look.colour.then_some("1"));
     for row in &rows {
         let colour = look.colour.then(|| colour_of(row.rank.0)).flatten();
         line(&mut out, &row.cells, &shown, colour);
@@ -68,7 +66,9 @@ pub(super) fn render(fleet: &Fleet, now: Timestamp, look: Look) -> String {
     summary(&mut out, fleet, &rows, now);
     let missing = all.iter().map(|(column, _)| column);
     let missing = missing.filter(|column| shown.iter().all(|(other, _)| other != *column));
-    let missing: Vec<_> = missing.map(|column| column.head().to_lowercase()).collect();
+    let missing: Vec<_> = missing
+        .map(|column| column.as_str().to_lowercase())
+        .collect();
     if !missing.is_empty() {
         let _ = writeln!(out, "No room for: {}; --wide shows all", missing.join(", "));
     }
@@ -152,13 +152,18 @@ fn summary(out: &mut String, fleet: &Fleet, rows: &[Row], now: Timestamp) {
     }
 }
 
-fn line(out: &mut String, cells: &[String], shown: &[(Column, usize)], colour: Option<&str>) {
+fn line(
+    out: &mut String,
+    cells: &[impl AsRef<str>],
+    shown: &[(Column, usize)],
+    colour: Option<&str>,
+) {
     if let Some(code) = colour {
         let _ = write!(out, "\x1b[{code}m");
     }
     for (at, (column, width)) in shown.iter().enumerate() {
         let start = out.len();
-        cut(out, &cells[*column as usize], *width);
+        cut(out, cells[*column as usize].as_ref(), *width);
         if at + 1 < shown.len() {
             let filled = out[start..].width();
             out.extend(std::iter::repeat_n(' ', width + GAP - filled));

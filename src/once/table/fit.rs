@@ -1,37 +1,27 @@
 //! Which columns there is room for, and how wide each is.
 
-/// What a column of the table is about, in the order in which they stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Column {
-    Status,
-    Left,
-    Profile,
-    Domain,
-    Flow,
-    Checked,
-    Relogin,
-    Account,
-    Project,
-    Connection,
-}
+use crate::model::vocabulary;
 
 /// Between two columns.
 pub(super) const GAP: usize = 2;
 
-impl Column {
-    pub(super) const ALL: &'static [Self] = &[
-        Self::Status,
-        Self::Left,
-        Self::Profile,
-        Self::Domain,
-        Self::Flow,
-        Self::Checked,
-        Self::Relogin,
-        Self::Account,
-        Self::Project,
-        Self::Connection,
-    ];
+vocabulary! {
+    /// The columns of the table by their heads, in the order in which they stand.
+    Column {
+        Status = "STATUS",
+        Left = "LEFT",
+        Profile = "PROFILE",
+        Domain = "DOMAIN",
+        Flow = "FLOW",
+        Checked = "CHECKED",
+        Relogin = "RE-LOGIN",
+        Account = "ACCOUNT",
+        Project = "PROJECT",
+        Connection = "CONNECTION",
+    }
+}
 
+impl Column {
     /// Those that may be left out, the one that is missed least first.
     const EXPENDABLE: &'static [Self] = &[
         Self::Relogin,
@@ -41,21 +31,6 @@ impl Column {
         Self::Flow,
         Self::Connection,
     ];
-
-    pub(super) const fn head(self) -> &'static str {
-        match self {
-            Self::Status => "STATUS",
-            Self::Left => "LEFT",
-            Self::Profile => "PROFILE",
-            Self::Domain => "DOMAIN",
-            Self::Flow => "FLOW",
-            Self::Checked => "CHECKED",
-            Self::Relogin => "RE-LOGIN",
-            Self::Account => "ACCOUNT",
-            Self::Project => "PROJECT",
-            Self::Connection => "CONNECTION",
-        }
-    }
 
     /// How narrow it may become; half an id is of no use, half a name is.
     const fn least(self) -> usize {
