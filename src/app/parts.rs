@@ -166,7 +166,12 @@ pub(crate) fn watcher(
     let mut accounts = Vec::with_capacity(config.accounts.len());
     for account in &config.accounts {
         let client = Client::new(Arc::clone(&http), key(account)?, api.quota_share);
-        accounts.push((account_settings(account), client));
+        let watched = AccountSettings {
+            name: account.name.clone(),
+            projects: account.projects.clone(),
+            selection: account.selection.clone(),
+        };
+        accounts.push((watched, client));
     }
     Ok(Watcher::new(settings, accounts, previous))
 }
@@ -193,12 +198,4 @@ fn key(account: &Account) -> Result<Key, StartError> {
         KeySource::File(_) => Some(Arc::new(move || source.read())),
     };
     Key::new(&secret, reread).map_err(error)
-}
-
-fn account_settings(account: &Account) -> AccountSettings {
-    AccountSettings {
-        name: account.name.clone(),
-        projects: account.projects.clone(),
-        selection: account.selection.clone(),
-    }
 }
