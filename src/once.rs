@@ -92,22 +92,18 @@ pub(crate) async fn run(config: &Config, args: &OnceArgs) -> Result<bool, OnceEr
                 format: Format::default(),
                 encoding: Encoding::Identity,
             };
-            let own = Own {
-                gathered: telemetry
-                    .gather()
-                    .into_iter()
-                    .filter(is_not_of_the_process)
-                    .collect(),
-                config_load: Some((true, now)),
-                timelines_pending: Some(unread),
-                log_dropped: Some(logging::dropped_lines()),
-                ceilings: Some(live.watcher.ceilings()),
-                probe: None,
-            };
             let own = if args.disable_exporter_metrics {
                 Own::default()
             } else {
-                own
+                let gathered = telemetry.gather().into_iter();
+                Own {
+                    gathered: gathered.filter(is_not_of_the_process).collect(),
+                    config_load: Some((true, now)),
+                    timelines_pending: Some(unread),
+                    log_dropped: Some(logging::dropped_lines()),
+                    ceilings: Some(live.watcher.ceilings()),
+                    probe: None,
+                }
             };
             exposition::render(&fleet, &own, now, options)
         }

@@ -116,21 +116,13 @@ fn check_config(args: &CheckArgs, flags: &Flags, runtime: &Runtime) -> Result<Ex
     }
     let report = runtime.block_on(check::online(&config, args.interval));
     let report = report.map_err(Failed::new)?;
-    let code = if report.is_good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    };
-    answer(&report.text, code)
+    answer(&report.text, code(report.is_good))
 }
 
 fn run_once(args: &OnceArgs, flags: &Flags, runtime: &Runtime) -> Result<ExitCode, Failed> {
     let config = config::load(flags, &process_env)?;
-    match runtime.block_on(once::run(&config, args)) {
-        Ok(true) => Ok(ExitCode::SUCCESS),
-        Ok(false) => Ok(ExitCode::FAILURE),
-        Err(error) => Err(Failed::new(error)),
-    }
+    let whole = runtime.block_on(once::run(&config, args));
+    whole.map(code).map_err(Failed::new)
 }
 
 fn write_assets(args: &AssetsArgs, flags: &Flags) -> Result<ExitCode, Failed> {
@@ -148,9 +140,17 @@ fn write_assets(args: &AssetsArgs, flags: &Flags) -> Result<ExitCode, Failed> {
         assets::run(&args.dir, &args.options, &off, &mut out, &mut hints)
     };
     match done {
-        Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error @ assets::Error::Options(_)) => Err(Failed::usage(error)),
-        Err(error) => Err(Failed::new(error)),
+        done => finish(done),
+    }
+}
+
+/// Of a command that ran: whether the API answered fully.
+fn code(whole: bool) -> ExitCode {
+    if whole {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }
 
@@ -159,8 +159,7 @@ fn finish(result: Result<(), impl Display>) -> Result<ExitCode, Failed> {
 }
 
 fn answer(text: &str, code: ExitCode) -> Result<ExitCode, Failed> {
-    match output::print(text.as_bytes()) {
-        Ok(()) => Ok(code),
-        Err(error) => Err(Failed::new(format_args!("stdout: {error}"))),
-    }
+    let printed = output::print(text.as_bytes());
+    printed.map_err(|error| Failed::new(format_args!("stdout: {error}")))?;
+    Ok(code)
 }
