@@ -32,7 +32,7 @@ const PAGE: usize = 100;
 async fn pages() -> Vec<Bytes> {
     let options = Options {
         connections: CONNECTIONS,
-        frozen: true,
+        speed: 0.0,
         ..Options::default()
     };
     let simulator = Simulator::bind("127.0.0.1:0", options)

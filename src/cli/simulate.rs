@@ -77,7 +77,6 @@ impl SimulateArgs {
             speed: self.speed,
             faults: self.faults.clone(),
             projects: usize::from(self.projects),
-            frozen: self.speed <= 0.0,
             ..Options::default()
         }
     }

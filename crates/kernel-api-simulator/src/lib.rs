@@ -77,7 +77,8 @@ pub struct Options {
     pub rate_limit: Option<u32>,
     /// The organisation's key.
     pub api_key: String,
-    /// How many times faster than real time the world goes.
+    /// How many times faster than real time the world goes; at 0 its clock
+    /// moves only by [`Control::advance`].
     pub speed: f64,
     /// What goes wrong from the start.
     pub faults: Vec<Fault>,
@@ -85,8 +86,6 @@ pub struct Options {
     pub projects: usize,
     /// Served in place of a fleet, each as it is.
     pub fixtures: Option<Vec<String>>,
-    /// The world's clock moves only by [`Control::advance`].
-    pub frozen: bool,
     /// What the world's clock shows at the start; `None` for the present.
     pub start: Option<SystemTime>,
 }
@@ -103,7 +102,6 @@ impl Default for Options {
             faults: Vec::new(),
             projects: 1,
             fixtures: None,
-            frozen: false,
             start: None,
         }
     }
@@ -131,7 +129,7 @@ impl Simulator {
             seed: options.seed,
             projects: options.projects,
             start: options.start.unwrap_or_else(SystemTime::now),
-            speed: if options.frozen { 0.0 } else { options.speed },
+            speed: options.speed,
             fixtures: options.fixtures,
         });
         let mut faults = Faults::default();

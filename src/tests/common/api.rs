@@ -28,7 +28,7 @@ impl Api {
 pub(crate) fn world(connections: usize) -> Options {
     Options {
         connections,
-        frozen: true,
+        speed: 0.0,
         ..Options::default()
     }
 }

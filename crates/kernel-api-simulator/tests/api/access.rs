@@ -7,7 +7,7 @@ async fn keys_open_what_they_may() {
     let api = run(Options {
         connections: 30,
         projects: 2,
-        frozen: true,
+        speed: 0.0,
         ..Options::default()
     })
     .await;
@@ -61,7 +61,7 @@ async fn project_headers_choose_one_project() {
     let api = run(Options {
         connections: 31,
         projects: 3,
-        frozen: true,
+        speed: 0.0,
         ..Options::default()
     })
     .await;

@@ -131,7 +131,7 @@ async fn a_fault_can_be_narrowed_to_a_project_and_an_id() {
     let api = run(Options {
         connections: 9,
         projects: 2,
-        frozen: true,
+        speed: 0.0,
         ..Options::default()
     })
     .await;

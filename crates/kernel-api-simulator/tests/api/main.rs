@@ -58,7 +58,7 @@ fn client() -> reqwest::ClientBuilder {
 async fn with(connections: usize) -> Running {
     run(Options {
         connections,
-        frozen: true,
+        speed: 0.0,
         ..Options::default()
     })
     .await

@@ -21,7 +21,7 @@ fn start() -> SystemTime {
 /// A world whose clock moves by hand; its API is bound and not served.
 async fn world(options: Options) -> Control {
     let options = Options {
-        frozen: true,
+        speed: 0.0,
         start: Some(start()),
         ..options
     };
