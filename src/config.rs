@@ -19,10 +19,8 @@ mod yaml;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use secrecy::SecretString;
-
 pub(crate) use error::ConfigError;
-pub(crate) use key::{KeySource, read_key, shown_path};
+pub(crate) use key::{KeySource, shown_path};
 pub(crate) use load::{load, load_demo, load_without_keys};
 pub(crate) use setting::Row;
 pub(crate) use sources::{Flags, process_env};
@@ -119,15 +117,5 @@ fn narrowed(word: &str, domains: usize, profiles: usize) -> String {
     match filters.as_slice() {
         [] => String::new(),
         filters => format!("{word}{}", filters.join(" and ")),
-    }
-}
-
-impl KeySource {
-    /// The key now: the file read again, or the value from the environment.
-    pub(crate) fn read(&self) -> Result<SecretString, String> {
-        match self {
-            Self::File(path) => read_key(path),
-            Self::Value(key) => Ok(key.clone()),
-        }
     }
 }

@@ -22,12 +22,22 @@ pub(crate) enum KeySource {
     Value(SecretString),
 }
 
+impl KeySource {
+    /// The key now: the file read again, or the value from the environment.
+    pub(crate) fn read(&self) -> Result<SecretString, String> {
+        match self {
+            Self::File(path) => read_key(path),
+            Self::Value(key) => Ok(key.clone()),
+        }
+    }
+}
+
 /// Reads a key file: the key, and white space around it.
 ///
 /// Bounded in size, and only regular files (through links too), so that it
 /// returns promptly whatever the path names. The error is one line without the
 /// key, safe to show.
-pub(crate) fn read_key(path: &Path) -> Result<SecretString, String> {
+pub(super) fn read_key(path: &Path) -> Result<SecretString, String> {
     let error = |what: &str| format!("key file {}: {what}", shown_path(path));
     let file = open(path).map_err(|what| error(&what))?;
     // One byte more than allowed tells a file that is too long. Reserving it
