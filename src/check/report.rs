@@ -47,6 +47,7 @@ impl Report {
     pub(super) fn add(&mut self, config: &Config, account: &Account, found: &Findings) {
         let name = account.name.as_deref().unwrap_or("account");
         let _ = writeln!(self.text, "\n{}", visible(name));
+        let source = source(&account.key);
         let key = match &found.context {
             Ok(context) => {
                 let of = match (&context.project, &context.organization) {
@@ -54,18 +55,15 @@ impl Report {
                     (None, Some(organization)) => format!("of organisation {organization}"),
                     (None, None) => "of an organisation that is not told".to_owned(),
                 };
-                format!("good, {of}; {}", source(&account.key))
+                format!("good, {of}; {source}")
             }
             Err(error) if found.is_the_end() => {
                 self.is_good = false;
                 let refused = error.reason() == ErrorReason::Unauthorized;
                 let word = if refused { "refused" } else { "not tried" };
-                format!("{word}, {}: {error}", source(&account.key))
+                format!("{word}, {source}: {error}")
             }
-            Err(error) => format!(
-                "{}; it may not ask about itself: {error}",
-                source(&account.key)
-            ),
+            Err(error) => format!("{source}; it may not ask about itself: {error}"),
         };
         self.line("key", &key);
         let Some(collected) = &found.collected else {
