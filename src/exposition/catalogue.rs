@@ -4,8 +4,6 @@
 //! take names, types and labels from here and from nowhere else.
 
 mod connection;
-#[cfg(test)]
-pub(crate) mod docs;
 mod fleet;
 mod org;
 mod own;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Family, Subject, families};
+use crate::exposition::catalogue::{Family, Label, Subject, families};
 use crate::model::{Collector, CollectorSet};
 
 const INTRODUCTION: &str = "\
@@ -25,7 +25,7 @@ state.
 ";
 
 /// The text of `docs/metrics.md`.
-pub(crate) fn markdown() -> String {
+pub(super) fn markdown() -> String {
     let mut out = String::from(INTRODUCTION);
     section(
         &mut out,
@@ -126,7 +126,7 @@ fn section<'a>(
     }
 }
 
-fn names<'a>(labels: impl IntoIterator<Item = &'a super::Label>) -> String {
+fn names<'a>(labels: impl IntoIterator<Item = &'a Label>) -> String {
     labels
         .into_iter()
         .map(|label| {
