@@ -18,30 +18,19 @@ pub(super) fn integer(out: &mut Vec<u8>, number: u64) {
 /// Microseconds as seconds. Decimal digits are exact, so nothing is lost on
 /// the way to the text; trailing zeros are not written.
 pub(super) fn micros(out: &mut Vec<u8>, number: i64) {
-    const DIGITS: usize = 6;
+    const SECOND: u64 = 1_000_000;
     if number < 0 {
         out.push(b'-');
     }
     let magnitude = number.unsigned_abs();
-    integer(out, magnitude / 1_000_000);
-    let mut rest = magnitude % 1_000_000;
-    if rest == 0 {
-        return;
+    integer(out, magnitude / SECOND);
+    if !magnitude.is_multiple_of(SECOND) {
+        // With a one in front, for the zeros that it begins with.
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(SECOND + magnitude % SECOND);
+        out.push(b'.');
+        out.extend_from_slice(digits[1..].trim_end_matches('0').as_bytes());
     }
-    let mut text = [b'0'; DIGITS + 1];
-    text[0] = b'.';
-    let mut end = 0;
-    for at in (1..=DIGITS).rev() {
-        // A remainder of ten is a digit.
-        #[allow(clippy::cast_possible_truncation)]
-        let digit = (rest % 10) as u8;
-        rest /= 10;
-        text[at] = b'0' + digit;
-        if end == 0 && digit != 0 {
-            end = at + 1;
-        }
-    }
-    out.extend_from_slice(&text[..end]);
 }
 
 /// Any number; a whole one without `.0`, as Prometheus writes it.
