@@ -3,7 +3,7 @@
 //! A line of a connection is copied from three texts that exist already: the
 //! family's name, the connection's labels (escaped when the snapshot was
 //! made), and the rest of the line (prepared once for each value of the
-//! family's own label). Only timestamps and ages are formatted.
+//! family's own label). Only values are formatted.
 
 use super::catalogue::{ConnectionValue, Family, Label, Subject, Value};
 use super::options::Options;
@@ -18,30 +18,10 @@ pub(super) struct Lines {
     head: Vec<u8>,
     /// `name{`.
     start: Vec<u8>,
-    /// What follows the connection's labels, for each of the [`combinations`]
-    /// of the family's own.
-    tails: Vec<Tail>,
+    /// `,label="value"} `, which follows the connection's labels, for each of
+    /// the [`combinations`] of the family's own.
+    tails: Vec<String>,
     states: States,
-}
-
-#[derive(Debug)]
-struct Tail {
-    /// `,label="value"} `, for a value to follow.
-    open: Vec<u8>,
-    /// The same with `0` and the end of the line.
-    zero: Vec<u8>,
-    /// The same with `1` and the end of the line.
-    one: Vec<u8>,
-}
-
-impl Tail {
-    fn new(open: String) -> Self {
-        Self {
-            zero: format!("{open}0\n").into_bytes(),
-            one: format!("{open}1\n").into_bytes(),
-            open: open.into_bytes(),
-        }
-    }
 }
 
 /// `,label="value"` for each value; of several labels, each value of the first
@@ -62,34 +42,16 @@ fn combinations(labels: &[Label]) -> Vec<String> {
 
 impl Lines {
     pub(super) fn new(family: &Family, options: Options) -> Self {
-        let open_metrics = options.format.is_open_metrics();
-        let name = if open_metrics {
-            family.open_metrics_name()
-        } else {
-            family.name
-        };
-        let mut head_text = Vec::with_capacity(512);
-        text::head(
-            &mut head_text,
-            name,
-            family.help,
-            family.kind,
-            family.unit,
-            open_metrics,
-        );
         // Other families' lines are few and made one by one.
         let labels = match family.subject {
             Subject::Connection => family.labels,
             _ => &[],
         };
-        let tails = combinations(labels)
-            .into_iter()
-            .map(|labels| Tail::new(labels + "} "))
-            .collect();
+        let tails = combinations(labels).into_iter();
         Self {
-            head: head_text,
+            head: text::head(family, options.format.is_open_metrics()),
             start: format!("{}{{", family.name).into_bytes(),
-            tails,
+            tails: tails.map(|labels| labels + "} ").collect(),
             states: options.states,
         }
     }
@@ -101,66 +63,71 @@ impl Lines {
         connection: &Connection,
         now: Timestamp,
     ) {
-        let labels = connection.labels.as_str().as_bytes();
+        let all = self.states == States::All;
         match value {
             ConnectionValue::State(index_of) => {
                 let held = index_of(connection);
-                self.begin(out);
-                match self.states {
-                    States::All => {
-                        for (index, tail) in self.tails.iter().enumerate() {
-                            let end = if index == held { &tail.one } else { &tail.zero };
-                            line(out, &self.start, labels, end);
-                        }
+                for index in 0..self.tails.len() {
+                    if all || index == held {
+                        self.flag(out, connection, index, index == held);
                     }
-                    States::Active => line(out, &self.start, labels, &self.tails[held].one),
                 }
             }
             ConnectionValue::Fact(index_of) => {
                 if let Some(held) = index_of(connection) {
-                    self.begin(out);
-                    line(out, &self.start, labels, &self.tails[held].one);
+                    self.flag(out, connection, held, true);
                 }
             }
             ConnectionValue::Counts(count_of) => {
                 for index in 0..self.tails.len() {
                     if let Some(count) = count_of(connection, now, index) {
-                        self.begin(out);
-                        line(out, &self.start, labels, &self.tails[index].open);
-                        number::integer(out, count);
-                        out.push(b'\n');
+                        self.line(out, connection, index, Value::Integer(count));
                     }
                 }
             }
             ConnectionValue::Events(count_of) => {
                 for index in 0..self.tails.len() {
                     let count = count_of(connection, index);
-                    let shown = count.filter(|count| *count > 0 || self.states == States::All);
-                    if let Some(count) = shown {
-                        self.begin(out);
-                        line(out, &self.start, labels, &self.tails[index].open);
-                        number::integer(out, count);
-                        out.push(b'\n');
+                    if let Some(count) = count.filter(|count| *count > 0 || all) {
+                        self.line(out, connection, index, Value::Integer(count));
                     }
                 }
             }
             ConnectionValue::Flag(flag_of) => {
                 if let Some(flag) = flag_of(connection, now) {
-                    self.begin(out);
-                    let tail = &self.tails[0];
-                    let end = if flag { &tail.one } else { &tail.zero };
-                    line(out, &self.start, labels, end);
+                    self.flag(out, connection, 0, flag);
                 }
             }
             ConnectionValue::Number(number_of) => {
                 if let Some(value) = number_of(connection, now) {
-                    self.begin(out);
-                    line(out, &self.start, labels, &self.tails[0].open);
-                    number::value(out, value);
-                    out.push(b'\n');
+                    self.line(out, connection, 0, value);
                 }
             }
         }
+    }
+
+    /// A line of a connection but for its value; `index` is that of its tail.
+    #[inline]
+    fn open(&mut self, out: &mut Vec<u8>, connection: &Connection, index: usize) {
+        self.begin(out);
+        let (labels, tail) = (connection.labels.as_str(), &self.tails[index]);
+        // With the value of most lines.
+        out.reserve(self.start.len() + labels.len() + tail.len() + 2);
+        out.extend_from_slice(&self.start);
+        out.extend_from_slice(labels.as_bytes());
+        out.extend_from_slice(tail.as_bytes());
+    }
+
+    #[inline]
+    fn flag(&mut self, out: &mut Vec<u8>, connection: &Connection, index: usize, is: bool) {
+        self.open(out, connection, index);
+        out.extend_from_slice(if is { b"1\n" } else { b"0\n" });
+    }
+
+    fn line(&mut self, out: &mut Vec<u8>, connection: &Connection, index: usize, value: Value) {
+        self.open(out, connection, index);
+        number::value(out, value);
+        out.push(b'\n');
     }
 
     /// A line with any labels: `labels`, then `suffix`, which starts with a
@@ -187,19 +154,11 @@ impl Lines {
 
     /// Writes the head before the first sample.
     #[inline]
-    fn begin(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn begin(&mut self, out: &mut Vec<u8>) {
         if !self.head.is_empty() {
             out.append(&mut self.head);
         }
     }
-}
-
-#[inline]
-fn line(out: &mut Vec<u8>, start: &[u8], labels: &[u8], end: &[u8]) {
-    out.reserve(start.len() + labels.len() + end.len());
-    out.extend_from_slice(start);
-    out.extend_from_slice(labels);
-    out.extend_from_slice(end);
 }
 
 #[cfg(test)]

@@ -1,87 +1,64 @@
 //! Families that the `prometheus` crate gathered, in our formats.
 
-use prometheus::proto::{Metric, MetricFamily, MetricType};
+use prometheus::proto::{Metric, MetricFamily};
 
-use super::catalogue::{Family, Kind};
-use super::negotiate::Format;
+use super::catalogue::{Family, Kind, Value};
+use super::lines::Lines;
 use super::number;
-use super::text::{self, sample};
+use super::text::put_label;
 
-/// Appends `family`. Its help and unit are those of `listed`, its entry in the
-/// catalogue; without one, of what was gathered.
+/// Appends the samples of `family`, which are those of `gathered`.
 pub(super) fn write(
     out: &mut Vec<u8>,
-    family: &MetricFamily,
-    listed: Option<&Family>,
-    format: Format,
+    lines: &mut Lines,
+    family: &Family,
+    gathered: &MetricFamily,
 ) {
-    if family.get_metric().is_empty() {
-        return;
-    }
-    let kind = match family.get_field_type() {
-        MetricType::COUNTER => Kind::Counter,
-        MetricType::HISTOGRAM => Kind::Histogram,
-        MetricType::GAUGE => Kind::Gauge,
-        // Nothing in this program makes one.
-        MetricType::SUMMARY | MetricType::UNTYPED => return,
-    };
-    let name = family.name();
-    let open_metrics = format.is_open_metrics();
-    let bare = match kind {
-        Kind::Counter => name.strip_suffix("_total").unwrap_or(name),
-        Kind::Gauge | Kind::Histogram => name,
-    };
-    let head_name = if open_metrics { bare } else { name };
-    let help = listed.map_or(family.help(), |listed| listed.help);
-    let unit = listed.and_then(|listed| listed.unit);
-    text::head(out, head_name, help, kind, unit, open_metrics);
-
     let mut labels = String::new();
-    for metric in family.get_metric() {
+    for metric in gathered.get_metric() {
         labels.clear();
         for pair in metric.get_label() {
-            text::put_label(&mut labels, pair.name(), pair.value());
+            put_label(&mut labels, pair.name(), pair.value());
         }
-        match kind {
-            Kind::Gauge => sample(out, name, "", &labels, metric.get_gauge().get_value()),
-            Kind::Counter if open_metrics => {
-                sample(
-                    out,
-                    bare,
-                    "_total",
-                    &labels,
-                    metric.get_counter().get_value(),
-                );
+        let value = match family.kind {
+            Kind::Gauge => metric.get_gauge().get_value(),
+            Kind::Counter => metric.get_counter().get_value(),
+            Kind::Histogram => {
+                lines.begin(out);
+                histogram(out, family.name, &labels, metric);
+                continue;
             }
-            Kind::Counter => sample(out, name, "", &labels, metric.get_counter().get_value()),
-            Kind::Histogram => histogram(out, name, &labels, metric),
-        }
+        };
+        lines.sample(out, &labels, "", Value::Float(value));
     }
 }
 
 fn histogram(out: &mut Vec<u8>, name: &str, labels: &str, metric: &Metric) {
     let histogram = metric.get_histogram();
-    let mut bucket = |bound: f64, count: u64| {
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"_bucket{");
-        out.extend_from_slice(labels.as_bytes());
-        if !labels.is_empty() {
-            out.push(b',');
+    let comma = if labels.is_empty() { "" } else { "," };
+    let mut line = |suffix: &str, bound: Option<f64>, value: Value| {
+        for part in [name, suffix, "{", labels] {
+            out.extend_from_slice(part.as_bytes());
         }
-        out.extend_from_slice(b"le=\"");
-        number::bound(out, bound);
-        out.extend_from_slice(b"\"} ");
-        number::integer(out, count);
+        if let Some(bound) = bound {
+            out.extend_from_slice(comma.as_bytes());
+            out.extend_from_slice(b"le=\"");
+            number::bound(out, bound);
+            out.push(b'"');
+        }
+        out.extend_from_slice(b"} ");
+        number::value(out, value);
         out.push(b'\n');
     };
-    for each in histogram.get_bucket() {
-        if each.upper_bound().is_finite() {
-            bucket(each.upper_bound(), each.cumulative_count());
+    for bucket in histogram.get_bucket() {
+        let bound = Some(bucket.upper_bound()).filter(|bound| bound.is_finite());
+        if bound.is_some() {
+            let count = Value::Integer(bucket.cumulative_count());
+            line("_bucket", bound, count);
         }
     }
-    bucket(f64::INFINITY, histogram.get_sample_count());
-    sample(out, name, "_sum", labels, histogram.get_sample_sum());
-    // Counts stay far below 2^53, where an f64 is exact.
-    let count = histogram.get_sample_count() as f64;
-    sample(out, name, "_count", labels, count);
+    let count = Value::Integer(histogram.get_sample_count());
+    line("_bucket", Some(f64::INFINITY), count);
+    line("_sum", None, Value::Float(histogram.get_sample_sum()));
+    line("_count", None, count);
 }

@@ -4,10 +4,8 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use prometheus::proto::MetricFamily;
-
 use super::blocks::Blocks;
-use super::catalogue::{self, ConnectionValue, Family, Own, Source, Subject, Value, families};
+use super::catalogue::{ConnectionValue, Family, Own, Source, Subject, Value, families};
 use super::chunks::Chunks;
 use super::gzip::Gzip;
 use super::lines::Lines;
@@ -137,10 +135,6 @@ impl Exposition {
         }
         if self.family == families().len() {
             self.family += 1;
-            let unlisted = |family: &&MetricFamily| catalogue::family(family.name()).is_none();
-            for family in self.own.gathered.iter().filter(unlisted) {
-                registry::write(out, family, None, self.options.format);
-            }
             if self.options.format.is_open_metrics() {
                 out.extend_from_slice(b"# EOF\n");
             }
@@ -168,7 +162,7 @@ impl Exposition {
             Source::Gathered => {
                 let mut gathered = self.own.gathered.iter();
                 if let Some(gathered) = gathered.find(|gathered| gathered.name() == family.name) {
-                    registry::write(out, gathered, Some(family), self.options.format);
+                    registry::write(out, lines, family, gathered);
                 }
                 true
             }

@@ -1,30 +1,29 @@
-//! What every line is made of: heads, labels, samples.
+//! What lines are made of: heads and labels.
 
-use super::catalogue::Kind;
-use super::number;
+use super::catalogue::Family;
 use crate::model::{bound_label, escape_label_into};
 
-/// Appends `# HELP`, `# TYPE` and, where the format has it, `# UNIT`.
-pub(super) fn head(
-    out: &mut Vec<u8>,
-    name: &str,
-    help: &str,
-    kind: Kind,
-    unit: Option<&str>,
-    open_metrics: bool,
-) {
+/// `# HELP`, `# TYPE` and, where the format has it, `# UNIT`.
+pub(super) fn head(family: &Family, open_metrics: bool) -> Vec<u8> {
+    let name = if open_metrics {
+        family.open_metrics_name()
+    } else {
+        family.name
+    };
+    let mut head = Vec::with_capacity(512);
     let mut comment = |word: &str, text: &str| {
         for part in ["# ", word, " ", name, " ", text, "\n"] {
-            out.extend_from_slice(part.as_bytes());
+            head.extend_from_slice(part.as_bytes());
         }
     };
-    comment("HELP", &escaped_help(help, open_metrics));
-    comment("TYPE", kind.as_str());
+    comment("HELP", &escaped_help(family.help, open_metrics));
+    comment("TYPE", family.kind.as_str());
     if open_metrics {
         // Also where there is none: Prometheus' parser would go on with that of
         // the family before.
-        comment("UNIT", unit.unwrap_or_default());
+        comment("UNIT", family.unit.unwrap_or_default());
     }
+    head
 }
 
 /// Text 0.0.4 escapes `\` and line feed in help, OpenMetrics also `"`.
@@ -50,18 +49,4 @@ pub(super) fn put_label(labels: &mut String, name: &str, value: &str) {
     labels.push_str("=\"");
     escape_label_into(labels, &bound_label(value));
     labels.push('"');
-}
-
-/// Appends a line, its name in two parts.
-pub(super) fn sample(out: &mut Vec<u8>, name: &str, suffix: &str, labels: &str, value: f64) {
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(suffix.as_bytes());
-    if !labels.is_empty() {
-        out.push(b'{');
-        out.extend_from_slice(labels.as_bytes());
-        out.push(b'}');
-    }
-    out.push(b' ');
-    number::float(out, value);
-    out.push(b'\n');
 }
