@@ -25,8 +25,6 @@ pub(crate) struct Family {
     pub help: &'static str,
     /// What may be done with the value.
     pub kind: Kind,
-    /// The unit, which is also the last word of the name before `_total`.
-    pub unit: Option<&'static str>,
     /// Which switch turns it off; `None` where none does.
     pub collector: Option<Collector>,
     /// What the value is about, which gives the labels that all families of
@@ -147,6 +145,12 @@ impl Family {
         }
     }
 
+    /// The unit: the last word of [`Self::open_metrics_name`], where it is one.
+    pub(crate) fn unit(&self) -> Option<&'static str> {
+        let (_, last) = self.open_metrics_name().rsplit_once('_')?;
+        matches!(last, "seconds" | "bytes").then_some(last)
+    }
+
     /// Whether its lines stay as they are while the connections do: those of
     /// ages and of times left change with the clock.
     pub(super) fn lasts(&self) -> bool {
@@ -183,7 +187,6 @@ impl Family {
             name,
             help,
             kind,
-            unit: unit_of(name),
             collector: None,
             subject,
             labels: &[],
@@ -200,32 +203,6 @@ impl Family {
         self.labels = labels;
         self
     }
-}
-
-/// The unit that a name ends in.
-const fn unit_of(name: &str) -> Option<&'static str> {
-    if ends_with(name, "_seconds") || ends_with(name, "_seconds_total") {
-        Some("seconds")
-    } else if ends_with(name, "_bytes") || ends_with(name, "_bytes_total") {
-        Some("bytes")
-    } else {
-        None
-    }
-}
-
-const fn ends_with(text: &str, end: &str) -> bool {
-    let (text, end) = (text.as_bytes(), end.as_bytes());
-    if text.len() < end.len() {
-        return false;
-    }
-    let mut back = 1;
-    while back <= end.len() {
-        if text[text.len() - back] != end[end.len() - back] {
-            return false;
-        }
-        back += 1;
-    }
-    true
 }
 
 /// What an answer says beside the fleet.

@@ -21,7 +21,7 @@ pub(super) fn head(family: &Family, open_metrics: bool) -> Vec<u8> {
     if open_metrics {
         // Also where there is none: Prometheus' parser would go on with that of
         // the family before.
-        comment("UNIT", family.unit.unwrap_or_default());
+        comment("UNIT", family.unit().unwrap_or_default());
     }
     head
 }

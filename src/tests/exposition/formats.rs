@@ -130,7 +130,7 @@ fn every_family_of_the_catalogue_is_there_with_its_head() {
             of_probes.extend(in_probes.then(|| name.to_owned()));
             assert_eq!(parsed.types.get(name).unwrap(), family.kind.as_str());
             assert_eq!(parsed.helps.get(name).unwrap(), family.help);
-            let unit = family.unit.unwrap_or_default();
+            let unit = family.unit().unwrap_or_default();
             assert_eq!(
                 parsed.units.get(name).map(String::as_str),
                 open_metrics.then_some(unit)
