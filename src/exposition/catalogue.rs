@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use prometheus::proto::MetricFamily;
 
-use crate::model::{AccountView, Collector, Connection, ScopeView, Timestamp};
+use crate::model::{AccountView, Collector, Connection, ScopeView, Timestamp, vocabulary};
 
 /// A family: everything about it but its samples.
 #[derive(Clone, Copy, Debug)]
@@ -35,25 +35,15 @@ pub(crate) struct Family {
     pub(super) source: Source,
 }
 
-/// The type of a family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Goes up and down.
-    Gauge,
-    /// Only goes up, and starts at 0 with the process.
-    Counter,
-    /// Counts of observations by size.
-    Histogram,
-}
-
-impl Kind {
-    /// As `# TYPE` spells it, in every format.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Gauge => "gauge",
-            Self::Counter => "counter",
-            Self::Histogram => "histogram",
-        }
+vocabulary! {
+    /// The type of a family, as `# TYPE` spells it in every format.
+    Kind {
+        /// Goes up and down.
+        Gauge = "gauge",
+        /// Only goes up, and starts at 0 with the process.
+        Counter = "counter",
+        /// Counts of observations by size.
+        Histogram = "histogram",
     }
 }
 
