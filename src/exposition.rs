@@ -25,7 +25,7 @@ pub(crate) use catalogue::Own;
 pub(crate) use chunks::Chunks;
 #[cfg(test)]
 pub(crate) use negotiate::Escaping;
-pub(crate) use negotiate::{Encoding, Format};
+pub(crate) use negotiate::Format;
 pub(crate) use options::Options;
 #[cfg(test)]
 pub(crate) use piecewise::CHUNK_BYTES;

@@ -121,8 +121,8 @@ fn accept(value: &[u8]) {
     let text = value.to_str().ok();
     let kind = negotiate::format(text).content_type();
     assert!(text.is_some() || kind == Format::default().content_type());
-    HeaderValue::from_static(kind);
-    negotiate::encoding(text);
+    HeaderValue::try_from(kind).expect("visible ASCII");
+    negotiate::gzip(text);
 }
 
 /// The query strings of pages and probes.

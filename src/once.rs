@@ -15,7 +15,7 @@ use crate::app::{self, StartError};
 use crate::cli::{OnceArgs, OnceFormat};
 use crate::collect::Request;
 use crate::config::Config;
-use crate::exposition::{self, Encoding, Format, Options, Own};
+use crate::exposition::{self, Format, Options, Own};
 use crate::logging;
 use crate::model::{Collector, ScrapeOutcome, Timestamp};
 use crate::output;
@@ -90,7 +90,7 @@ pub(crate) async fn run(config: &Config, args: &OnceArgs) -> Result<bool, OnceEr
                 collectors: live.collectors,
                 states: live.states,
                 format: Format::default(),
-                encoding: Encoding::Identity,
+                gzip: false,
             };
             let own = if args.disable_exporter_metrics {
                 Own::default()

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 
 use crate::collect::{self, AccountSettings, Watcher};
 use crate::exposition::negotiate::Escaping;
-use crate::exposition::{Blocks, Encoding, Exposition, Format, Options, Own, render};
+use crate::exposition::{Blocks, Exposition, Format, Options, Own, render};
 use crate::kernel::{Client, ClientSettings, Decoder, Http, Key, Observer};
 use crate::model::{
     AccountView, AuthStatus, Connection, CredentialKind, Endpoint, ErrorReason, Field, Fleet, Flow,
@@ -44,7 +44,7 @@ fn options(way: &str) -> Options {
             ..plain
         },
         "text 0.0.4, gzip" | "text 0.0.4, gzip, nothing changed" => Options {
-            encoding: Encoding::Gzip,
+            gzip: true,
             ..plain
         },
         _ => plain,

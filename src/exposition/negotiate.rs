@@ -4,6 +4,8 @@
 //! A scraper is always answered: what cannot be met, or read, gets plain text
 //! 0.0.4, as the protocol asks for.
 
+use crate::model::vocabulary;
+
 /// The longest header that is read, in bytes. Prometheus sends about 350.
 const MAX_HEADER_BYTES: usize = 4096;
 
@@ -22,56 +24,46 @@ pub(crate) enum Format {
     OpenMetrics100(Escaping),
 }
 
-/// How names outside the classic alphabet are to be escaped. The exporter has
-/// none, so the text is the same for each; the answer must name it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) enum Escaping {
-    /// Not at all.
-    AllowUtf8,
-    /// Replaced by underscores: what Prometheus takes for granted where
-    /// nothing is said.
-    #[default]
-    Underscores,
-    /// Dots become `_dot_`.
-    Dots,
-    /// Characters become their numbers.
-    Values,
+vocabulary! {
+    /// How names outside the classic alphabet are to be escaped. The exporter
+    /// has none, so the text is the same for each; the answer must name it.
+    #[derive(Default)]
+    Escaping {
+        /// Not at all.
+        AllowUtf8 = "allow-utf-8",
+        /// Replaced by underscores: what Prometheus takes for granted where
+        /// nothing is said.
+        #[default]
+        Underscores = "underscores",
+        /// Dots become `_dot_`.
+        Dots = "dots",
+        /// Characters become their numbers.
+        Values = "values",
+    }
 }
 
 impl Escaping {
     fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            // The protocol's document says `allow-utf8`, Prometheus
-            // `allow-utf-8`.
-            "allow-utf-8" | "allow-utf8" => Self::AllowUtf8,
-            "underscores" => Self::Underscores,
-            "dots" => Self::Dots,
-            "values" => Self::Values,
-            _ => return None,
-        })
+        // The protocol's document says it without the last hyphen.
+        let text = if text == "allow-utf8" {
+            "allow-utf-8"
+        } else {
+            text
+        };
+        let mut all = Self::ALL.iter().copied();
+        all.find(|escaping| escaping.as_str() == text)
     }
 }
 
-/// The content types of a versioned format, by escaping.
-macro_rules! content_types {
-    ($prefix:literal, $escaping:expr) => {
-        match $escaping {
-            Escaping::AllowUtf8 => concat!($prefix, "; charset=utf-8; escaping=allow-utf-8"),
-            Escaping::Underscores => concat!($prefix, "; charset=utf-8; escaping=underscores"),
-            Escaping::Dots => concat!($prefix, "; charset=utf-8; escaping=dots"),
-            Escaping::Values => concat!($prefix, "; charset=utf-8; escaping=values"),
-        }
-    };
-}
-
 impl Format {
-    /// The value of `Content-Type`.
-    pub(crate) const fn content_type(self) -> &'static str {
+    /// The value of `Content-Type`: visible ASCII.
+    pub(crate) fn content_type(self) -> String {
+        let [kind, subtype, version] = self.media();
+        let media = format!("{kind}/{subtype}; version={version}; charset=utf-8");
         match self {
-            Self::Text004 => "text/plain; version=0.0.4; charset=utf-8",
-            Self::Text100(escaping) => content_types!("text/plain; version=1.0.0", escaping),
-            Self::OpenMetrics100(escaping) => {
-                content_types!("application/openmetrics-text; version=1.0.0", escaping)
+            Self::Text004 => media,
+            Self::Text100(escaping) | Self::OpenMetrics100(escaping) => {
+                format!("{media}; escaping={escaping}")
             }
         }
     }
@@ -87,26 +79,6 @@ impl Format {
 
     pub(super) const fn is_open_metrics(self) -> bool {
         matches!(self, Self::OpenMetrics100(_))
-    }
-}
-
-/// A content coding.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) enum Encoding {
-    /// As it is.
-    #[default]
-    Identity,
-    /// RFC 1952.
-    Gzip,
-}
-
-impl Encoding {
-    /// The value of `Content-Encoding`, where there is to be one.
-    pub(crate) const fn content_encoding(self) -> Option<&'static str> {
-        match self {
-            Self::Identity => None,
-            Self::Gzip => Some("gzip"),
-        }
     }
 }
 
@@ -139,10 +111,10 @@ pub(crate) fn format(accept: Option<&str>) -> Format {
     best.map_or(Format::default(), |(_, _, format)| format)
 }
 
-/// The content coding for the value of `Accept-Encoding`. Compressed only for
-/// who asks for it and does not like plain text better; a scraper that refuses
-/// both gets it plain.
-pub(crate) fn encoding(accept_encoding: Option<&str>) -> Encoding {
+/// Whether to compress the answer to this `Accept-Encoding`: only for who asks
+/// for it and does not like plain text better; a scraper that refuses both gets
+/// it plain.
+pub(crate) fn gzip(accept_encoding: Option<&str>) -> bool {
     let (mut gzip, mut identity, mut any) = (None, None, None);
     for (_, text) in alternatives(accept_encoding) {
         let mut parts = text.split(';').map(str::trim);
@@ -162,11 +134,7 @@ pub(crate) fn encoding(accept_encoding: Option<&str>) -> Encoding {
         *slot = (*slot).max(Some(weight));
     }
     let gzip = gzip.or(any).unwrap_or(0);
-    if gzip > 0 && gzip >= identity.unwrap_or(0) {
-        Encoding::Gzip
-    } else {
-        Encoding::Identity
-    }
+    gzip > 0 && gzip >= identity.unwrap_or(0)
 }
 
 /// The members of a header's list, numbered; none of one that is too long.

@@ -1,6 +1,6 @@
 //! What is written, and how.
 
-use super::negotiate::{Encoding, Format};
+use super::negotiate::Format;
 use crate::model::{CollectorSet, States};
 
 /// What to write, and how.
@@ -11,5 +11,6 @@ pub(crate) struct Options {
     /// Which series an enum gets.
     pub states: States,
     pub format: Format,
-    pub encoding: Encoding,
+    /// Whether it is compressed, as RFC 1952 says.
+    pub gzip: bool,
 }

@@ -9,7 +9,6 @@ use super::catalogue::{ConnectionValue, Family, Own, Source, Subject, Value, fam
 use super::chunks::Chunks;
 use super::gzip::Gzip;
 use super::lines::Lines;
-use super::negotiate::Encoding;
 use super::options::Options;
 use super::piecewise::{CHUNK_BYTES, Text};
 use super::registry;
@@ -79,7 +78,7 @@ impl Exposition {
         options: Options,
         blocks: &Arc<Blocks>,
     ) -> Chunks<Self> {
-        let gzip = (options.encoding == Encoding::Gzip).then(|| Gzip::new(blocks, &fleet, options));
+        let gzip = options.gzip.then(|| Gzip::new(blocks, &fleet, options));
         Chunks::new(Self::new(fleet, own, now, options), gzip)
     }
 

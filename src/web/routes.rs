@@ -23,7 +23,7 @@ pub(crate) use self::settings::{Reloadable, StaticSettings};
 use super::discovery::{self, Targets};
 use super::{pages, probe};
 use crate::collect::{self, Collected, Settings};
-use crate::exposition::{self, Blocks, Chunks, Encoding, Format, Options, Own};
+use crate::exposition::{self, Blocks, Chunks, Format, Options, Own};
 use crate::logging;
 use crate::model::{Fleet, Timestamp};
 use crate::telemetry::Telemetry;
@@ -264,7 +264,7 @@ impl Routes {
             Some(log) => {
                 let options = Options {
                     format: Format::default(),
-                    encoding: Encoding::Identity,
+                    gzip: false,
                     ..options
                 };
                 let metrics = exposition::render(&probed.fleet, &own, now(), options);

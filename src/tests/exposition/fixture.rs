@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::exposition::{Chunks, Encoding, Escaping, Exposition, Format, Options, Own};
+use crate::exposition::{Chunks, Escaping, Exposition, Format, Options, Own};
 use crate::kernel::Observer;
 use crate::model::{
     AccountView, AuthStatus, ClockOffset, Collector, CollectorSet, Connection, CredentialKind,
@@ -47,7 +47,7 @@ pub(crate) fn active(format: Format) -> Options {
 
 pub(crate) fn gzip(options: Options) -> Options {
     Options {
-        encoding: Encoding::Gzip,
+        gzip: true,
         ..options
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use crate::exposition::{Encoding, Format, Options, Own, render};
+use crate::exposition::{Format, Options, Own, render};
 use crate::model::Fleet;
 use http_body_util::BodyExt;
 use tempfile::TempDir;
@@ -21,9 +21,10 @@ fn write(directory: &Path, name: &str, fleet: &Fleet, options: Options) {
 }
 
 fn write_with(directory: &Path, name: &str, fleet: &Fleet, own: &Own, options: Options) {
-    let bytes = match options.encoding {
-        Encoding::Identity => render(fleet, own, NOW, options),
-        Encoding::Gzip => compressed(fleet, own, options),
+    let bytes = if options.gzip {
+        compressed(fleet, own, options)
+    } else {
+        render(fleet, own, NOW, options)
     };
     fs::write(directory.join(name), bytes).unwrap();
 }

@@ -25,12 +25,13 @@ pub(super) fn exposed(
     let mut response = Response::new(with_permit(text, permit));
     let headers = response.headers_mut();
     let put = HeaderValue::from_static;
-    headers.insert(header::CONTENT_TYPE, put(options.format.content_type()));
+    let kind = HeaderValue::try_from(options.format.content_type());
+    headers.insert(header::CONTENT_TYPE, kind.expect("it is visible ASCII"));
     headers.insert(header::VARY, put("Accept, Accept-Encoding"));
     headers.insert(header::CACHE_CONTROL, put("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, put("nosniff"));
-    if let Some(encoding) = options.encoding.content_encoding() {
-        headers.insert(header::CONTENT_ENCODING, put(encoding));
+    if options.gzip {
+        headers.insert(header::CONTENT_ENCODING, put("gzip"));
     }
     response
 }

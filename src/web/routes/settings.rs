@@ -76,7 +76,7 @@ impl Reloadable {
             collectors,
             states: self.states,
             format: negotiate::format(accepted(header::ACCEPT)),
-            encoding: negotiate::encoding(accepted(header::ACCEPT_ENCODING)),
+            gzip: negotiate::gzip(accepted(header::ACCEPT_ENCODING)),
         }
     }
 }
