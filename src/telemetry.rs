@@ -6,13 +6,15 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use prometheus::core::{Collector, Metric, MetricVec, MetricVecBuilder};
+use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
+#[cfg(target_os = "linux")]
+use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    CounterVec, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry,
+    CounterVec, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry,
 };
 
-use crate::exposition::catalogue::{self, Family};
+use crate::exposition::catalogue::{self, CODES, Family};
 use crate::kernel::Observer;
 use crate::model::{
     Endpoint, ErrorCode, ErrorReason, EventOutcome, EventType, Field, RetryReason, ScrapeOutcome,
@@ -43,7 +45,7 @@ pub(crate) struct Telemetry {
     waits: CounterVec,
     unknown_values: IntCounterVec,
     scrapes: IntCounterVec,
-    last_scrape_duration: Gauge,
+    last_scrape_duration: GaugeVec,
     /// Only where the collector `timeline` was ever on.
     flows: Arc<OnceLock<Flows>>,
 }
@@ -55,60 +57,44 @@ struct Flows {
     durations: HistogramVec,
 }
 
-impl Flows {
-    fn new(registry: &Registry) -> Self {
-        let flows = Self {
-            errors: labelled("kernel_auth_flow_errors_total", IntCounterVec::new),
-            durations: labelled("kernel_auth_flow_duration_seconds", |opts, names| {
-                let opts = HistogramOpts::from(opts).buckets(FLOW_BUCKETS.to_vec());
-                HistogramVec::new(opts, names)
-            }),
-        };
-        touch_pairs(&flows.errors, "kernel_auth_flow_errors_total");
-        touch_pairs(&flows.durations, "kernel_auth_flow_duration_seconds");
-        let collectors: [Box<dyn Collector>; 2] = [
-            Box::new(flows.errors.clone()),
-            Box::new(flows.durations.clone()),
-        ];
-        for collector in collectors {
-            registry
-                .register(collector)
-                .expect("the catalogue has each name once, and this is done once");
-        }
-        flows
-    }
-}
-
 impl Telemetry {
     /// Every known label value is there at 0 from the start, so that a first
     /// error is an increase; of endpoints, those of `endpoints`, which are the
     /// ones in use.
     pub(crate) fn new(build: Build, endpoints: &[Endpoint]) -> Self {
-        let telemetry = Self {
-            registry: Registry::new(),
-            requests: labelled("kernel_auth_api_requests_total", IntCounterVec::new),
-            durations: labelled("kernel_auth_api_request_duration_seconds", |opts, names| {
-                let opts = HistogramOpts::from(opts).buckets(DURATION_BUCKETS.to_vec());
-                HistogramVec::new(opts, names)
-            }),
-            errors: labelled("kernel_auth_api_errors_total", IntCounterVec::new),
-            retries: labelled("kernel_auth_api_retries_total", IntCounterVec::new),
-            waits: labelled("kernel_auth_api_wait_seconds_total", CounterVec::new),
-            unknown_values: labelled("kernel_auth_api_unknown_values_total", IntCounterVec::new),
-            scrapes: labelled("kernel_auth_exporter_scrapes_total", IntCounterVec::new),
-            last_scrape_duration: unlabelled(
-                "kernel_auth_exporter_last_scrape_duration_seconds",
-                Gauge::with_opts,
-            ),
-            flows: Arc::default(),
-        };
-        let build_info = labelled("kernel_auth_exporter_build_info", GaugeVec::new);
+        let registry = Registry::new();
+        #[cfg(target_os = "linux")]
+        register(&registry, ProcessCollector::for_self());
+        let build_info = metric(&registry, "kernel_auth_exporter_build_info", GaugeVec::new);
         build_info
             .with_label_values(&[build.version, build.revision, build.rustversion])
             .set(1.0);
-        telemetry.start_at_zero();
+        let counter = |name| metric(&registry, name, IntCounterVec::new);
+        let telemetry = Self {
+            requests: counter("kernel_auth_api_requests_total"),
+            durations: histogram(
+                &registry,
+                "kernel_auth_api_request_duration_seconds",
+                &DURATION_BUCKETS,
+            ),
+            errors: counter("kernel_auth_api_errors_total"),
+            retries: counter("kernel_auth_api_retries_total"),
+            waits: metric(
+                &registry,
+                "kernel_auth_api_wait_seconds_total",
+                CounterVec::new,
+            ),
+            unknown_values: counter("kernel_auth_api_unknown_values_total"),
+            scrapes: counter("kernel_auth_exporter_scrapes_total"),
+            last_scrape_duration: metric(
+                &registry,
+                "kernel_auth_exporter_last_scrape_duration_seconds",
+                GaugeVec::new,
+            ),
+            flows: Arc::default(),
+            registry,
+        };
         telemetry.expect_endpoints(endpoints);
-        telemetry.register(build_info);
         telemetry
     }
 
@@ -116,7 +102,7 @@ impl Telemetry {
     pub(crate) fn expect_endpoints(&self, endpoints: &[Endpoint]) {
         for endpoint in endpoints {
             self.durations.with_label_values(&[endpoint.as_str()]);
-            for code in codes() {
+            for code in CODES {
                 self.requests.with_label_values(&[endpoint.as_str(), code]);
             }
         }
@@ -124,42 +110,22 @@ impl Telemetry {
 
     /// Has the families about logins, at 0.
     pub(crate) fn expect_flows(&self) {
-        self.flows.get_or_init(|| Flows::new(&self.registry));
-    }
-
-    fn start_at_zero(&self) {
-        touch(&self.errors, ErrorReason::COUNTED);
-        touch(&self.retries, RetryReason::LABELS);
-        touch(&self.waits, WaitReason::LABELS);
-        touch(&self.unknown_values, Field::LABELS);
-        touch(&self.scrapes, ScrapeOutcome::LABELS);
-    }
-
-    fn register(&self, build_info: GaugeVec) {
-        let collectors: Vec<Box<dyn Collector>> = vec![
-            Box::new(self.requests.clone()),
-            Box::new(self.durations.clone()),
-            Box::new(self.errors.clone()),
-            Box::new(self.retries.clone()),
-            Box::new(self.waits.clone()),
-            Box::new(self.unknown_values.clone()),
-            Box::new(build_info),
-            Box::new(self.scrapes.clone()),
-            Box::new(self.last_scrape_duration.clone()),
-            #[cfg(target_os = "linux")]
-            Box::new(prometheus::process_collector::ProcessCollector::for_self()),
-        ];
-        for collector in collectors {
-            self.registry
-                .register(collector)
-                .expect("the catalogue has each name once, as its tests hold");
-        }
+        let registry = &self.registry;
+        self.flows.get_or_init(|| Flows {
+            errors: metric(
+                registry,
+                "kernel_auth_flow_errors_total",
+                IntCounterVec::new,
+            ),
+            durations: histogram(registry, "kernel_auth_flow_duration_seconds", &FLOW_BUCKETS),
+        });
     }
 
     /// Counts a scrape that took this long.
     pub(crate) fn scrape(&self, outcome: ScrapeOutcome, took: Duration) {
         self.scrapes.with_label_values(&[outcome.as_str()]).inc();
-        self.last_scrape_duration.set(took.as_secs_f64());
+        let duration = self.last_scrape_duration.with_label_values::<&str>(&[]);
+        duration.set(took.as_secs_f64());
     }
 
     /// Everything, as it is now.
@@ -220,69 +186,62 @@ impl Observer for Telemetry {
     }
 }
 
-/// Creates a metric with the labels of the family `name`, which is in the
-/// catalogue.
-pub(crate) fn labelled<B: MetricVecBuilder>(
+/// Makes and registers the metric of the family `name`, which is in the
+/// catalogue, with every series that it is known to have.
+fn metric<B: MetricVecBuilder + 'static>(
+    registry: &Registry,
     name: &str,
     new: impl FnOnce(Opts, &[&str]) -> prometheus::Result<MetricVec<B>>,
 ) -> MetricVec<B> {
-    let family = listed(name);
+    let family = catalogue::family(name).expect("every name in this file is in the catalogue");
     let labels: Vec<&str> = family.all_labels().map(|label| label.name).collect();
-    new(opts(family), &labels).expect("names of the catalogue are valid, as its tests hold")
-}
-
-/// Creates a metric without labels for the family `name`, which is in the
-/// catalogue.
-pub(crate) fn unlabelled<M: Metric>(
-    name: &str,
-    new: impl FnOnce(Opts) -> prometheus::Result<M>,
-) -> M {
-    new(opts(listed(name))).expect("names of the catalogue are valid, as its tests hold")
-}
-
-fn listed(name: &str) -> &'static Family {
-    catalogue::family(name).expect("every name in this file is in the catalogue")
-}
-
-fn opts(family: &Family) -> Opts {
-    Opts::new(family.name, family.help)
-}
-
-/// Makes the series of a family with one label.
-fn touch<B: MetricVecBuilder>(metric: &MetricVec<B>, values: &[&str]) {
-    for value in values {
-        metric.with_label_values(&[*value]);
+    let metric = new(Opts::new(family.name, family.help), &labels)
+        .expect("names of the catalogue are valid, as its tests hold");
+    for series in known_series(family) {
+        metric.with_label_values(&series);
     }
+    register(registry, metric.clone());
+    metric
 }
 
-/// Makes the series of the family `name`, which has two labels.
-fn touch_pairs<B: MetricVecBuilder>(metric: &MetricVec<B>, name: &str) {
-    let [first, second] = listed(name).labels else {
-        return;
-    };
-    for one in first.values.unwrap_or_default() {
-        for other in second.values.unwrap_or_default() {
-            metric.with_label_values(&[*one, *other]);
-        }
-    }
+fn histogram(registry: &Registry, name: &str, buckets: &[f64]) -> HistogramVec {
+    metric(registry, name, |opts, labels| {
+        let opts = HistogramOpts::from(opts).buckets(buckets.to_vec());
+        HistogramVec::new(opts, labels)
+    })
 }
 
-fn codes() -> impl Iterator<Item = &'static str> {
-    listed("kernel_auth_api_requests_total")
-        .labels
-        .iter()
-        .filter(|label| label.name == "code")
-        .filter_map(|label| label.values)
-        .flatten()
-        .copied()
+fn register(registry: &Registry, collector: impl Collector + 'static) {
+    registry
+        .register(Box::new(collector))
+        .expect("the catalogue has each name once, and each is made once");
+}
+
+/// The label values of each series of `family`; none where only the fleet or
+/// the configuration tells them.
+fn known_series(family: &Family) -> Vec<Vec<&'static str>> {
+    family.labels.iter().fold(vec![vec![]], |series, label| {
+        // Which endpoints are in use is known later.
+        let values = label.values.filter(|_| label.name != "endpoint");
+        let values = values.unwrap_or_default().iter();
+        values
+            .flat_map(|value| {
+                series
+                    .iter()
+                    .map(|before| before.iter().copied().chain([*value]).collect())
+            })
+            .collect()
+    })
 }
 
 /// Label `code`: a status outside the known ones is `other`, so that an
 /// invented one makes no series.
 fn code_label(code: Option<u16>) -> &'static str {
     let Some(code) = code else { return "error" };
-    let code = itoa::Buffer::new().format(code).to_owned();
-    codes().find(|known| *known == code).unwrap_or("other")
+    let mut digits = itoa::Buffer::new();
+    let code = digits.format(code);
+    let mut codes = CODES.iter().copied();
+    codes.find(|known| *known == code).unwrap_or("other")
 }
 
 #[cfg(test)]

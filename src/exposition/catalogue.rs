@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use prometheus::proto::MetricFamily;
 
+pub(crate) use self::own::CODES;
 use crate::model::{AccountView, Collector, Connection, ScopeView, Timestamp, vocabulary};
 
 /// A family: everything about it but its samples.

@@ -6,7 +6,7 @@ use crate::model::{Endpoint, ErrorReason, Field, RetryReason, ScrapeOutcome, Wai
 /// Label `code` of `kernel_auth_api_requests_total`: the statuses that the API
 /// publishes and those that a proxy in front of it sends; any other one; and
 /// no answer at all.
-pub(super) const CODES: &[&str] = &[
+pub(crate) const CODES: &[&str] = &[
     "200", "400", "401", "403", "404", "408", "409", "410", "422", "429", "500", "502", "503",
     "504", "529", "other", "error",
 ];
