@@ -5,12 +5,10 @@
 
 use std::time::Duration;
 
-use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value};
 
 use crate::exposition::Text;
 use crate::model::{Connection, Fleet, Scope, Timestamp};
-use exporter_toolkit::server::{Body, plain_with};
 
 /// Up to this age a snapshot is good enough: Prometheus asks once a minute.
 const FRESH: Duration = Duration::from_mins(1);
@@ -40,13 +38,9 @@ pub(super) fn is_known(fleet: &Fleet) -> bool {
     })
 }
 
-/// The answer while not all connections are known.
-pub(super) fn unknown() -> Response<Body> {
-    let text = "not all connections are known: the API has not answered fully; see the log and \
-                kernel_auth_up";
-    let wait = (header::RETRY_AFTER, HeaderValue::from(10));
-    plain_with(StatusCode::SERVICE_UNAVAILABLE, text, wait)
-}
+/// What is said while not all connections are known.
+pub(super) const UNKNOWN: &str = "not all connections are known: the API has not answered fully; see \
+                                  the log and kernel_auth_up";
 
 /// The list of targets, written as it is read.
 pub(super) struct Targets {

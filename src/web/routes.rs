@@ -15,19 +15,21 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use self::answer::{busy, exposed, held, not_allowed, with_permit};
-use self::narrowed::{Complaint, Narrowed};
+use self::answer::{Refusal, bad, exposed, held, later, not_allowed, with_permit};
+use self::narrowed::Narrowed;
 use self::pace::Pace;
 pub(crate) use self::reload::{Order, Reload};
 pub(crate) use self::settings::{Reloadable, StaticSettings};
 use super::discovery::{self, Targets};
 use super::{pages, probe};
-use crate::collect::{self, Collected, Settings};
+use crate::collect::{self, Collected, ProbeError, Settings};
 use crate::exposition::{self, Blocks, Chunks, Format, Options, Own};
 use crate::logging;
 use crate::model::{Fleet, Timestamp};
 use crate::telemetry::Telemetry;
-use exporter_toolkit::server::{Body, Handler, Peer, RequestBody, RequestLimit, plain, plain_with};
+use exporter_toolkit::server::{
+    Body, Handler, Peer, RequestBody, RequestLimit, RequestPermit, plain, plain_with,
+};
 
 /// Pages for people that are under way at once; more get 503. They are sent as a
 /// whole, and who does not read them would keep them here.
@@ -36,7 +38,12 @@ const PAGES: usize = 16;
 /// Of those, pages that are made at once; the others wait for their turn.
 const MAKING: usize = 2;
 
+/// When to come again where there are too many at once, in seconds.
+const SOON: u16 = 5;
+
 const TOO_MANY_SCRAPES: &str = "too many scrapes at once; --web.max-requests bounds them";
+
+type Answer = Result<Response<Body>, Refusal>;
 
 /// Answers every request that the server lets through.
 pub(crate) struct Routes {
@@ -136,29 +143,36 @@ impl Routes {
             );
             return plain(StatusCode::NOT_FOUND, &text);
         };
-        if let Route::Reload = route {
-            return match *request.method() {
-                Method::POST | Method::PUT => {
-                    let external = self.settings.external_url.as_ref();
-                    self.reload.order(request, external).await
-                }
-                _ => not_allowed("POST, PUT"),
-            };
+        let (allowed, named) = match route {
+            Route::Reload => ([Method::POST, Method::PUT], "POST, PUT"),
+            _ => ([Method::GET, Method::HEAD], "GET, HEAD"),
+        };
+        if !allowed.contains(request.method()) {
+            return not_allowed(named);
         }
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return not_allowed("GET, HEAD");
-        }
-        match route {
-            Route::Healthy => plain(StatusCode::OK, "kernel-auth-exporter is healthy."),
-            Route::Ready => plain(StatusCode::OK, "kernel-auth-exporter is ready."),
+        let answer = match route {
+            Route::Healthy => Ok(plain(StatusCode::OK, "kernel-auth-exporter is healthy.")),
+            Route::Ready => Ok(plain(StatusCode::OK, "kernel-auth-exporter is ready.")),
             Route::Metrics => self.metrics(request).await,
             Route::Probe => self.probe(request).await,
             Route::Discovery => self.discovery(request).await,
             Route::Fleet => self.fleet(request).await,
             Route::Connection => self.connection(request).await,
-            Route::Home => self.home(),
-            Route::Reload => not_allowed("POST, PUT"),
-        }
+            Route::Home => Ok(self.home()),
+            Route::Reload => {
+                let external = self.settings.external_url.as_ref();
+                Ok(self.reload.order(request, external).await)
+            }
+        };
+        answer.unwrap_or_else(|Refusal(response)| *response)
+    }
+
+    async fn scrape_permit(
+        &self,
+        request: &Request<RequestBody>,
+    ) -> Result<RequestPermit, Refusal> {
+        let permit = self.scrapes.take(request).await;
+        permit.ok_or_else(|| later(TOO_MANY_SCRAPES, SOON))
     }
 
     fn home(&self) -> Response<Body> {
@@ -168,16 +182,11 @@ impl Routes {
         plain_with(StatusCode::FOUND, &text, (header::LOCATION, home))
     }
 
-    async fn metrics(&self, request: &Request<RequestBody>) -> Response<Body> {
-        let Some(permit) = self.scrapes.take(request).await else {
-            return busy(TOO_MANY_SCRAPES);
-        };
+    async fn metrics(&self, request: &Request<RequestBody>) -> Answer {
+        let permit = self.scrape_permit(request).await?;
         let started = Instant::now();
         let live = self.reloadable();
-        let narrowed = match Narrowed::read(query_of(request), &live) {
-            Ok(narrowed) => narrowed,
-            Err(complaint) => return complaint.response(),
-        };
+        let narrowed = Narrowed::read(query_of(request), &live)?;
         let hold = live.watcher.settings.hold;
         if let Some(passed) = self.pace.lock().scraped(started, hold) {
             tracing::warn!(
@@ -190,9 +199,7 @@ impl Routes {
         let deadline = started + live.budget(request.headers());
         let collected = live.watcher.collect(narrowed.request(deadline)).await;
         self.telemetry.scrape(collected.outcome, started.elapsed());
-        if let Err(complaint) = narrowed.place(&live) {
-            return complaint.response();
-        }
+        narrowed.place(&live)?;
         self.tell_first(&collected, started);
         let own = Own {
             gathered: self.telemetry.gather(),
@@ -203,7 +210,7 @@ impl Routes {
             probe: None,
         };
         let options = live.options(narrowed.collectors, request.headers());
-        exposed(collected.fleet, own, options, &self.blocks, permit)
+        Ok(exposed(collected.fleet, own, options, &self.blocks, permit))
     }
 
     /// One collection that no scrape asks for; the pages show it.
@@ -227,19 +234,13 @@ impl Routes {
         );
     }
 
-    async fn probe(&self, request: &Request<RequestBody>) -> Response<Body> {
-        let Some(permit) = self.scrapes.take(request).await else {
-            return busy(TOO_MANY_SCRAPES);
-        };
+    async fn probe(&self, request: &Request<RequestBody>) -> Answer {
+        let permit = self.scrape_permit(request).await?;
         let started = Instant::now();
         let live = self.reloadable();
         let query = query_of(request);
-        let target = probe::target(query).map_err(Complaint::bad);
-        let (target, narrowed) =
-            match target.and_then(|target| Ok((target, Narrowed::read(query, &live)?))) {
-                Ok(asked) => asked,
-                Err(complaint) => return complaint.response(),
-            };
+        let target = probe::target(query).map_err(|text| bad(&text))?;
+        let narrowed = Narrowed::read(query, &live)?;
         let deadline = started + live.budget(request.headers());
         let probing = live.watcher.probe(&target, narrowed.request(deadline));
         let (probed, log) = if probe::is_to_explain(query) {
@@ -251,8 +252,12 @@ impl Routes {
         let probed = match probed {
             Ok(probed) => probed,
             Err(error) => {
-                let refused = narrowed.place(&live).err();
-                return refused.unwrap_or_else(|| error.into()).response();
+                narrowed.place(&live)?;
+                let text = error.to_string();
+                return Err(match error {
+                    ProbeError::Spent => later(&text, 60),
+                    _ => bad(&text),
+                });
             }
         };
         let own = Own {
@@ -260,7 +265,7 @@ impl Routes {
             ..Own::default()
         };
         let options = live.options(narrowed.collectors, request.headers());
-        match log {
+        Ok(match log {
             Some(log) => {
                 let options = Options {
                     format: Format::default(),
@@ -272,18 +277,13 @@ impl Routes {
                 held(plain(StatusCode::OK, &text), permit)
             }
             None => exposed(probed.fleet, own, options, &self.blocks, permit),
-        }
+        })
     }
 
-    async fn discovery(&self, request: &Request<RequestBody>) -> Response<Body> {
-        let Some(permit) = self.scrapes.take(request).await else {
-            return busy(TOO_MANY_SCRAPES);
-        };
+    async fn discovery(&self, request: &Request<RequestBody>) -> Answer {
+        let permit = self.scrape_permit(request).await?;
         let live = self.reloadable();
-        let narrowed = match Narrowed::read(query_of(request), &live) {
-            Ok(narrowed) => narrowed,
-            Err(complaint) => return complaint.response(),
-        };
+        let narrowed = Narrowed::read(query_of(request), &live)?;
         let mut fleet = narrowed.narrow(live.watcher.last());
         let Settings { cache, timeout, .. } = *live.watcher.settings;
         if !discovery::is_fresh(&fleet, now(), cache) {
@@ -291,11 +291,9 @@ impl Routes {
             let collected = live.watcher.collect(narrowed.request(deadline)).await;
             fleet = Arc::unwrap_or_clone(collected.fleet);
         }
-        if let Err(complaint) = narrowed.place(&live) {
-            return complaint.response();
-        }
+        narrowed.place(&live)?;
         if !discovery::is_known(&fleet) {
-            return discovery::unknown();
+            return Err(later(discovery::UNKNOWN, 10));
         }
         let mut response =
             Response::new(with_permit(Chunks::new(Targets::new(fleet), None), permit));
@@ -304,30 +302,23 @@ impl Routes {
         headers.insert(header::CONTENT_TYPE, put("application/json"));
         headers.insert(header::CACHE_CONTROL, put("no-store"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, put("nosniff"));
-        response
+        Ok(response)
     }
 
-    async fn fleet(&self, request: &Request<RequestBody>) -> Response<Body> {
+    async fn fleet(&self, request: &Request<RequestBody>) -> Answer {
         let query = pages::Query::read(query_of(request));
         let whole = |fleet| fleet;
         self.page(request, whole, move |view| pages::fleet(view, &query))
             .await
     }
 
-    async fn connection(&self, request: &Request<RequestBody>) -> Response<Body> {
+    async fn connection(&self, request: &Request<RequestBody>) -> Answer {
         let query = query_of(request);
         let live = self.reloadable();
-        let narrowed = Narrowed::read(query, &live);
-        let narrowed = match narrowed.and_then(|read| read.place(&live).map(|()| read)) {
-            Ok(narrowed) => narrowed,
-            Err(complaint) => return complaint.response(),
-        };
-        let Some(id) = pages::asked_id(query) else {
-            return plain(
-                StatusCode::BAD_REQUEST,
-                "name one connection by its id, as in /connection?id=ID",
-            );
-        };
+        let narrowed = Narrowed::read(query, &live)?;
+        narrowed.place(&live)?;
+        let id = pages::asked_id(query)
+            .ok_or_else(|| bad("name one connection by its id, as in /connection?id=ID"))?;
         let paused = pages::Query::read(query).paused;
         let narrow = move |fleet| narrowed.narrow(fleet);
         let page = move |view: &pages::View<'_>| pages::connection(view, &id, paused);
@@ -340,10 +331,10 @@ impl Routes {
         request: &Request<RequestBody>,
         narrow: impl FnOnce(Fleet) -> Fleet + Send + 'static,
         make: impl FnOnce(&pages::View<'_>) -> Response<Body> + Send + 'static,
-    ) -> Response<Body> {
-        let Some(permit) = self.pages.take(request).await else {
-            return busy("too many pages at once; load it again in a moment");
-        };
+    ) -> Answer {
+        let permit = self.pages.take(request).await;
+        let permit = permit
+            .ok_or_else(|| later("too many pages at once; load it again in a moment", SOON))?;
         // Kept until the page is made, also where nobody waits for it any more.
         let turn = Arc::clone(&self.making).acquire_owned().await;
         let live = self.reloadable();
@@ -366,7 +357,7 @@ impl Routes {
                 "the page could not be made; the log may say why",
             )
         });
-        held(page, permit)
+        Ok(held(page, permit))
     }
 }
 

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 
 use crate::exposition::{Blocks, Exposition, Options, Own};
 use crate::model::{Fleet, Timestamp};
-use exporter_toolkit::server::{Body, BoxError, RequestPermit, plain_with};
+use exporter_toolkit::server::{Body, BoxError, RequestPermit, plain, plain_with};
 
 /// The answer to a scrape or a probe.
 pub(super) fn exposed(
@@ -63,8 +63,16 @@ pub(super) fn not_allowed(allow: &'static str) -> Response<Body> {
     plain_with(StatusCode::METHOD_NOT_ALLOWED, text, allow)
 }
 
-/// What is said where there are too many at once.
-pub(super) fn busy(what: &str) -> Response<Body> {
-    let wait = (header::RETRY_AFTER, HeaderValue::from(5));
-    plain_with(StatusCode::SERVICE_UNAVAILABLE, what, wait)
+/// An answer that says why there is no other.
+pub(super) struct Refusal(pub(super) Box<Response<Body>>);
+
+/// To what nothing can be answered, as `text` says.
+pub(super) fn bad(text: &str) -> Refusal {
+    Refusal(plain(StatusCode::BAD_REQUEST, text).into())
+}
+
+/// Not now; `wait` is when to come again, in seconds.
+pub(super) fn later(text: &str, wait: u16) -> Refusal {
+    let wait = (header::RETRY_AFTER, HeaderValue::from(wait));
+    Refusal(plain_with(StatusCode::SERVICE_UNAVAILABLE, text, wait).into())
 }

@@ -1,53 +1,13 @@
 //! What a query string leaves of a scrape.
 
-use exporter_toolkit::server::{Body, plain, plain_with};
-use http::{HeaderValue, Response, StatusCode, header};
+use http::StatusCode;
 use tokio::time::Instant;
 
+use super::answer::{Refusal, bad};
 use super::settings::Reloadable;
-use crate::collect::{self, ProbeError};
+use crate::collect;
 use crate::model::{self, CollectorSet, Fleet};
-
-/// Why a scrape is not answered.
-#[derive(Debug)]
-pub(super) struct Complaint {
-    pub(super) status: StatusCode,
-    pub(super) text: String,
-    /// Seconds.
-    retry_after: Option<u16>,
-}
-
-impl Complaint {
-    pub(super) fn bad(text: String) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            text,
-            retry_after: None,
-        }
-    }
-
-    pub(super) fn response(&self) -> Response<Body> {
-        let Some(seconds) = self.retry_after else {
-            return plain(self.status, &self.text);
-        };
-        let wait = (header::RETRY_AFTER, HeaderValue::from(seconds));
-        plain_with(self.status, &self.text, wait)
-    }
-}
-
-impl From<ProbeError> for Complaint {
-    fn from(error: ProbeError) -> Self {
-        let bad = Self::bad(error.to_string());
-        match error {
-            ProbeError::Spent => Self {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                retry_after: Some(60),
-                ..bad
-            },
-            _ => bad,
-        }
-    }
-}
+use exporter_toolkit::server::plain;
 
 fn once(place: &mut Option<String>, name: &str, value: &str) -> Result<(), String> {
     match place.replace(value.to_owned()) {
@@ -68,31 +28,27 @@ impl Narrowed {
     /// `collect[]=NAME`, `account=`, `project=`. Other parameters are somebody
     /// else's. A project that only the API can tell of may still be unknown;
     /// [`Self::place`] tells.
-    pub(super) fn read(query: &str, live: &Reloadable) -> Result<Self, Complaint> {
-        let narrowed = Self::parse(query, live).map_err(Complaint::bad)?;
+    pub(super) fn read(query: &str, live: &Reloadable) -> Result<Self, Refusal> {
+        let narrowed = Self::parse(query, live).map_err(|text| bad(&text))?;
         match narrowed.place(live) {
-            Err(complaint) if complaint.status == StatusCode::BAD_REQUEST => Err(complaint),
+            Err(refusal) if refusal.0.status() == StatusCode::BAD_REQUEST => Err(refusal),
             _ => Ok(narrowed),
         }
     }
 
     /// Whether the project is one of those that are followed.
-    pub(super) fn place(&self, live: &Reloadable) -> Result<(), Complaint> {
+    pub(super) fn place(&self, live: &Reloadable) -> Result<(), Refusal> {
         let Some(project) = &self.project else {
             return Ok(());
         };
         match live.watcher.has_project(self.account.as_deref(), project) {
             Some(true) => Ok(()),
-            Some(false) => Err(Complaint::bad(
-                "no such project in the configuration".into(),
-            )),
-            None => Err(Complaint {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                text: "the projects are not known: the API has not listed them yet; see the log \
-                       and kernel_auth_up"
-                    .into(),
-                retry_after: None,
-            }),
+            Some(false) => Err(bad("no such project in the configuration")),
+            None => {
+                let text = "the projects are not known: the API has not listed them yet; see the \
+                            log and kernel_auth_up";
+                Err(Refusal(plain(StatusCode::SERVICE_UNAVAILABLE, text).into()))
+            }
         }
     }
 
