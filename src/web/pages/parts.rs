@@ -129,16 +129,9 @@ pub(super) fn time(at: Timestamp, words: &str) -> Markup {
 /// A point in time as the clock shows it, `03:14:07Z`; in full unless it is of
 /// the same day as `now`.
 pub(super) fn clock(at: Timestamp, now: Timestamp) -> Markup {
-    let day = |at: Timestamp| {
-        at.rfc3339()
-            .and_then(|text| Some(text.split_once('T')?.0.to_owned()))
-    };
-    match at
-        .rfc3339()
-        .as_deref()
-        .and_then(|text| text.split_once('T'))
-    {
-        Some((of, clock)) if day(now).as_deref() == Some(of) => time(at, clock),
+    let [at_text, now_text] = [at, now].map(|at| at.rfc3339().unwrap_or_default());
+    match (at_text.split_once('T'), now_text.split_once('T')) {
+        (Some((day, clock)), Some((today, _))) if day == today => time(at, clock),
         _ => date(at),
     }
 }
