@@ -1,6 +1,6 @@
 //! The page of one connection: everything known, what it means, what to do.
 
-use maud::{Markup, html};
+use maud::{Markup, Render, html};
 
 use super::parts::{
     View, badge, connection_link, date, domain, hint, link, name, place, profile, time,
@@ -237,16 +237,16 @@ impl Seen<'_> {
         let failure = failure.filter(|failure| failure.unread == 0 || kept.is_some());
         html! {
             dl {
-                (fact("Status", &html! { (plain_words(connection.status.as_str())) }))
+                (fact("Status", plain_words(connection.status.as_str())))
                 (maybe("Last auth check", connection.checked_at().map(at)))
-                (fact("Login flow", &html! {
+                (fact("Login flow", html! {
                     @if flow.status == FlowStatus::None { "none" }
                     (flow_words(flow, self.now))
                 }))
                 @if let Some(expires) = flow.expires_at {
                     (fact(
                         if flow.is_live(self.now) { "Login ends" } else { "Login ended by" },
-                        &html! {
+                        html! {
                             (date(expires)) ", "
                             @if expires > self.now {
                                 "in " (span_words(expires.seconds_since(self.now)))
@@ -257,14 +257,14 @@ impl Seen<'_> {
                     ))
                 }
                 @if flow.is_live(self.now) && !asked.is_empty() {
-                    (fact("It asks for", &html! { (asked.join(", ")) }))
+                    (fact("It asks for", asked.join(", ")))
                 }
                 (maybe("The site shows an error", flow.website_error.map(yes_no)))
                 (maybe("Can log in again by itself", connection.can_reauth.map(yes_no)))
                 (maybe("Because", connection.can_reauth_reason.map(|reason| {
-                    html! { (plain_words(reason.as_str())) }
+                    plain_words(reason.as_str())
                 })))
-                (fact("Connection", &html! { span.code { (name(&id)) } }))
+                (fact("Connection", html! { span.code { (name(&id)) } }))
                 (maybe("Account", self.scope.scope.account().map(name)))
                 (maybe("Project", self.scope.scope.project().map(|id| html! {
                     @match &self.scope.project_name {
@@ -272,7 +272,7 @@ impl Seen<'_> {
                         None => { span.code { (name(id)) } }
                     }
                 })))
-                (fact("Seen", &html! {
+                (fact("Seen", html! {
                     (date(seen)) ", " (time(seen, &ago_words(seen, view.now)))
                     @if let Some(failure) = failure {
                         "; since then the API " (failure_words(failure.reason))
@@ -314,18 +314,16 @@ impl Seen<'_> {
                 dl {
                     (maybe("Health checks", settings.health_checks.map(on_off)))
                     (maybe("Time between checks", settings.health_check_interval.map(|seconds| {
-                        html! { (span_words(f64::from(seconds))) }
+                        span_words(f64::from(seconds))
                     })))
                     (maybe("Checks prove nothing", settings.health_check_unavailable.map(|reason| {
-                        html! { (plain_words(reason.as_str())) }
+                        plain_words(reason.as_str())
                     })))
                     (maybe("Unattended re-logins", settings.auto_reauth.map(on_off)))
                     (maybe("Credential", settings.credential.map(|kind| {
-                        html! { (plain_words(kind.as_str())) }
+                        plain_words(kind.as_str())
                     })))
-                    (maybe("Signs in with", settings.sso_provider.map(|provider| html! {
-                        (provider_words(provider))
-                    })))
+                    (maybe("Signs in with", settings.sso_provider.map(provider_words)))
                     (maybe("Domains that credentials may be typed at", settings.allowed_domains.map(|count| html! {
                         @match count {
                             0 => { "any" }
@@ -358,7 +356,7 @@ impl Seen<'_> {
                     @for (kind, outcome, count) in &ended {
                         (fact(
                             &format!("{}: {}", plain_words(kind), plain_words(outcome)),
-                            &html! { (count) },
+                            count,
                         ))
                     }
                 }
@@ -370,17 +368,17 @@ impl Seen<'_> {
     }
 }
 
-fn fact(term: &str, value: &Markup) -> Markup {
+fn fact(term: &str, value: impl Render) -> Markup {
     html! { div { dt { (term) } dd { (value) } } }
 }
 
 /// What the API does not say is not there.
-fn maybe(term: &str, value: Option<Markup>) -> Markup {
-    html! { @if let Some(value) = value { (fact(term, &value)) } }
+fn maybe(term: &str, value: Option<impl Render>) -> Markup {
+    html! { @if let Some(value) = value { (fact(term, value)) } }
 }
 
-fn yes_no(is: bool) -> Markup {
-    html! { @if is { "yes" } @else { "no" } }
+const fn yes_no(is: bool) -> &'static str {
+    if is { "yes" } else { "no" }
 }
 
 /// What people call who signs somebody in.
@@ -393,6 +391,6 @@ const fn provider_words(provider: SsoProvider) -> &'static str {
     }
 }
 
-fn on_off(is: bool) -> Markup {
-    html! { @if is { "on" } @else { "off" } }
+const fn on_off(is: bool) -> &'static str {
+    if is { "on" } else { "off" }
 }
