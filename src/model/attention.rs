@@ -1,33 +1,27 @@
 //! Who needs a person, and how soon: one judgement for every place that shows
 //! a fleet to people.
 
+use super::vocabulary::vocabulary;
 use super::{AuthStatus, Connection, FlowStep, Timestamp};
 
-/// How much a connection needs somebody, the most urgent first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Attention {
-    /// A live flow waits for somebody, and its time runs out.
-    Waiting,
-    /// Logged out, and nothing will log it in again by itself.
-    NeedsPerson,
-    /// Logged out; an unattended re-login is possible or under way.
-    NeedsAuth,
-    /// The API says something that this build does not know.
-    Unknown,
-    /// Logged in when last seen.
-    Fine,
+vocabulary! {
+    /// How much a connection needs somebody, the most urgent first; as addresses
+    /// and programs name it.
+    Attention {
+        /// A live flow waits for somebody, and its time runs out.
+        Waiting = "waiting",
+        /// Logged out, and nothing will log it in again by itself.
+        NeedsPerson = "needs-login",
+        /// Logged out; an unattended re-login is possible or under way.
+        NeedsAuth = "logged-out",
+        /// The API says something that this build does not know.
+        Unknown = "unknown",
+        /// Logged in when last seen.
+        Fine = "logged-in",
+    }
 }
 
 impl Attention {
-    /// Every level, the most urgent first.
-    pub(crate) const ALL: &'static [Self] = &[
-        Self::Waiting,
-        Self::NeedsPerson,
-        Self::NeedsAuth,
-        Self::Unknown,
-        Self::Fine,
-    ];
-
     /// Judges `connection` at `now`, on the API's clock.
     pub(crate) fn of(connection: &Connection, now: Timestamp) -> Self {
         let live = connection.flow.is_live(now);
@@ -53,25 +47,14 @@ impl Attention {
         (level, end.unwrap_or(Timestamp::from_micros(i64::MAX)))
     }
 
-    /// In words.
-    pub(crate) const fn as_str(self) -> &'static str {
+    /// As people read it.
+    pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Waiting => "waiting for a person",
             Self::NeedsPerson => "needs a login",
             Self::NeedsAuth => "logged out",
             Self::Unknown => "unknown",
             Self::Fine => "logged in",
-        }
-    }
-
-    /// As addresses and programs name it.
-    pub(crate) const fn slug(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::NeedsPerson => "needs-login",
-            Self::NeedsAuth => "logged-out",
-            Self::Unknown => "unknown",
-            Self::Fine => "logged-in",
         }
     }
 }

@@ -65,7 +65,7 @@ fn connection(view: &ScopeView, snapshot: &Snapshot, row: &Connection, now: Time
         "project": view.scope.project(),
         "domain": row.labels.domain(),
         "profile_name": row.labels.profile_name(),
-        "attention": Attention::of(row, now).slug(),
+        "attention": Attention::of(row, now).as_str(),
         "status": row.status.as_str(),
         "last_auth_check_at": time(row.checked_at()),
         "flow": flow.map(|flow| self::flow(flow, now)),

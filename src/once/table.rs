@@ -81,7 +81,7 @@ fn row(view: &ScopeView, snapshot: &Snapshot, connection: &Connection, now: Time
     let (flow, labels, scope) = (&connection.flow, &connection.labels, &view.scope);
     let rank = Attention::rank(connection, now);
     let cell = |column: &Column| match column {
-        Column::Status => rank.0.as_str().to_owned(),
+        Column::Status => rank.0.words().to_owned(),
         Column::Left => flow
             .ends_at(now)
             .map(|at| span_words(at.seconds_since(now)))
@@ -114,7 +114,7 @@ fn row(view: &ScopeView, snapshot: &Snapshot, connection: &Connection, now: Time
 fn summary(out: &mut String, fleet: &Fleet, rows: &[Row], now: Timestamp) {
     let counts = Attention::ALL.iter().filter_map(|level| {
         let count = rows.iter().filter(|row| row.rank.0 == *level).count();
-        (count > 0).then(|| format!("{count} {}", level.as_str()))
+        (count > 0).then(|| format!("{count} {}", level.words()))
     });
     let counts: Vec<_> = counts.collect();
     let total = counted(rows.len(), "connection");

@@ -54,7 +54,7 @@ pub(super) fn page(view: &View<'_>, id: &str, paused: bool) -> Page {
     };
     let level = Attention::of(connection, seen.now);
     Page {
-        title: format!("{} · {}", visible(&seen.title()), level.as_str()),
+        title: format!("{} · {}", visible(&seen.title()), level.words()),
         link: connection_link(id, &scope.scope, false),
         found: true,
         main: seen.page(view, level, paused),

@@ -201,7 +201,7 @@ fn tiles(query: &Query, selected: &Selected<'_>) -> Markup {
                         aria-current=[(query.level == Some(level)).then_some("true")]
                     {
                         span.number { (grouped(count)) } " "
-                        span.label { (level_sign(level)) " " (level.as_str()) } " "
+                        span.label { (level_sign(level)) " " (level.words()) } " "
                         span.hint { (hint(level)) }
                     }
                 }

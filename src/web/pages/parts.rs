@@ -54,7 +54,7 @@ pub(super) fn level_sign(level: Attention) -> Markup {
 }
 
 pub(super) fn badge(level: Attention) -> Markup {
-    html! { span.badge.(class(level)) { (level_sign(level)) " " (level.as_str()) } }
+    html! { span.badge.(class(level)) { (level_sign(level)) " " (level.words()) } }
 }
 
 /// What a level means for who reads it.

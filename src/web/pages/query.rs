@@ -1,6 +1,6 @@
 //! What the page's address asks for.
 
-use crate::model::Attention;
+use crate::model::{Attention, vocabulary};
 
 /// Longer texts are cut: no name is.
 const MAX_TEXT: usize = 256;
@@ -26,38 +26,21 @@ pub(super) struct Sort {
     pub(super) descending: bool,
 }
 
-/// What can be sorted by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Column {
-    /// Who needs a person, and how soon.
-    #[default]
-    Attention,
-    Left,
-    Profile,
-    Domain,
-    Checked,
+vocabulary! {
+    /// What can be sorted by, as addresses name it.
+    #[derive(Default)]
+    Column {
+        /// Who needs a person, and how soon.
+        #[default]
+        Attention = "attention",
+        Left = "left",
+        Profile = "profile",
+        Domain = "domain",
+        Checked = "checked",
+    }
 }
 
 impl Column {
-    pub(super) const ALL: &'static [Self] = &[
-        Self::Attention,
-        Self::Left,
-        Self::Profile,
-        Self::Domain,
-        Self::Checked,
-    ];
-
-    /// As addresses name it.
-    const fn slug(self) -> &'static str {
-        match self {
-            Self::Attention => "attention",
-            Self::Left => "left",
-            Self::Profile => "profile",
-            Self::Domain => "domain",
-            Self::Checked => "checked",
-        }
-    }
-
     pub(super) const fn words(self) -> &'static str {
         match self {
             Self::Attention => "Status",
@@ -73,7 +56,7 @@ impl Sort {
     /// As addresses name it; backwards with a minus sign.
     pub(super) fn slug(self) -> String {
         let sign = if self.descending { "-" } else { "" };
-        format!("{sign}{}", self.column.slug())
+        format!("{sign}{}", self.column)
     }
 
     fn read(text: &str) -> Option<Self> {
@@ -82,7 +65,7 @@ impl Sort {
             None => (text, false),
         };
         let mut columns = Column::ALL.iter().copied();
-        let column = columns.find(|column| column.slug() == name)?;
+        let column = columns.find(|column| column.as_str() == name)?;
         Some(Self { column, descending })
     }
 }
@@ -104,7 +87,7 @@ impl Query {
                 }
                 "status" => {
                     let mut levels = Attention::ALL.iter().copied();
-                    read.level = levels.find(|level| level.slug() == value);
+                    read.level = levels.find(|level| level.as_str() == value);
                 }
                 "sort" => read.sort = Sort::read(&value).unwrap_or_default(),
                 "page" => read.page = value.parse().unwrap_or(1).max(1),
@@ -122,7 +105,7 @@ impl Query {
             query.append_pair("q", &self.text);
         }
         if let Some(level) = self.level {
-            query.append_pair("status", level.slug());
+            query.append_pair("status", level.as_str());
         }
         if self.sort != Sort::default() {
             query.append_pair("sort", &self.sort.slug());

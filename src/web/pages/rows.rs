@@ -66,8 +66,8 @@ fn filter(query: &Query) -> Markup {
                 select #status name="status" {
                     option value="" { "all" }
                     @for level in Attention::ALL {
-                        option value=(level.slug()) selected[query.level == Some(*level)] {
-                            (level.as_str())
+                        option value=(level.as_str()) selected[query.level == Some(*level)] {
+                            (level.words())
                         }
                     }
                 }
