@@ -1,6 +1,5 @@
 //! What is answered at which path.
 
-mod answer;
 mod narrowed;
 mod pace;
 mod reload;
@@ -15,11 +14,11 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use self::answer::{Refusal, bad, exposed, held, later, not_allowed, with_permit};
 use self::narrowed::Narrowed;
 use self::pace::Pace;
 pub(crate) use self::reload::{Order, Reload};
 pub(crate) use self::settings::{Reloadable, StaticSettings};
+use super::answer::{Refusal, bad, exposed, held, later, not_allowed, of_now, with_permit};
 use super::discovery::{self, Targets};
 use super::{pages, probe};
 use crate::collect::{self, Collected, ProbeError, Settings};
@@ -295,14 +294,9 @@ impl Routes {
         if !discovery::is_known(&fleet) {
             return Err(later(discovery::UNKNOWN, 10));
         }
-        let mut response =
-            Response::new(with_permit(Chunks::new(Targets::new(fleet), None), permit));
-        let headers = response.headers_mut();
-        let put = HeaderValue::from_static;
-        headers.insert(header::CONTENT_TYPE, put("application/json"));
-        headers.insert(header::CACHE_CONTROL, put("no-store"));
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, put("nosniff"));
-        Ok(response)
+        let body = with_permit(Chunks::new(Targets::new(fleet), None), permit);
+        let kind = HeaderValue::from_static("application/json");
+        Ok(of_now(kind, body))
     }
 
     async fn fleet(&self, request: &Request<RequestBody>) -> Answer {

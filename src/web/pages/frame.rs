@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::parts::{View, clock};
 use super::query;
 use crate::version::Build;
+use crate::web::answer::of_now;
 use exporter_toolkit::server::{Body, full};
 
 const STYLE: &str = include_str!("style.css");
@@ -38,15 +39,13 @@ pub(super) fn response(
         HeaderValue::try_from(policy).expect("base64 and the words above are visible ASCII")
     });
     let page = document(view, link, paused, title, main);
-    let mut response = Response::new(full(page.into_string()));
+    let kind = HeaderValue::from_static("text/html; charset=utf-8");
+    let mut response = of_now(kind, full(page.into_string()));
     let headers = response.headers_mut();
-    let put = HeaderValue::from_static;
-    headers.insert(header::CONTENT_TYPE, put("text/html; charset=utf-8"));
     headers.insert(header::CONTENT_SECURITY_POLICY, POLICY.clone());
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, put("nosniff"));
     // The address may hold the name of a profile.
-    headers.insert(header::REFERRER_POLICY, put("no-referrer"));
-    headers.insert(header::CACHE_CONTROL, put("no-store"));
+    let no_referrer = HeaderValue::from_static("no-referrer");
+    headers.insert(header::REFERRER_POLICY, no_referrer);
     if !paused {
         headers.insert(header::REFRESH, view.refresh.as_secs().into());
     }

@@ -3,10 +3,10 @@
 use http::StatusCode;
 use tokio::time::Instant;
 
-use super::answer::{Refusal, bad};
 use super::settings::Reloadable;
 use crate::collect;
 use crate::model::{self, CollectorSet, Fleet};
+use crate::web::answer::{Refusal, bad};
 use exporter_toolkit::server::plain;
 
 fn once(place: &mut Option<String>, name: &str, value: &str) -> Result<(), String> {

@@ -22,17 +22,26 @@ pub(super) fn exposed(
 ) -> Response<Body> {
     let now = Timestamp::from(SystemTime::now());
     let text = Exposition::body(fleet, own, now, options, blocks);
-    let mut response = Response::new(with_permit(text, permit));
+    let kind = HeaderValue::try_from(options.format.content_type());
+    let kind = kind.expect("it is visible ASCII");
+    let mut response = of_now(kind, with_permit(text, permit));
     let headers = response.headers_mut();
     let put = HeaderValue::from_static;
-    let kind = HeaderValue::try_from(options.format.content_type());
-    headers.insert(header::CONTENT_TYPE, kind.expect("it is visible ASCII"));
     headers.insert(header::VARY, put("Accept, Accept-Encoding"));
-    headers.insert(header::CACHE_CONTROL, put("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, put("nosniff"));
     if options.gzip {
         headers.insert(header::CONTENT_ENCODING, put("gzip"));
     }
+    response
+}
+
+/// What holds for this moment and is nothing but its `kind`.
+pub(super) fn of_now(kind: HeaderValue, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, kind);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     response
 }
 
