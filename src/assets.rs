@@ -212,7 +212,7 @@ pub(crate) fn run(
         if is_placeholder {
             writeln!(
                 hints,
-                "links in the alerts lead to a placeholder: give {flag}"
+                "links in the alerts point to a placeholder; set {flag}"
             )?;
         }
     }
@@ -245,7 +245,7 @@ pub(crate) fn check(
     if wrong > 0 {
         return Err(Error::Differs { wrong, all });
     }
-    let good = format!("{all} files in {} are what would be written", dir.display());
+    let good = format!("all {all} files in {} are up to date", dir.display());
     Ok(unless_gone(writeln!(out, "{good}"))?)
 }
 

@@ -88,8 +88,8 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 
-    /// Lifecycles run this many times faster than life, the API's clock with
-    /// them
+    /// Run lifecycles this many times faster than real time; the API's clock
+    /// runs with them
     #[arg(long, value_name = "N", default_value_t = 5,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub speed: u32,

@@ -68,12 +68,12 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DURATION", value_parser = span, default_value = "1m")]
     pub flow_awaiting_for: Duration,
 
-    /// Whether a connection that was never logged in, for an hour, is told.
+    /// Whether to alert on a connection that has gone an hour without a first login.
     #[arg(long, value_name = "HOW", default_value = "warning")]
     pub never_logged_in: SignUp,
 
-    /// Whether a login is told that a person began and that waits for five
-    /// minutes, other than to repair what was logged out within the last day.
+    /// Whether to alert on a login that a person started and that has waited for
+    /// five minutes, except one that repairs a logout of the last day.
     #[arg(long, value_name = "HOW", default_value = "warning")]
     pub person_login: SignUp,
 
@@ -85,7 +85,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DURATION", value_parser = span, default_value = "5m")]
     pub api_down_for: Duration,
 
-    /// How long what is not urgent lasts before it is told.
+    /// How long a condition that is not urgent must last before it alerts.
     #[arg(long, value_name = "DURATION", value_parser = span, default_value = "10m")]
     pub warning_for: Duration,
 

@@ -40,7 +40,8 @@ pub(super) fn on_selection(
             "leave {all_projects} out: this key is of {project} alone"
         ));
     }
-    if account.projects == Projects::Unscoped && of_project.is_none() && active > 1 {
+    let can_be_of_all = account.projects == Projects::Unscoped && account.selection.is_open();
+    if can_be_of_all && of_project.is_none() && active > 1 {
         let all = match found.in_organization {
             Some(all) => format!(", {total} of {all} connections"),
             None => String::new(),

@@ -35,7 +35,8 @@ async fn findings(config: &Config, account: &Account) -> Result<Findings, StartE
     let budget = config.api.timeout.max(PATIENCE);
     // Counted apart from what a scrape costs.
     let client = app::client(config, account, &app::telemetry(config))?;
-    let attempt = client.begin(budget).await;
+    // A key is asked about as long as a scrape may take, and no longer.
+    let attempt = client.begin(config.api.timeout).await;
     let path = "/auth/context";
     let context = ask(
         &client,

@@ -60,7 +60,7 @@ impl Report {
             Err(error) if found.is_the_end() => {
                 self.is_good = false;
                 let refused = error.reason() == ErrorReason::Unauthorized;
-                let word = if refused { "refused" } else { "not tried" };
+                let word = if refused { "refused" } else { "not confirmed" };
                 format!("{word}, {source}: {error}")
             }
             Err(error) => format!("{source}; it may not ask about itself: {error}"),
@@ -78,8 +78,10 @@ impl Report {
         if advice.is_empty() && collected.is_whole() {
             self.line("to set", "nothing");
         }
+        let sign = if advice.len() > 1 { "- " } else { "" };
         for (at, advice) in advice.iter().enumerate() {
-            self.line(if at == 0 { "to set" } else { "" }, advice);
+            let name = if at == 0 { "to set" } else { "" };
+            self.line(name, &format!("{sign}{advice}"));
         }
     }
 

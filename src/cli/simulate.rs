@@ -30,7 +30,7 @@ pub(crate) struct SimulateArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 
-    /// Waits so long before every answer, such as 100ms.
+    /// How long it waits before every answer, such as 100ms.
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration::parse)]
     pub latency: Duration,
 

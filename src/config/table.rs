@@ -201,7 +201,7 @@ fn collector(collector: Collector) -> Setting<bool> {
     }
     match collector {
         Collector::Status => row!("status", "true", "Whether each connection is logged in"),
-        Collector::Auth => row!("auth", "true", "When that was last checked"),
+        Collector::Auth => row!("auth", "true", "When each connection was last checked"),
         Collector::Flow => row!(
             "flow",
             "true",

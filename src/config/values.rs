@@ -193,6 +193,9 @@ pub(super) fn domain(text: &str) -> Result<Box<str>, &'static str> {
     if !legal {
         return Err("not a domain; write the bare name, as in example.com, not a URL");
     }
+    if text.contains('*') {
+        return Err("matched exactly, so * stands for itself; patterns go into accounts[].exclude");
+    }
     Ok(text.into())
 }
 

@@ -4,6 +4,9 @@
 /// Reads a project's id, for the header `X-Kernel-Project-Id`: visible ASCII.
 /// Fails with words that do not repeat the text.
 pub(crate) fn project_id(text: &str) -> Result<Box<str>, &'static str> {
+    if text.contains(',') {
+        return Err("one project ID at a time; repeat --kernel.project, or give the file a list");
+    }
     if is_id(text) && text.is_ascii() {
         return Ok(text.into());
     }

@@ -114,14 +114,14 @@ pub(crate) const fn failure_words(reason: ErrorReason) -> &'static str {
         ErrorReason::Timeout => "did not answer in time",
         ErrorReason::Transport => "broke off its answer",
         ErrorReason::Unauthorized => "refused the key (401)",
-        ErrorReason::Forbidden => "forbade it to the key (403)",
+        ErrorReason::Forbidden => "does not permit this key to do that (403)",
         ErrorReason::NotFound => "did not find what was asked for (404)",
         ErrorReason::ProjectNotFound => "knows no such active project",
         ErrorReason::RateLimited => "asked to wait (429)",
         ErrorReason::ClientError => "refused the request",
-        ErrorReason::ServerError => "failed by itself (5xx)",
+        ErrorReason::ServerError => "failed with a server error (5xx)",
         ErrorReason::Redirect => "answered with a redirect",
-        ErrorReason::BodyTooLarge => "answered more than is read",
+        ErrorReason::BodyTooLarge => "sent more than the exporter accepts",
         ErrorReason::Decode => "gave an answer that cannot be read",
         ErrorReason::Paging => "gave a list that cannot be read to its end",
         ErrorReason::MalformedRow => "gave rows that cannot be read",
@@ -133,9 +133,13 @@ pub(crate) const fn failure_words(reason: ErrorReason) -> &'static str {
     }
 }
 
-/// How long ago `at` was at `now`.
+/// How long ago `at` was at `now`, or how far ahead it is.
 pub(crate) fn ago_words(at: Timestamp, now: Timestamp) -> String {
-    format!("{} ago", span_words(now.seconds_since(at).max(0.0)))
+    let ago = now.seconds_since(at);
+    if ago < -5.0 {
+        return format!("in {}", span_words(-ago));
+    }
+    format!("{} ago", span_words(ago.max(0.0)))
 }
 
 /// A span of seconds in its two largest units: `42s`, `9m05s`, `3h12m`,

@@ -36,6 +36,8 @@ fn time(at: Option<Timestamp>) -> Option<String> {
 
 fn scope(view: &ScopeView) -> Value {
     let snapshot = view.snapshot.as_ref();
+    let not_found = snapshot.iter().flat_map(|seen| seen.not_found());
+    let not_found: Vec<&str> = not_found.collect();
     said(json!({
         "account": view.scope.account(),
         "project": view.scope.project(),
@@ -44,6 +46,7 @@ fn scope(view: &ScopeView) -> Value {
         "failure": view.failure.as_deref().map(failure),
         "fetched_at": time(snapshot.map(|seen| seen.fetched_at)),
         "connections": snapshot.map(|seen| seen.connections.len()),
+        "not_found": Some(not_found).filter(|ids| !ids.is_empty()),
     }))
 }
 

@@ -9,8 +9,11 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use self::fit::{Column, GAP};
 use crate::model::{
     Attention, Connection, Fleet, ScopeView, Snapshot, Timestamp, ago_words, counted,
-    failure_words, flow_words, relogin_words, span_words, visible,
+    failure_words, first_of, flow_words, relogin_words, span_words, visible,
 };
+
+/// Configured connections that are not there, as many as are named.
+const NAMED: usize = 20;
 
 /// How it is shown.
 #[derive(Clone, Copy)]
@@ -124,6 +127,12 @@ fn summary(out: &mut String, fleet: &Fleet, rows: &[Row], now: Timestamp) {
         format!(": {}", counts.join(", "))
     };
     let _ = writeln!(out, "\n{total}{list}");
+    let snapshots = fleet.scopes.iter().flat_map(|view| &view.snapshot);
+    let not_found: Vec<&str> = snapshots.flat_map(|seen| seen.not_found()).collect();
+    if !not_found.is_empty() {
+        let ids = first_of(not_found.iter().copied(), NAMED, not_found.len());
+        let _ = writeln!(out, "Kernel does not know: {}", visible(&ids));
+    }
     for view in &fleet.scopes {
         let Some(failure) = &view.failure else {
             continue;

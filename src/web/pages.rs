@@ -9,11 +9,12 @@
 //! - `parts`: what several pages show: names, times, levels;
 //! - `frame`: what is around every page, and its headers;
 //! - `fleet`, `rows`: the page of the fleet, its upper and its lower half;
-//! - `connection`: the page of one connection.
+//! - `connection`: the page of one connection; `help`: what to do about it.
 
 mod connection;
 mod fleet;
 mod frame;
+mod help;
 mod parts;
 mod query;
 mod rows;

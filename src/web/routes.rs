@@ -300,7 +300,10 @@ impl Routes {
     }
 
     async fn fleet(&self, request: &Request<RequestBody>) -> Answer {
-        let query = pages::Query::read(query_of(request));
+        let query = query_of(request);
+        let live = self.reloadable();
+        Narrowed::read(query, &live)?.place(&live)?;
+        let query = pages::Query::read(query);
         let whole = |fleet| fleet;
         self.page(request, whole, move |view| pages::fleet(view, &query))
             .await
@@ -333,7 +336,6 @@ impl Routes {
         let turn = Arc::clone(&self.making).acquire_owned().await;
         let live = self.reloadable();
         let telemetry_path = self.settings.telemetry_path.clone();
-        let refresh = self.settings.refresh;
         // Judging and sorting a large fleet takes some milliseconds.
         let rendered = tokio::task::spawn_blocking(move || {
             let _turn = turn;
@@ -342,7 +344,6 @@ impl Routes {
                 untouched: live.watcher.is_untouched(),
                 now: now(),
                 telemetry_path: &telemetry_path,
-                refresh,
             })
         });
         let page = rendered.await.unwrap_or_else(|_| {

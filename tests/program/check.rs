@@ -144,7 +144,11 @@ async fn it_fails_where_the_api_does_not_answer_fully() {
     api.control.add_fault(Fault::new(FaultKind::HangUp));
     let ended = check(&api, &[], KEY).await;
     assert_eq!(ended.code(), Some(1));
-    assert!(said(&ended).contains("key not tried, "), "{}", ended.stdout);
+    assert!(
+        said(&ended).contains("key not confirmed, "),
+        "{}",
+        ended.stdout
+    );
 }
 
 #[tokio::test]

@@ -456,7 +456,7 @@ def test_pictures_of_the_fleet(demo, picture):
     "name, fault, words",
     [
         ("401", "status=401", "refused the key (401)"),
-        ("outage", "status=503", "failed by itself (5xx)"),
+        ("outage", "status=503", "failed with a server error (5xx)"),
         ("unreadable-row", "malformed-row=no-id,endpoint=connections,times=1", "gave rows that cannot be read"),
     ],
 )

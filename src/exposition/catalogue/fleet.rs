@@ -60,7 +60,7 @@ pub(super) const FAMILIES: &[Family] = &[
     gauge(
         "kernel_auth_snapshot_duration_seconds",
         Subject::Scope,
-        "How long the data shown took to fetch. By so much more than usual they may be old where the quota sets the pace.",
+        "How long the data shown took to fetch. Where the quota slows collections down, the data may be this much older than usual.",
         Source::Scope(|view, put| {
             let took = view.snapshot.as_ref().map(|snapshot| snapshot.took);
             put("", took.map(|took| Value::Float(took.as_secs_f64())));

@@ -54,7 +54,7 @@ pub(super) const FAMILIES: &[Family] = &[
     of_connection(
         Kind::Counter,
         "kernel_auth_connection_events_total",
-        "Logins and health checks that ended since the exporter first read the connection's timeline, each once. A health check without a result leaves no event.",
+        "Logins and health checks that ended since the exporter started, each once. A health check without a result leaves no event.",
         Events(|connection, index| {
             let history = connection.history.as_ref()?;
             let outcomes = EventOutcome::ALL.len();

@@ -45,6 +45,29 @@ async fn it_says_what_happened_and_what_to_do() {
 }
 
 #[tokio::test]
+async fn what_is_switched_off_is_named() {
+    let off = json!({
+        "status": "NEEDS_AUTH", "can_reauth": true, "can_reauth_reason": "has_credential",
+        "auto_reauth": false, "health_checks": true,
+    });
+    let (_api, front) = seen(off, &[]).await;
+    let page = front.get("/connection?id=ma_seen").await;
+    for words in [
+        "Unattended re-logins are off.",
+        "update ma_seen <span class=\"option\">--auto-reauth</span>",
+        "It could log in again by itself: has credential",
+    ] {
+        assert!(page.text.contains(words), "{words}\n{}", page.text);
+    }
+    assert!(!page.text.contains("Health checks are off."));
+    let (_api, front) = seen(json!({"status": "ODD"}), &[]).await;
+    let page = front.get("/connection?id=ma_seen").await;
+    for words in ["KernelAuthUnknownStatus.md", "connections get ma_seen"] {
+        assert!(page.text.contains(words), "{words}\n{}", page.text);
+    }
+}
+
+#[tokio::test]
 async fn a_login_that_waits_can_be_opened_by_a_command() {
     let waiting = json!({
         "status": "NEEDS_AUTH", "flow_status": "IN_PROGRESS", "flow_type": "LOGIN",

@@ -121,6 +121,7 @@ async fn a_place_that_is_not_configured_is_refused_everywhere() {
     let api = api_of(3).await;
     let front = exporter(&api, &[]).await;
     let paths = [
+        "/?",
         "/metrics?",
         "/sd?",
         "/probe?target=ma_1&",

@@ -1,6 +1,6 @@
 //! `/`, as far as no browser is needed.
 
-use kernel_api_simulator::{Fault, Options};
+use kernel_api_simulator::{Fault, FaultKind, Options};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -146,6 +146,10 @@ async fn it_filters_and_pages() {
     assert!(needle.text.contains("href=\"connection?id=ma_needle\""));
     assert!(needle.text.contains("x &amp; y"));
     assert_eq!(rows(&front.get("/?q=needle&status=needs-login").await), 1);
+    // Reasons are found as they are shown, and as the API names them.
+    let waiting = rows(&front.get("/?q=awaiting_input").await);
+    assert!(waiting > 0);
+    assert_eq!(rows(&front.get("/?q=Awaiting+input").await), waiting);
     let none = front.get("/?q=needle&status=logged-in").await;
     assert_eq!(rows(&none), 0);
     assert!(none.text.contains("No connection matches"));
@@ -167,11 +171,44 @@ async fn a_failing_api_is_said_and_the_last_state_shown() {
     api.control.add_fault(Fault::status(403).project(&project));
     front.scrape().await;
     let page = front.get("/").await;
-    let words =
-        format!("The API forbade it to the key (403)</strong> for <bdi>{name}</bdi>, since ");
+    let words = format!(
+        "The API does not permit this key to do that (403)</strong> for <bdi>{name}</bdi>, since "
+    );
     assert!(page.text.contains(&words), "{}", page.text);
     assert!(page.text.contains("<title>") && page.text.contains("API fails"));
     assert_eq!(rows(&page), there);
+}
+
+#[tokio::test]
+async fn of_what_nobody_knows_there_is_no_number() {
+    let api = api_of(3).await;
+    let front = exporter(&api, &[]).await;
+    api.control.add_fault(Fault::status(401));
+    front.scrape().await;
+    let page = front.get("/").await;
+    assert!(page.text.contains("Nothing is known."), "{}", page.text);
+    assert!(!page.text.contains("class=\"tile"), "{}", page.text);
+    api.control.clear_faults();
+    front.scrape().await;
+    let page = front.get("/").await;
+    assert!(page.text.contains("every connection watched"));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_another_one_and_ids_that_are_not_there_are_told() {
+    let api = api_of(3).await;
+    let id = api.control.truth().remove(0).id;
+    let flags = [&*id, "ma_nobody"].map(|id| format!("--kernel.connection={id}"));
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    api.control.add_fault(FaultKind::DateSkew(-7_200));
+    let front = exporter(&api, &flags).await;
+    front.scrape().await;
+    let page = front.get("/").await;
+    for words in ["The API's clock is 2h00m behind;", ">ma_nobody</span>."] {
+        assert!(page.text.contains(words), "{words}\n{}", page.text);
+    }
+    let page = front.get(&format!("/connection?id={id}")).await;
+    assert!(page.text.contains("The API's clock is 2h00m behind;"));
 }
 
 #[tokio::test]

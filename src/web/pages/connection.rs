@@ -2,8 +2,9 @@
 
 use maud::{Markup, Render, html};
 
+use super::help::help;
 use super::parts::{
-    View, badge, connection_link, date, domain, hint, link, name, place, profile, time,
+    View, badge, clock_words, connection_link, date, domain, hint, link, name, place, profile, time,
 };
 use super::query::home;
 use crate::model::{
@@ -11,7 +12,6 @@ use crate::model::{
     ScopeView, Snapshot, SsoProvider, Timestamp, ago_words, connection_id, failure_words,
     flow_words, plain_words, span_words, visible,
 };
-use crate::remedies::Remedy;
 
 /// A page, and what its answer needs to know of it.
 pub(super) struct Page {
@@ -123,97 +123,15 @@ impl Seen<'_> {
                 (domain(&labels.domain()))
             }
             p.state { (badge(level)) " " (hint(level)) "." }
-            (self.help(level))
+            (help(self.connection, self.now, level))
             section aria-labelledby="now" {
                 h2 #now { "What the API said" }
+                @if let Some(words) = clock_words(self.snapshot.clock) { p.soft { (words) } }
                 (self.facts(view))
                 (self.actions())
             }
             (self.settings())
             @if let Some(history) = &self.connection.history { (self.history(history)) }
-        }
-    }
-
-    /// What it means and what to do.
-    fn help(&self, level: Attention) -> Markup {
-        let connection = self.connection;
-        let flow = &connection.flow;
-        let error = flow.error().filter(|_| level != Attention::Fine);
-        let reason = connection
-            .can_reauth_reason
-            .filter(|_| matches!(level, Attention::NeedsPerson | Attention::NeedsAuth));
-        let runbook = match level {
-            Attention::Waiting => "KernelAuthFlowAwaitingHuman",
-            Attention::NeedsPerson => "KernelAuthConnectionHumanLoginRequired",
-            Attention::NeedsAuth | Attention::Unknown => "KernelAuthConnectionNeedsAuth",
-            Attention::Fine => return html! {},
-        };
-        html! {
-            section.help aria-labelledby="help" {
-                h2 #help { "What to do" }
-                @if level == Attention::Waiting {
-                    @if let Some(at) = flow.expires_at {
-                        p {
-                            strong { (span_words(at.seconds_since(self.now))) }
-                            " are left, until " (date(at)) "."
-                        }
-                    }
-                    @if let Some(remedy) = Remedy::of_step(flow.step) { (self.remedy(remedy)) }
-                }
-                @if let Some(remedy) = error.and_then(Remedy::of_error) {
-                    h3 { "The last login failed: " (error.map(|code| plain_words(code.as_str())).unwrap_or_default()) }
-                    (self.remedy(remedy))
-                }
-                @if let Some(remedy) = reason.and_then(Remedy::of_reason) {
-                    h3 {
-                        @if connection.can_reauth == Some(true) {
-                            "It can log in again by itself: "
-                        } @else {
-                            "It cannot log in again by itself: "
-                        }
-                        (reason.map(|reason| plain_words(reason.as_str())).unwrap_or_default())
-                    }
-                    (self.remedy(remedy))
-                }
-                @if level != Attention::Waiting && error.is_none() && reason.is_none() {
-                    p { "Look at the connection at Kernel, and log in by hand if need be." }
-                    (self.command("kernel auth connections login <id>"))
-                }
-                p.soft {
-                    "Runbook: " span.code { "docs/runbooks/" (runbook) ".md" }
-                    ", which " span.code { "kernel-auth-exporter assets DIR" } " writes."
-                }
-            }
-        }
-    }
-
-    fn remedy(&self, remedy: &Remedy) -> Markup {
-        html! {
-            p { (remedy.meaning) " " (remedy.advice) }
-            (self.command(&remedy.command))
-        }
-    }
-
-    /// A command to copy. An id that a shell could misread is not put into it.
-    fn command(&self, command: &str) -> Markup {
-        let id = self.connection.labels.id();
-        let harmless = |char: char| char.is_ascii_alphanumeric() || "_-".contains(char);
-        let command = if id.chars().all(harmless) && !id.starts_with('-') {
-            command.replace("<id>", &id)
-        } else {
-            command.to_owned()
-        };
-        let words = command.split(' ').enumerate();
-        html! {
-            pre tabindex="0" {
-                code {
-                    @for (at, word) in words {
-                        @if at > 0 { " " }
-                        // A line does not end within the name of an option.
-                        @if word.starts_with("--") { span.option { (word) } } @else { (word) }
-                    }
-                }
-            }
         }
     }
 
@@ -361,7 +279,7 @@ impl Seen<'_> {
                     }
                 }
                 @if !ended.is_empty() {
-                    p.soft { "Counted since the exporter first read its timeline." }
+                    p.soft { "Counted since the exporter started." }
                 }
             }
         }

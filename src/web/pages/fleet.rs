@@ -2,11 +2,14 @@
 
 use maud::{Markup, html};
 
-use super::parts::{View, class, clock, grouped, hint, level_sign, name, place, sign, time};
+use super::parts::{
+    View, class, clock, clock_words, grouped, hint, level_sign, name, place, sign, time,
+};
 use super::query::Query;
 use super::select::Selected;
 use crate::model::{
-    Attention, Failure, Fleet, ScopeView, ago_words, failure_words, span_words, visible,
+    Attention, Failure, Fleet, ScopeView, ago_words, counted, failure_words, first_of, span_words,
+    visible,
 };
 
 /// Accounts and projects that are listed; those that fail first.
@@ -15,19 +18,23 @@ const MAX_SCOPES: usize = 50;
 /// Reasons that are told above the numbers.
 const MAX_REASONS: usize = 3;
 
+/// Connections that are named though they are not there.
+const MAX_NAMED: usize = 20;
+
 /// From this age on the data may be older than who reads them thinks.
 const OLD_SECONDS: f64 = 600.0;
 
 /// The title: what the tab should say when the page is not in front.
 pub(super) fn title(view: &View<'_>, selected: &Selected<'_>) -> String {
     let mut parts = Vec::new();
-    for (level, words) in [
-        (Attention::Waiting, "waiting"),
-        (Attention::NeedsPerson, "need a login"),
+    for (level, one, several) in [
+        (Attention::Waiting, "waiting", "waiting"),
+        (Attention::NeedsPerson, "needs a login", "need a login"),
     ] {
-        let count = selected.count(level);
-        if count > 0 {
-            parts.push(format!("{} {words}", grouped(count)));
+        match selected.count(level) {
+            0 => {}
+            1 => parts.push(format!("1 {one}")),
+            count => parts.push(format!("{} {several}", grouped(count))),
         }
     }
     if !view.untouched && view.fleet.scopes.iter().any(|scope| !scope.is_up()) {
@@ -54,7 +61,12 @@ pub(super) fn glance(view: &View<'_>, query: &Query, selected: &Selected<'_>) ->
             } @else {
                 (api(view))
                 (waits(view))
-                (tiles(query, selected))
+                (clocks(view))
+                (not_found(view))
+                // Of what nobody knows there is no number.
+                @if view.fleet.scopes.iter().any(|scope| scope.snapshot.is_some()) {
+                    (tiles(view, query, selected))
+                }
                 @if view.fleet.scopes.len() > 1 { (scopes(view)) }
             }
         }
@@ -143,19 +155,10 @@ fn whom(group: &Failing<'_>, all: usize) -> Markup {
         @if scopes.len() == all {
             "all " (grouped(all)) " accounts and projects"
         } @else if let [scope] = &**scopes {
-            (whose(scope))
+            (place(scope))
         } @else {
             (grouped(scopes.len())) " of " (grouped(all)) " accounts and projects"
         }
-    }
-}
-
-/// The account and the project; the account alone where its projects cannot be
-/// listed.
-fn whose(scope: &ScopeView) -> Markup {
-    html! {
-        @if scope.snapshot.is_none() && scope.scope.project().is_none() { "projects of " }
-        (place(scope))
     }
 }
 
@@ -178,16 +181,57 @@ fn waits(view: &View<'_>) -> Markup {
                     Some(account) => { (name(account)) }
                     None => { "us" }
                 }
-                " to wait for another "
-                (span_words(until.seconds_since(view.now).max(0.0)))
-                "; until then nothing is asked."
+                " to wait; nothing is asked for another "
+                (span_words(until.seconds_since(view.now).max(0.0))) "."
+            }
+        }
+    }
+}
+
+/// Times of connections are the API's, others this machine's.
+fn clocks(view: &View<'_>) -> Markup {
+    let offsets = view.fleet.accounts.iter();
+    let offsets = offsets.filter_map(|account| Some((account, account.clock?)));
+    html! {
+        @for (account, offset) in offsets {
+            @if let Some(words) = clock_words(offset) {
+                p.note {
+                    @if let Some(account) = &account.account { (name(account)) ": " }
+                    (words)
+                }
+            }
+        }
+    }
+}
+
+/// Connections that the configuration names and Kernel does not know.
+fn not_found(view: &View<'_>) -> Markup {
+    let snapshots = view
+        .fleet
+        .scopes
+        .iter()
+        .filter_map(|scope| scope.snapshot.as_ref());
+    let ids: Vec<&str> = snapshots
+        .flat_map(|snapshot| snapshot.not_found())
+        .collect();
+    html! {
+        @if !ids.is_empty() {
+            p.note {
+                strong { "Kernel does not know " (counted(ids.len(), "connection")) }
+                " that the configuration names: "
+                span.code { (visible(&first_of(ids.iter().copied(), MAX_NAMED, ids.len()))) } "."
             }
         }
     }
 }
 
 /// The numbers, each a link to those it counts.
-fn tiles(query: &Query, selected: &Selected<'_>) -> Markup {
+fn tiles(view: &View<'_>, query: &Query, selected: &Selected<'_>) -> Markup {
+    let all = view
+        .fleet
+        .scopes
+        .iter()
+        .all(|scope| scope.snapshot.is_some());
     let levels = Attention::ALL.iter().copied().filter(|level| {
         *level != Attention::Unknown || selected.count(*level) > 0 || query.level == Some(*level)
     });
@@ -213,7 +257,9 @@ fn tiles(query: &Query, selected: &Selected<'_>) -> Markup {
                 {
                     span.number { (grouped(selected.total())) } " "
                     span.label { (sign("\u{2211}")) " all" } " "
-                    span.hint { "every connection watched" }
+                    span.hint {
+                        @if all { "every connection watched" } @else { "of those that are known" }
+                    }
                 }
             }
         }
@@ -262,7 +308,7 @@ fn scope_row(view: &View<'_>, scope: &ScopeView) -> Markup {
     html! {
         tr {
             th scope="row" {
-                (whose(scope))
+                (place(scope))
             }
             @match &scope.failure {
                 None => { td { "answers" } }

@@ -1,11 +1,13 @@
 //! What several pages show.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use maud::{Markup, html};
+use unicode_width::UnicodeWidthStr;
 
-use crate::model::{Attention, Fleet, LabelBlock, Scope, ScopeView, Timestamp, visible};
+use crate::model::{
+    Attention, ClockOffset, Fleet, LabelBlock, Scope, ScopeView, Timestamp, span_words, visible,
+};
 
 /// What a page is about.
 pub(in crate::web) struct View<'a> {
@@ -17,8 +19,6 @@ pub(in crate::web) struct View<'a> {
     pub(in crate::web) now: Timestamp,
     /// Path of the metrics.
     pub(in crate::web) telemetry_path: &'a str,
-    /// Between two looks at the same page.
-    pub(in crate::web) refresh: Duration,
 }
 
 impl View<'_> {
@@ -77,7 +77,7 @@ pub(super) fn name(text: &str) -> Markup {
 /// The name of a profile, where it has one that can be seen.
 pub(super) fn profile(labels: &LabelBlock) -> Option<Cow<'_, str>> {
     let name = labels.profile_name();
-    name.filter(|name| !name.trim().is_empty())
+    name.filter(|name| name.trim().width() > 0)
 }
 
 /// A domain, that rather breaks at a dot than within a word.
@@ -134,6 +134,16 @@ pub(super) fn clock(at: Timestamp, now: Timestamp) -> Markup {
         (Some((day, clock)), Some((today, _))) if day == today => time(at, clock),
         _ => date(at),
     }
+}
+
+/// Says whose times are shown, where the API's clock is another one.
+pub(super) fn clock_words(offset: ClockOffset) -> Option<String> {
+    let seconds = offset.as_seconds();
+    let way = if seconds > 0.0 { "ahead" } else { "behind" };
+    (seconds != 0.0).then(|| {
+        let span = span_words(seconds.abs());
+        format!("The API's clock is {span} {way}; times of connections are told on it.")
+    })
 }
 
 /// A point in time in full.

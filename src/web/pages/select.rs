@@ -37,6 +37,8 @@ impl<'a> Selected<'a> {
     /// fewer.
     pub(super) fn new(fleet: &'a Fleet, now: Timestamp, query: &Query, page_rows: usize) -> Self {
         let wanted = query.text.to_lowercase();
+        // The page shows `a_code` as `a code`.
+        let code = wanted.replace(' ', "_");
         let mut counts = [0; Attention::ALL.len()];
         let mut rows = Vec::new();
         for (view, snapshot, connection) in fleet.connections() {
@@ -50,7 +52,7 @@ impl<'a> Selected<'a> {
                 view,
                 connection,
             };
-            if query.level.is_none_or(|only| only == level) && row.has(&wanted) {
+            if query.level.is_none_or(|only| only == level) && row.has(&wanted, &code) {
                 rows.push(row);
             }
         }
@@ -164,9 +166,9 @@ impl Row<'_> {
         self.connection.checked_at()
     }
 
-    /// Whether one of its names, or why it is as it is, has `wanted` in it,
-    /// which is in small letters.
-    fn has(&self, wanted: &str) -> bool {
+    /// Whether one of its names has `wanted` in it, or why it is as it is has
+    /// `code`; both are in small letters.
+    fn has(&self, wanted: &str, code: &str) -> bool {
         if wanted.is_empty() {
             return true;
         }
@@ -184,12 +186,12 @@ impl Row<'_> {
                 .any(|name| contains(name, wanted))
             || flow
                 .error()
-                .is_some_and(|code| contains(code.as_str(), wanted))
-            || contains(flow.step.as_str(), wanted)
+                .is_some_and(|error| contains(error.as_str(), code))
+            || contains(flow.step.as_str(), code)
             || self
                 .connection
                 .can_reauth_reason
-                .is_some_and(|reason| contains(reason.as_str(), wanted))
+                .is_some_and(|reason| contains(reason.as_str(), code))
     }
 }
 

@@ -59,6 +59,8 @@ impl Reload {
     pub(crate) fn state(&self) -> (bool, Timestamp) {
         let (ok, at) = *self.latest.lock();
         let web = self.web_config.last_reload_success().map(Timestamp::from);
+        // What was read of it since a reload that failed is not all there was.
+        let web = web.filter(|_| ok);
         (
             ok && self.web_config.last_reload_ok(),
             web.map_or(at, |web| web.max(at)),

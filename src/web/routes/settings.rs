@@ -37,8 +37,6 @@ pub(crate) struct StaticSettings {
     pub external_url: Option<ExternalUrl>,
     /// Scrapes, probes and discoveries at once; more get 503.
     pub max_requests: usize,
-    /// Between two looks at the same page.
-    pub refresh: Duration,
 }
 
 impl StaticSettings {
@@ -71,12 +69,17 @@ impl Reloadable {
     }
 
     pub(super) fn options(&self, collectors: CollectorSet, headers: &HeaderMap) -> Options {
-        let accepted = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let accepted = |name| {
+            // Several lines are one list (RFC 9110 section 5.3).
+            let lines = headers.get_all(name).iter();
+            let lines: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
+            (!lines.is_empty()).then(|| lines.join(","))
+        };
         Options {
             collectors,
             states: self.states,
-            format: negotiate::format(accepted(header::ACCEPT)),
-            gzip: negotiate::gzip(accepted(header::ACCEPT_ENCODING)),
+            format: negotiate::format(accepted(header::ACCEPT).as_deref()),
+            gzip: negotiate::gzip(accepted(header::ACCEPT_ENCODING).as_deref()),
         }
     }
 }
