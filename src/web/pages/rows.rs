@@ -31,7 +31,7 @@ pub(super) fn section(view: &View<'_>, query: &Query, selected: &Selected<'_>) -
                 @if known {
                     p { "The API has none for this configuration." }
                 } @else {
-                    p { "None is known." }
+                    p { "There is nothing to list." }
                 }
             } @else {
                 (filter(query))
