@@ -23,6 +23,9 @@ use exporter_toolkit::listener::Listener;
 use exporter_toolkit::server::{self, Limits};
 use exporter_toolkit::web_config::{WebConfig, WebConfigHandle};
 
+/// Between two looks at the same page.
+const REFRESH: Duration = Duration::from_secs(30);
+
 /// Serves metrics until SIGTERM or SIGINT. `loader` reads the configuration
 /// again when there is to be a reload.
 pub(crate) async fn serve(config: &Config, loader: Loader) -> Result<(), StartError> {
@@ -45,7 +48,7 @@ impl Exporter {
     /// `loader` reads the configuration again on SIGHUP and `/-/reload`.
     ///
     /// It asks the API only when somebody scrapes, unless it is its own API:
-    /// then it `collects_every` so often.
+    /// then it `collects_every` so often, and its pages refresh as often.
     pub(crate) async fn start(
         config: &Config,
         loader: Loader,
@@ -65,6 +68,7 @@ impl Exporter {
             prefix: config.web.prefix(),
             external_url: config.web.external_url.clone(),
             max_requests: config.web.max_requests,
+            refresh: collects_every.unwrap_or(REFRESH),
         };
         let (reload, orders) = Reload::new(web_config.clone(), config.web.enable_lifecycle);
         let routes = Arc::new(Routes::new(reloadable, settings, telemetry, reload));

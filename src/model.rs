@@ -22,7 +22,7 @@ pub(crate) use api::{
     ScrapeOutcome, States, WaitReason,
 };
 pub(crate) use attention::Attention;
-pub(crate) use connection::{Connection, Flow, PendingInputs, Settings};
+pub(crate) use connection::{Connection, Flow, Settings};
 pub(crate) use history::{EventSlot, History};
 pub(crate) use labels::{LabelBlock, MAX_LABEL_BYTES, bound_label, escape_label_into, short_hash};
 pub(crate) use org::OrgView;

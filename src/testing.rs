@@ -16,9 +16,8 @@ use crate::exposition::{Blocks, Exposition, Format, Options, Own, render};
 use crate::kernel::{Client, ClientSettings, Decoder, Http, Key, Observer};
 use crate::model::{
     AccountView, AuthStatus, Connection, CredentialKind, Endpoint, ErrorReason, Field, Fleet, Flow,
-    FlowStatus, FlowStep, FlowType, LabelBlock, PendingInputs, ProfileNameMode, Projects,
-    ReauthReason, RetryReason, Scope, ScopeView, Selection, Settings, Snapshot, States, Timestamp,
-    WaitReason,
+    FlowStatus, FlowStep, FlowType, LabelBlock, ProfileNameMode, Projects, ReauthReason,
+    RetryReason, Scope, ScopeView, Selection, Settings, Snapshot, States, Timestamp, WaitReason,
 };
 
 const NOW: Timestamp = Timestamp::from_micros(1_795_341_600_250_000);
@@ -117,7 +116,7 @@ fn connection(index: usize, scope: &Scope, scratch: &mut String) -> Connection {
             expires_at: ago(index % 86_400),
             error_code: None,
             website_error: None,
-            pending: PendingInputs::default(),
+            pending: [None; 5],
         },
         can_reauth: Some(index.is_multiple_of(3)),
         can_reauth_reason: Some(pick(ReauthReason::ALL, index)),

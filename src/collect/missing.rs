@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use super::assemble::Held;
 use super::gathered::Gathered;
 use super::rows;
+use crate::kernel::Error;
 use crate::model::Selection;
 
 /// Connections asked for by id, per collection and scope, because a whole list
@@ -53,15 +54,17 @@ impl Missing {
         }
     }
 
-    /// Keeps what two lists lacked, where most of those that were asked for are
-    /// there all the same, or none is known to be gone: those lists were not whole.
-    pub(super) fn judge(&mut self, gathered: &Gathered) {
+    /// Where no more of those that were asked for are gone than are there, those
+    /// lists were cut short: what they lacked could not be read, for which `fail`
+    /// is the reason.
+    pub(super) fn judge(&self, gathered: &mut Gathered, fail: impl FnOnce() -> Error) {
         let asked = |id: &str| self.now.iter().any(|other| **other == *id);
         let gone = gathered.gone.iter().filter(|id| asked(id)).count();
         let there = gathered.connections.iter();
         let there = there.filter(|row| asked(&row.labels.id())).count();
-        if !self.now.is_empty() && gone <= there {
-            self.later.extend(self.gone.drain());
+        if !self.gone.is_empty() && gone <= there {
+            gathered.failed.extend(self.gone.iter().cloned());
+            gathered.failure.get_or_insert_with(fail);
         }
     }
 

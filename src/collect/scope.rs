@@ -14,16 +14,13 @@ use super::memory::{Memory, now};
 use super::missing::Missing;
 use super::plan::{Knowledge, choose};
 use super::rows;
-use super::shared::Shared;
+use super::shared::{Shared, tell_not_found};
 use super::showing::{Part, Showing, nothing_in_time};
 use super::timeline::{Pass, TimelineReader};
-use crate::kernel::{Attempt, Deadline, Error};
+use crate::kernel::{Attempt, Deadline, Error, PageError, Problem};
 use crate::model::{
-    ErrorReason, Scope, ScopeView, ScrapeOutcome, Selection, Snapshot, Timestamp, first_of,
+    Endpoint, ErrorReason, Scope, ScopeView, ScrapeOutcome, Selection, Snapshot, Timestamp,
 };
-
-/// So many configured connections that are not there are named in the log.
-const NAMED: usize = 10;
 
 /// How long beyond `--kernel.hold` a snapshot is served that is old only
 /// because the quota had nothing left: the quota is per minute.
@@ -227,7 +224,7 @@ impl ScopeWatcher {
             Err(error) => return self.failed(known, &error),
         };
         rows::sort_and_deduplicate(&mut gathered.connections);
-        let mut missing = Missing::from(
+        let missing = Missing::from(
             &self.selection,
             &gathered,
             before.as_ref(),
@@ -235,7 +232,10 @@ impl ScopeWatcher {
             memory.missing_cursor,
         );
         self.ask_for(&missing, &gathering, &mut gathered).await;
-        missing.judge(&gathered);
+        missing.judge(&mut gathered, || {
+            let problem = Problem::Paging(PageError::CutShort);
+            self.shared.client.fail(Endpoint::Connections, problem)
+        });
         let read = gathered.connections.len();
         if read == 0 && gathered.unread() > 0 && gathered.gone.is_empty() {
             return self.read_nothing(known, &gathered);
@@ -325,20 +325,7 @@ impl ScopeWatcher {
         snapshot.clock = client.clock().unwrap_or_default();
         let (account, project) = (self.scope.account(), self.scope.project());
         let before = self.last().snapshot;
-        let was_there = |id: &&str| {
-            let found = before.as_ref().and_then(|before| before.found.get(*id));
-            found != Some(&false)
-        };
-        let gone: Vec<&str> = snapshot.not_found().filter(was_there).collect();
-        if !gone.is_empty() {
-            let ids = first_of(gone.iter().copied(), NAMED, gone.len());
-            tracing::warn!(
-                account,
-                project,
-                ids,
-                "Kernel does not know these connections, which the configuration names"
-            );
-        }
+        tell_not_found(&self.scope, before.as_deref(), &snapshot);
         tracing::debug!(
             account,
             project,

@@ -8,8 +8,11 @@ use parking_lot::Mutex;
 use super::flows::CountedFlows;
 use super::settings::Settings;
 use crate::kernel::{Client, Unknowns};
-use crate::model::{Field, WaitReason};
+use crate::model::{Field, Scope, Snapshot, WaitReason, first_of};
 use crate::redact;
+
+/// So many configured connections that are not there are named in the log.
+const NAMED: usize = 10;
 
 /// Unknown values that are logged, once each.
 const MAX_LOGGED: usize = 256;
@@ -59,6 +62,22 @@ impl Shared {
             }
         }
     }
+}
+
+/// Logs which configured connections Kernel does not know that it may have
+/// known `before`.
+pub(super) fn tell_not_found(scope: &Scope, before: Option<&Snapshot>, now: &Snapshot) {
+    let told = |id: &&str| before.and_then(|before| before.found.get(*id)) == Some(&false);
+    let new: Vec<&str> = now.not_found().filter(|id| !told(id)).collect();
+    if new.is_empty() {
+        return;
+    }
+    tracing::warn!(
+        account = scope.account(),
+        project = scope.project(),
+        ids = first_of(new.iter().copied(), NAMED, new.len()),
+        "Kernel does not know these connections, which the configuration names"
+    );
 }
 
 /// A value that may be logged: an enum's, a code, a time. Anything else, such

@@ -18,6 +18,9 @@ pub(crate) enum PageError {
     /// `X-Has-More: true` and `X-Next-Offset: 0`: zero means "no more".
     #[error("X-Has-More is true, but X-Next-Offset is 0, which means that there is no more")]
     ZeroOffset,
+    /// Lists that end too early, whatever their headers say.
+    #[error("it lacks connections that are there when they are asked for by their ids")]
+    CutShort,
     /// One page after the other is empty, or has the same rows again.
     #[error("{pages} pages in a row brought nothing new, and X-Has-More is still true")]
     NothingNew {

@@ -57,8 +57,9 @@ pub(crate) struct Flow {
     /// `website_error`: whether the site shows an error, never what it says;
     /// `None` where no flow is known.
     pub website_error: Option<bool>,
-    /// How many inputs of each kind the flow asks for.
-    pub pending: PendingInputs,
+    /// How many inputs of each kind it asks for; a kind that the API does not name
+    /// is absent, which is not zero. More than 65,535 count as that.
+    pub pending: [Option<u16>; PendingInput::ALL.len()],
 }
 
 impl Flow {
@@ -102,25 +103,4 @@ pub(crate) struct Settings {
     pub allowed_domains: Option<u16>,
     /// `sso_provider`.
     pub sso_provider: Option<SsoProvider>,
-}
-
-/// How many inputs of each kind are asked for; a kind that the API does not
-/// name is absent, which is not zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(crate) struct PendingInputs {
-    counts: [u16; 5],
-    present: u8,
-}
-
-impl PendingInputs {
-    /// Sets the number of one kind; more than 65,535 count as that.
-    pub(crate) fn set(&mut self, kind: PendingInput, count: usize) {
-        self.counts[kind as usize] = u16::try_from(count).unwrap_or(u16::MAX);
-        self.present |= 1 << kind as u8;
-    }
-
-    /// The number of one kind, `None` where the API names none.
-    pub(crate) fn of(&self, kind: PendingInput) -> Option<u16> {
-        (self.present & (1 << kind as u8) != 0).then(|| self.counts[kind as usize])
-    }
 }

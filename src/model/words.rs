@@ -160,7 +160,7 @@ pub(crate) fn span_words(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ErrorCode, PendingInputs};
+    use crate::model::ErrorCode;
 
     #[test]
     fn a_flow_is_told_as_it_stands() {
@@ -172,7 +172,7 @@ mod tests {
             expires_at: None,
             error_code: None,
             website_error: None,
-            pending: PendingInputs::default(),
+            pending: [None; 5],
         };
         let waiting = Flow {
             status: FlowStatus::InProgress,

@@ -82,7 +82,7 @@ fn connection(view: &ScopeView, snapshot: &Snapshot, row: &Connection, now: Time
 fn flow(flow: &Flow, now: Timestamp) -> Value {
     let live = flow.is_live(now);
     let inputs = PendingInput::ALL.iter();
-    let inputs = inputs.map(|kind| (kind.as_str(), flow.pending.of(*kind)));
+    let inputs = inputs.map(|kind| (kind.as_str(), flow.pending[*kind as usize]));
     said(json!({
         "status": flow.status.as_str(),
         "step": flow.step.as_str(),

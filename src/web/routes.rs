@@ -336,6 +336,7 @@ impl Routes {
         let turn = Arc::clone(&self.making).acquire_owned().await;
         let live = self.reloadable();
         let telemetry_path = self.settings.telemetry_path.clone();
+        let refresh = self.settings.refresh;
         // Judging and sorting a large fleet takes some milliseconds.
         let rendered = tokio::task::spawn_blocking(move || {
             let _turn = turn;
@@ -344,6 +345,7 @@ impl Routes {
                 untouched: live.watcher.is_untouched(),
                 now: now(),
                 telemetry_path: &telemetry_path,
+                refresh,
             })
         });
         let page = rendered.await.unwrap_or_else(|_| {

@@ -270,7 +270,7 @@ fn a_check_says_whether_the_directory_is_what_would_be_written() {
     let output = assets(dir.path(), &["--check", "--job=mine"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let count = files_below(dir.path()).len();
-    assert!(text(&output.stdout).starts_with(&format!("{count} files in ")));
+    assert!(text(&output.stdout).starts_with(&format!("all {count} files in ")));
     // Other files beside them are nobody's business.
     fs::write(dir.path().join("mine.yml"), "x").unwrap();
     assert!(

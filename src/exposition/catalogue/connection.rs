@@ -115,7 +115,7 @@ pub(super) const FAMILIES: &[Family] = &[
         "kernel_auth_connection_flow_pending_inputs",
         "How many inputs a live login flow asks a person for, by kind; only while it is live.",
         Counts(|connection, now, index| {
-            let count = connection.flow.pending.of(PendingInput::ALL[index])?;
+            let count = connection.flow.pending[index]?;
             connection.flow.is_live(now).then_some(u64::from(count))
         }),
     )

@@ -10,8 +10,8 @@ use super::Unknowns;
 use super::member::Member;
 use crate::model::{
     AuthStatus, Connection, CredentialKind, ErrorCode, Field, Flow, FlowStatus, FlowStep, FlowType,
-    HealthCheckUnavailable, LabelBlock, PendingInput, PendingInputs, ReauthReason, Settings,
-    SsoProvider, Timestamp,
+    HealthCheckUnavailable, LabelBlock, PendingInput, ReauthReason, Settings, SsoProvider,
+    Timestamp,
 };
 
 /// A `ManagedAuth` object, as far as it is exported.
@@ -138,11 +138,11 @@ impl Row<'_> {
 
     /// The canonical arrays where they are present, else their older twins:
     /// counting both would count everything twice.
-    fn pending(&self, unknown: &mut Unknowns) -> PendingInputs {
-        let mut pending = PendingInputs::default();
+    fn pending(&self, unknown: &mut Unknowns) -> [Option<u16>; PendingInput::ALL.len()] {
+        let mut pending = [None; PendingInput::ALL.len()];
         let mut set = |kind, count: &Member<usize>, field| {
             if let Some(count) = count.read(field, unknown) {
-                pending.set(kind, count);
+                pending[kind as usize] = Some(u16::try_from(count).unwrap_or(u16::MAX));
             }
         };
         if self.fields.is_absent() {

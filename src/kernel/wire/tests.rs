@@ -40,7 +40,7 @@ fn the_minimum_leaves_everything_else_absent() {
     assert_eq!(connection.settings.health_checks, None);
     assert_eq!(connection.settings.save_credentials, Some(true));
     assert_eq!(connection.settings.credential, Some(CredentialKind::None));
-    assert_eq!(connection.flow.pending, PendingInputs::default());
+    assert_eq!(connection.flow.pending, [None; 5]);
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn the_canonical_arrays_win_over_their_older_twins() {
         let pending = only(more).flow.pending;
         PendingInput::ALL
             .iter()
-            .map(|kind| pending.of(*kind))
+            .map(|kind| pending[*kind as usize])
             .collect::<Vec<_>>()
     };
     assert_eq!(

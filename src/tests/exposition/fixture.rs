@@ -9,8 +9,8 @@ use crate::model::{
     AccountView, AuthStatus, ClockOffset, Collector, CollectorSet, Connection, CredentialKind,
     Endpoint, ErrorCode, ErrorReason, EventOutcome, EventSlot, EventType, Failure, Fleet, Flow,
     FlowStatus, FlowStep, FlowType, HealthCheckUnavailable, History, LabelBlock, OrgView,
-    PendingInput, PendingInputs, Plan, ReauthReason, RetryReason, Scope, ScopeView, ScrapeOutcome,
-    Settings, Snapshot, SsoProvider, States, Timestamp, WaitReason,
+    PendingInput, Plan, ReauthReason, RetryReason, Scope, ScopeView, ScrapeOutcome, Settings,
+    Snapshot, SsoProvider, States, Timestamp, WaitReason,
 };
 use crate::telemetry::Telemetry;
 use crate::version::Build;
@@ -66,7 +66,7 @@ pub(crate) fn sparse(scope: &Scope, id: &str, domain: &str, profile: Option<&str
             expires_at: None,
             error_code: None,
             website_error: None,
-            pending: PendingInputs::default(),
+            pending: [None; 5],
         },
         can_reauth: None,
         can_reauth_reason: None,
@@ -170,7 +170,7 @@ pub(crate) fn story() -> Fleet {
             expires_at: ago(192_540),
             error_code: None,
             website_error: None,
-            pending: PendingInputs::default(),
+            pending: [None; 5],
         },
         can_reauth: Some(true),
         can_reauth_reason: Some(ReauthReason::TotpReauthAllowed),
@@ -178,9 +178,9 @@ pub(crate) fn story() -> Fleet {
         history: Some(Arc::new(past(ago))),
         ..sparse(&scope, "q7f2m9", "portal.acme.example", Some("billing-bot"))
     };
-    let mut pending = PendingInputs::default();
-    pending.set(PendingInput::Choice, 1);
-    pending.set(PendingInput::Field, 0);
+    let mut pending = [None; 5];
+    pending[PendingInput::Choice as usize] = Some(1);
+    pending[PendingInput::Field as usize] = Some(0);
     let waiting = Connection {
         last_auth_check_at: Some(Timestamp::from_micros(1_795_341_301_318_000)),
         flow: Flow {
@@ -205,7 +205,7 @@ pub(crate) fn story() -> Fleet {
             expires_at: ago(8690),
             error_code: Some(ErrorCode::CredentialsInvalid),
             website_error: Some(true),
-            pending: PendingInputs::default(),
+            pending: [None; 5],
         },
         settings: Settings {
             health_check_unavailable: Some(HealthCheckUnavailable::NoAuthCheckUrl),

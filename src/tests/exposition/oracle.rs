@@ -320,7 +320,7 @@ fn fill_flow(
             gauges.maybe(
                 &name("flow_pending_inputs"),
                 &and(("kind", label)),
-                flow.pending.of(*kind).map(f64::from),
+                flow.pending[*kind as usize].map(f64::from),
             );
         }
     }

@@ -7,8 +7,8 @@ use crate::exposition::Own;
 use crate::model::{
     AccountView, AuthStatus, ClockOffset, Connection, CredentialKind, ErrorCode, EventOutcome,
     EventSlot, EventType, Failure, Fleet, Flow, FlowStatus, FlowStep, FlowType,
-    HealthCheckUnavailable, History, LabelBlock, OrgView, PendingInput, PendingInputs, Plan,
-    ReauthReason, Scope, ScopeView, Settings, Snapshot, SsoProvider, Timestamp,
+    HealthCheckUnavailable, History, LabelBlock, OrgView, PendingInput, Plan, ReauthReason, Scope,
+    ScopeView, Settings, Snapshot, SsoProvider, Timestamp,
 };
 use proptest::prelude::*;
 
@@ -68,10 +68,10 @@ fn flow() -> impl Strategy<Value = Flow> {
     )
         .prop_map(
             |(status, step, kind, expires_at, error_code, website_error, counts)| {
-                let mut pending = PendingInputs::default();
+                let mut pending = [None; 5];
                 for (kind, count) in PendingInput::ALL.iter().zip(counts) {
                     if let Some(count) = count {
-                        pending.set(*kind, count);
+                        pending[*kind as usize] = Some(u16::try_from(count).unwrap_or(u16::MAX));
                     }
                 }
                 Flow {

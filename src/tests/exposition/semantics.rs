@@ -148,7 +148,7 @@ fn a_flow_is_live_until_it_expires() {
         let parsed = one(|connection| {
             connection.flow.status = status;
             connection.flow.expires_at = expires_at;
-            connection.flow.pending.set(PendingInput::Field, 2);
+            connection.flow.pending[PendingInput::Field as usize] = Some(2);
         });
         let pending = value(&parsed, "flow_pending_inputs");
         assert_eq!(pending.is_some(), value(&parsed, "flow_live") == Some(1.0));
@@ -204,7 +204,7 @@ fn an_error_belongs_to_a_failed_flow() {
 fn a_kind_of_input_that_is_not_named_is_absent_and_none_asked_for_is_zero() {
     let parsed = one(|connection| {
         connection.flow.status = FlowStatus::InProgress;
-        connection.flow.pending.set(PendingInput::Choice, 0);
+        connection.flow.pending[PendingInput::Choice as usize] = Some(0);
     });
     assert_eq!(count(&parsed, "flow_pending_inputs"), 1);
     assert_eq!(value(&parsed, "flow_pending_inputs"), Some(0.0));

@@ -108,12 +108,19 @@ async fn short_lists_end_nothing_that_the_api_knows_by_id() {
     let before = bench.scrape().await;
     let end = FaultKind::Header("x-has-more".into(), "false".into());
     bench.api.add_fault(Fault::new(end).at(Route::Connections));
-    for _ in 0..4 {
+    for list in 1..=4 {
         bench.requests();
         let scrape = bench.scrape().await;
         assert_eq!(scrape.statuses(), before.statuses());
         assert!(bench.cost() <= 1 + 25, "a bounded number of questions");
+        // One list may be wrong; the second one shows that lists are.
+        assert_eq!(scrape.up(), list == 1);
     }
+    assert!(bench.scrape().await.errors("paging") > 0.0);
+    // Nobody knows how those are that nobody has asked for.
+    advance(Duration::from_secs(301)).await;
+    let left = bench.scrape().await.statuses().len();
+    assert!((100..=175).contains(&left), "{left}");
 }
 
 #[tokio::test]

@@ -143,7 +143,7 @@ impl Seen<'_> {
             .iter()
             .zip(PendingInput::LABELS)
             .filter_map(|(kind, label)| {
-                let count = flow.pending.of(*kind).filter(|count| *count > 0)?;
+                let count = flow.pending[*kind as usize].filter(|count| *count > 0)?;
                 Some(format!("{count} × {}", plain_words(label)))
             })
             .collect();

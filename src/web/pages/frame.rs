@@ -14,9 +14,6 @@ use crate::version::Build;
 use crate::web::answer::of_now;
 use exporter_toolkit::server::{Body, full};
 
-/// Seconds between two looks at the same page. Who types a filter needs them.
-const REFRESH: u64 = 30;
-
 const STYLE: &str = include_str!("style.css");
 
 /// A sign for the browser's tab, so that the browser does not ask for one.
@@ -50,7 +47,7 @@ pub(super) fn response(
     let no_referrer = HeaderValue::from_static("no-referrer");
     headers.insert(header::REFERRER_POLICY, no_referrer);
     if !paused {
-        headers.insert(header::REFRESH, REFRESH.into());
+        headers.insert(header::REFRESH, view.refresh.as_secs().into());
     }
     response
 }
@@ -77,7 +74,7 @@ fn document(view: &View<'_>, link: &str, paused: bool, title: &str, main: &Marku
                         @if paused {
                             ", paused. " a href=(query::with_refresh(link)) { "Refresh" }
                         } @else {
-                            ", refreshes every " (REFRESH) " s. "
+                            ", refreshes every " (view.refresh.as_secs()) " s. "
                             a href=(query::without_refresh(link)) { "Pause" }
                         }
                     }

@@ -1,6 +1,7 @@
 //! What several pages show.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use maud::{Markup, html};
 use unicode_width::UnicodeWidthStr;
@@ -19,6 +20,8 @@ pub(in crate::web) struct View<'a> {
     pub(in crate::web) now: Timestamp,
     /// Path of the metrics.
     pub(in crate::web) telemetry_path: &'a str,
+    /// Between two looks at the same page.
+    pub(in crate::web) refresh: Duration,
 }
 
 impl View<'_> {

@@ -37,6 +37,8 @@ pub(crate) struct StaticSettings {
     pub external_url: Option<ExternalUrl>,
     /// Scrapes, probes and discoveries at once; more get 503.
     pub max_requests: usize,
+    /// Between two looks at the same page.
+    pub refresh: Duration,
 }
 
 impl StaticSettings {
