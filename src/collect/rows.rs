@@ -2,8 +2,8 @@
 
 use crate::model::Connection;
 
-/// So many pages of a list in a row that bring nothing new are its end: whatever
-/// the headers say, the next one will be like them.
+/// So many pages of a list in a row that have the same rows again are its end:
+/// whatever the headers say, the next one will be like them.
 pub(super) const FRUITLESS: u64 = 3;
 
 /// Sorts by id; where an id comes twice, the later row wins.

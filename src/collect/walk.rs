@@ -67,8 +67,7 @@ pub(super) struct Walked {
     /// The distance between the offsets that are asked for.
     step: u64,
     pages: u64,
-    /// How many of the latest pages brought nothing new, and how the last that did
-    /// begins.
+    /// How many of the latest pages begin like the one before them, and how.
     fruitless: (u64, Option<u64>),
     /// By index: offset divided by step.
     seen: BTreeMap<u64, Seen>,
@@ -295,12 +294,12 @@ impl Walk<'_> {
             .malformed
             .extend(places.map(|at| offset.saturating_add(*at as u64)));
         walked.unknown.add(page.unknown);
-        let is_new = rows > 0 && (page.first.is_none() || page.first != walked.fruitless.1);
-        walked.fruitless = match (is_new, next) {
-            (true, _) => (0, page.first),
-            (false, Some(_)) => (walked.fruitless.0 + 1, walked.fruitless.1),
-            (false, None) => walked.fruitless,
-        };
+        // An empty page says nothing: an API may filter what it has counted.
+        if page.first.is_some() {
+            let again = page.first == walked.fruitless.1;
+            let pages = if again { walked.fruitless.0 + 1 } else { 0 };
+            walked.fruitless = (pages, page.first);
+        }
         if walked.fruitless.0 == FRUITLESS {
             let error = PageError::NothingNew { pages: FRUITLESS };
             return Err(self.fail(Problem::Paging(error)));

@@ -21,7 +21,7 @@ pub(crate) enum PageError {
     /// Lists that end too early, whatever their headers say.
     #[error("it lacks connections that are there when they are asked for by their ids")]
     CutShort,
-    /// One page after the other is empty, or has the same rows again.
+    /// One page after the other has the same rows again.
     #[error("{pages} pages in a row brought nothing new, and X-Has-More is still true")]
     NothingNew {
         /// How many.

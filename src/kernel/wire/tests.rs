@@ -18,6 +18,18 @@ fn decode_with(body: &str, selection: &Selection, profile_names: ProfileNameMode
     .unwrap()
 }
 
+/// A page that may be none.
+fn list(body: &[u8]) -> Result<Listing, DecodeError> {
+    let (scope, selection) = (Scope::default(), Selection::default());
+    let decoder = Decoder {
+        scope: &scope,
+        profile_names: ProfileNameMode::Keep,
+        selection: &selection,
+        marks: false,
+    };
+    decoder.list(body)
+}
+
 fn row(more: &str) -> String {
     format!(
         r#"{{"id":"c1","profile_name":"p","domain":"d.example","status":"AUTHENTICATED","save_credentials":true,"record_session":false{more}}}"#
@@ -201,12 +213,6 @@ fn an_odd_member_is_absent_and_counted_and_the_row_is_there() {
 
 #[test]
 fn bytes_that_are_not_utf_8_spoil_the_member_they_are_in() {
-    let decoder = Decoder {
-        scope: &Scope::default(),
-        profile_names: ProfileNameMode::Keep,
-        selection: &Selection::default(),
-        marks: false,
-    };
     for (member, shown) in [
         (&b"\"website_error\":\"\xff\""[..], 2),
         (b"\"error_code\":\"\xff\"", 2),
@@ -220,7 +226,7 @@ fn bytes_that_are_not_utf_8_spoil_the_member_they_are_in() {
             body.extend_from_slice(b",\"id\":\"b\"");
         }
         body.extend_from_slice(b"}]");
-        let listing = decoder.list(&body).unwrap();
+        let listing = list(&body).unwrap();
         assert_eq!(listing.connections.len(), shown);
         assert_eq!(listing.malformed.len(), 2 - shown);
     }
@@ -228,17 +234,6 @@ fn bytes_that_are_not_utf_8_spoil_the_member_they_are_in() {
 
 #[test]
 fn what_is_not_a_whole_array_is_an_error() {
-    let decoder = |body: &str| {
-        let (scope, selection) = (Scope::default(), Selection::default());
-        Decoder {
-            scope: &scope,
-            profile_names: ProfileNameMode::Keep,
-            selection: &selection,
-            marks: false,
-        }
-        .list(body.as_bytes())
-        .is_err()
-    };
     let good = row("");
     for body in [
         "",
@@ -250,9 +245,16 @@ fn what_is_not_a_whole_array_is_an_error() {
         &format!("[{good}"),
         &format!("[{good}] x"),
     ] {
-        assert!(decoder(body), "{body}");
+        assert!(list(body.as_bytes()).is_err(), "{body}");
     }
-    assert!(!decoder("[]"));
+    assert!(list(b"[]").is_ok());
+}
+
+#[test]
+fn a_page_of_too_many_rows_is_not_read() {
+    let page = |rows: usize| format!("[{}]", vec![r#"{"id":"a"}"#; rows].join(","));
+    assert_eq!(list(page(MAX_ROWS).as_bytes()).unwrap().rows, MAX_ROWS);
+    assert!(list(page(MAX_ROWS + 1).as_bytes()).is_err());
 }
 
 #[test]
@@ -391,22 +393,4 @@ proptest! {
         let _ = decoder.list(&body);
         let _ = decoder.one(&body);
     }
-}
-
-#[test]
-fn a_page_of_too_many_rows_is_not_read() {
-    let page = |rows: usize| format!("[{}]", vec![r#"{"id":"a"}"#; rows].join(","));
-    let scope = Scope::default();
-    let selection = Selection::default();
-    let decoder = Decoder {
-        scope: &scope,
-        profile_names: ProfileNameMode::Keep,
-        selection: &selection,
-        marks: false,
-    };
-    assert_eq!(
-        decoder.list(page(MAX_ROWS).as_bytes()).unwrap().rows,
-        MAX_ROWS
-    );
-    assert!(decoder.list(page(MAX_ROWS + 1).as_bytes()).is_err());
 }
