@@ -44,7 +44,12 @@ pub(crate) fn write(path: &Path, text: &[u8]) -> io::Result<()> {
         .prefix(".kernel-auth-")
         // Less what the umask takes away.
         .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(directory)?;
+        .tempfile_in(directory)
+        .map_err(|error| match error.kind() {
+            // The system's own words name a file that nobody asked for.
+            kind @ io::ErrorKind::NotFound => io::Error::new(kind, "there is no such directory"),
+            _ => error,
+        })?;
     file.write_all(text)?;
     if let Some(before) = before {
         keep(&before, file.as_file())?;

@@ -134,6 +134,16 @@ async fn a_reader_that_leaves_is_no_failure() {
 }
 
 #[tokio::test]
+async fn a_directory_that_is_not_there_is_named() {
+    let api = Api::small().await;
+    let ended = api.once(&["--output=/nowhere/metrics.prom"]).await;
+    assert_eq!(ended.code(), Some(1));
+    let words = "/nowhere/metrics.prom: there is no such directory";
+    assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    assert!(!ended.stderr.contains(".kernel-auth-"), "{}", ended.stderr);
+}
+
+#[tokio::test]
 async fn the_umask_is_obeyed_and_an_owner_is_kept() {
     let api = Api::small().await;
     let directory = tempfile::tempdir().unwrap();

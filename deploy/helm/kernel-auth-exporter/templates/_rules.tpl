@@ -72,7 +72,7 @@ The rules are a file with placeholders, the same from which the program's comman
 {{- $text := printf "%s %s" $one.remedy (replace "<id>" "{{ $labels.connection_id }}" $one.command) }}
 {{- $branches = append $branches (printf "if eq $code %q }}%s" $code $text) }}
 {{- end }}
-remedies_of_{{ $kind }}: {{ printf "{{ %s{{ end }}" (join "{{ else " $branches) | quote }}
+remedies_of_{{ $kind }}: {{ printf "{{ %s{{ else }}kernel auth connections get {{ $labels.connection_id }}{{ end }}" (join "{{ else " $branches) | quote }}
 {{- end }}
 runbook_base_url: {{ trimSuffix "/" $rule.runbookBaseUrl | quote }}
 dashboard_base_url: {{ trimSuffix "/" $rule.dashboardBaseUrl | quote }}
