@@ -86,7 +86,7 @@ pub enum ListenError {
 
 fn reason(error: &io::Error) -> String {
     let hint = match error.kind() {
-        io::ErrorKind::AddrInUse => "; another process listens there, choose another --web.listen-address",
+        io::ErrorKind::AddrInUse => "; taken by another process, set another --web.listen-address",
         io::ErrorKind::PermissionDenied => {
             "; ports below 1024 need CAP_NET_BIND_SERVICE, choose a higher one"
         }
@@ -216,7 +216,7 @@ mod tests {
             error.to_string(),
             format!(
                 "cannot listen on {taken}: Address already in use (os error 98); \
-                 another process listens there, choose another --web.listen-address"
+                 taken by another process, set another --web.listen-address"
             )
         );
     }
