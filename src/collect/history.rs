@@ -151,8 +151,8 @@ impl Timelines {
     }
 
     /// Takes in the page that `wanted` asked for; `next` is where the one after
-    /// it starts, `clock` is the API's, and `now` is on it. Returns what to ask for at once, where
-    /// the look is not over.
+    /// it starts, `clock` is the API's, and `now` is on it. Returns what to ask
+    /// for at once, where the look is not over.
     pub(super) fn read(
         &mut self,
         wanted: &Wanted,

@@ -8,26 +8,26 @@ fn decode(body: &str) -> Listing {
 }
 
 fn decode_with(body: &str, selection: &Selection, profile_names: ProfileNameMode) -> Listing {
+    list_with(body.as_bytes(), selection, profile_names).unwrap()
+}
+
+/// A page that may be none.
+fn list(body: &[u8]) -> Result<Listing, DecodeError> {
+    list_with(body, &Selection::default(), ProfileNameMode::Keep)
+}
+
+fn list_with(
+    body: &[u8],
+    selection: &Selection,
+    profile_names: ProfileNameMode,
+) -> Result<Listing, DecodeError> {
     Decoder {
         scope: &Scope::default(),
         profile_names,
         selection,
         marks: false,
     }
-    .list(body.as_bytes())
-    .unwrap()
-}
-
-/// A page that may be none.
-fn list(body: &[u8]) -> Result<Listing, DecodeError> {
-    let (scope, selection) = (Scope::default(), Selection::default());
-    let decoder = Decoder {
-        scope: &scope,
-        profile_names: ProfileNameMode::Keep,
-        selection: &selection,
-        marks: false,
-    };
-    decoder.list(body)
+    .list(body)
 }
 
 fn row(more: &str) -> String {
