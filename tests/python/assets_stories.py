@@ -169,8 +169,8 @@ def judge(stories, rules, directory):
     """Runs promtool; returns its exit code and what it said. Hours are evaluated every
     two minutes, the rest as often as it is scraped."""
     running = []
-    for interval, those in (("30s", [one for one in stories if one.scrapes <= 300]),
-                            ("2m", [one for one in stories if one.scrapes > 300])):
+    hours = [one for one in stories if one.scrapes > (100 if one.texts else 300)]
+    for interval, those in (("30s", [one for one in stories if one not in hours]), ("2m", hours)):
         if those:
             path = directory / f"stories-{interval}.json"  # JSON is YAML
             tests = [story.as_test() for story in those if story.is_alone]

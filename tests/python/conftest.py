@@ -43,9 +43,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 collect_ignore_glob = [] if "VICTORIA_METRICS" in os.environ else ["test_judges_*.py"]
 
 
+# They wait for a server's clock, or compute for a minute.
+LONGEST = ["test_assets_live", "test_assets_rules", "test_assets_nights", "test_status_page", "test_getting_started",
+           "test_e2e_prometheus", "test_sharding"]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first, so that it is not alone at the end."""
-    items.sort(key=lambda item: "every_story" not in item.name)
+    """The longest first, so that none is alone at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 @pytest.hookimpl(wrapper=True)
