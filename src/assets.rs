@@ -103,16 +103,29 @@ pub(crate) fn render(options: &Options, off: &[&str]) -> Vec<Asset> {
     ];
     let made = made.into_iter().map(|(path, text)| (path, text.into()));
     let fixed = FIXED.iter().map(|(path, text)| {
-        let text = match path.strip_prefix("dashboards/") {
-            Some(_) => text
-                .replace(options::RUNBOOKS, &options.runbook_base_url)
-                .into(),
-            None => (*text).into(),
+        let text = if path.starts_with("dashboards/") {
+            text.replace(options::RUNBOOKS, &options.runbook_base_url)
+                .into()
+        } else if text.contains(PICTURE) {
+            without_pictures(text).into()
+        } else {
+            (*text).into()
         };
         (*path, text)
     });
     made.chain(fixed)
         .map(|(path, contents)| Asset { path, contents })
+        .collect()
+}
+
+/// In the repository, documents show pictures, which the binary does not carry.
+const PICTURE: &str = "](images/";
+
+/// The paragraphs of a document, but for those that show or link to a picture.
+fn without_pictures(text: &str) -> String {
+    let paragraphs = text.split_inclusive("\n\n");
+    paragraphs
+        .filter(|paragraph| !paragraph.contains(PICTURE))
         .collect()
 }
 
