@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 
 use crate::cli::{self, AssetsArgs, CheckArgs, Cli, Command, OnceArgs, Stop};
 use crate::config::{self, ConfigError, Flags, Log, process_env};
+use crate::demo::DemoError;
 use crate::model::Collector;
 use crate::version::Build;
 use crate::{app, assets, check, demo, logging, once, output, redact};
@@ -86,8 +87,8 @@ fn execute(cli: Cli) -> Result<ExitCode, Failed> {
         None => serve(flags, &runtime),
         Some(Command::CheckConfig(args)) => check_config(&args, &flags, &runtime),
         Some(Command::Once(args)) => run_once(&args, &flags, &runtime),
-        Some(Command::Demo(args)) => finish(runtime.block_on(demo::demo(&args, &flags))),
-        Some(Command::Simulate(args)) => finish(runtime.block_on(demo::simulate(&args))),
+        Some(Command::Demo(args)) => shown(runtime.block_on(demo::demo(&args, &flags))),
+        Some(Command::Simulate(args)) => shown(runtime.block_on(demo::simulate(&args))),
         Some(Command::Assets(args)) => write_assets(&args, &flags),
         Some(Command::Generate(args)) => finish(cli::generate(&args.dir)),
         Some(Command::Version) => answer(&Build::current().text(), ExitCode::SUCCESS),
@@ -151,6 +152,18 @@ fn code(whole: bool) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// Of a command that shows the simulated API.
+fn shown(result: Result<(), DemoError>) -> Result<ExitCode, Failed> {
+    match result {
+        Err(DemoError::Config(error)) => Err(error.into()),
+        // No machine has such an address.
+        Err(DemoError::Simulator(error)) if error.kind() == io::ErrorKind::InvalidInput => {
+            Err(Failed::usage(DemoError::Simulator(error)))
+        }
+        result => finish(result),
     }
 }
 

@@ -122,8 +122,7 @@ impl Simulator {
     /// # Errors
     /// When the address cannot be bound.
     pub async fn bind(address: &str, options: Options) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
+        let (listener, address) = listen(address, address).await?;
         let world = World::new(Seeding {
             connections: options.connections,
             seed: options.seed,
@@ -158,18 +157,16 @@ impl Simulator {
     /// # Errors
     /// When the address is not on the loopback interface, or cannot be bound.
     pub async fn with_control(mut self, address: &str) -> io::Result<Self> {
-        let found = tokio::net::lookup_host(address).await?;
+        let found = tokio::net::lookup_host(address).await;
+        let found = found.map_err(|error| cannot_listen(address, &error))?;
         let loopback = found.filter(|address| address.ip().is_loopback());
         let addresses: Vec<SocketAddr> = loopback.collect();
         if addresses.is_empty() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "the control endpoint listens on the loopback interface only",
-            ));
+            let only = "the control endpoint listens on the loopback interface only";
+            let error = io::Error::new(io::ErrorKind::InvalidInput, only);
+            return Err(cannot_listen(address, &error));
         }
-        let listener = TcpListener::bind(&*addresses).await?;
-        let address = listener.local_addr()?;
-        self.control = Some((listener, address));
+        self.control = Some(listen(address, &*addresses).await?);
         Ok(self)
     }
 
@@ -198,6 +195,23 @@ impl Simulator {
     }
 }
 
+/// Binds to what `address` says.
+async fn listen(
+    address: &str,
+    to: impl tokio::net::ToSocketAddrs,
+) -> io::Result<(TcpListener, SocketAddr)> {
+    let bound = TcpListener::bind(to).await;
+    let bound = bound.and_then(|listener| {
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    });
+    bound.map_err(|error| cannot_listen(address, &error))
+}
+
+fn cannot_listen(address: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+}
+
 /// Binds, logs where, and serves until `shutdown`: the command `simulate`.
 ///
 /// # Errors
@@ -208,18 +222,10 @@ pub async fn simulate(
     options: Options,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let named = |address: &str, error: &io::Error| {
-        io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
-    };
     let (connections, seed) = (options.connections, options.seed);
-    let mut simulator = Simulator::bind(listen_address, options)
-        .await
-        .map_err(|error| named(listen_address, &error))?;
+    let mut simulator = Simulator::bind(listen_address, options).await?;
     if let Some(address) = control_address {
-        simulator = simulator
-            .with_control(address)
-            .await
-            .map_err(|error| named(address, &error))?;
+        simulator = simulator.with_control(address).await?;
     }
     if let Some(control) = simulator.control_url() {
         tracing::info!(control, "control endpoint");
