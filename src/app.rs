@@ -48,7 +48,7 @@ impl Exporter {
     /// `loader` reads the configuration again on SIGHUP and `/-/reload`.
     ///
     /// It asks the API only when somebody scrapes, unless it is its own API:
-    /// then it `collects_every` so often, and its pages refresh as often.
+    /// then it `collects_every` so often, and its pages refresh every third time.
     pub(crate) async fn start(
         config: &Config,
         loader: Loader,
@@ -68,7 +68,8 @@ impl Exporter {
             prefix: config.web.prefix(),
             external_url: config.web.external_url.clone(),
             max_requests: config.web.max_requests,
-            refresh: collects_every.unwrap_or(REFRESH),
+            // Time to type a filter in.
+            refresh: collects_every.map_or(REFRESH, |every| 3 * every),
         };
         let (reload, orders) = Reload::new(web_config.clone(), config.web.enable_lifecycle);
         let routes = Arc::new(Routes::new(reloadable, settings, telemetry, reload));

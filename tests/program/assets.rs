@@ -55,7 +55,7 @@ fn defaults_are_the_committed_files() {
             .collect();
         assert!(
             made == carried,
-            "{} is not what `assets` writes: commit what it writes",
+            "{} is not what `assets` writes: commit that, and keep its pictures",
             name.display()
         );
         assert!(

@@ -203,7 +203,7 @@ async fn the_demo_lives_without_being_scraped() {
     // What the page says of the fleet, without the times.
     let rows = async || {
         let page = demo.get("/").await;
-        assert!(page.contains("refreshes every 5 s"), "{page}");
+        assert!(page.contains("refreshes every 15 s"), "{page}");
         let ids = page.split("id=").skip(1);
         let ids = ids.filter_map(|rest| rest.split(['&', '"']).next());
         ids.map(str::to_owned).collect::<Vec<_>>()

@@ -357,6 +357,14 @@ _told.says(10, "KernelAuthConnectionHumanLoginRequired", says(
     "Profile buyer on shop.example.net is logged out and will not log in by itself: connection c1, can re-login: no, "
     "reason: no_credential.", links("KernelAuthConnectionHumanLoginRequired", "c1"),
     "Log in by hand; attach a credential, and the next time needs nobody. " + LOGIN, **CONNECTION))
+_told = story("what is said of one in a project", 20).exporter(project="proj_b").connection(
+    (0, "NEEDS_AUTH"), can_reauth=0, reason="no_credential", project="proj_b")
+_told.says(10, "KernelAuthConnectionHumanLoginRequired", says(
+    "", "critical", "shop.example.net needs a person to log in for profile buyer",
+    "Profile buyer on shop.example.net is logged out and will not log in by itself: connection c1, can re-login: no, "
+    "reason: no_credential.", links("KernelAuthConnectionHumanLoginRequired", "c1"),
+    f"Log in by hand; attach a credential, and the next time needs nobody. {LOGIN} with KERNEL_PROJECT=proj_b",
+    project="proj_b", **CONNECTION))
 _told = story("what is said of one that waits for its first login", 80).exporter().connection(
     (0, "NEEDS_AUTH"), can_reauth=0, reason="no_prior_successful_login")
 _told.says(70, "KernelAuthConnectionHumanLoginRequired", says(

@@ -87,6 +87,16 @@ async fn a_login_that_waits_can_be_opened_by_a_command() {
 }
 
 #[tokio::test]
+async fn a_command_names_the_project() {
+    let out = json!({"status": "NEEDS_AUTH", "can_reauth": false});
+    let (api, front) = seen(out, &["--kernel.project=all"]).await;
+    let (project, ..) = api.control.projects()[0].clone();
+    let page = front.get("/connection?id=ma_seen").await;
+    let command = format!("KERNEL_PROJECT={project} kernel auth connections login ma_seen");
+    assert!(page.text.contains(&command), "{}", page.text);
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_is_said_of_its_own_page_alone() {
     let (api, front) = seen(json!({"status": "AUTHENTICATED"}), &[]).await;
     let seen = Rows::Id("ma_seen".into());

@@ -123,7 +123,7 @@ impl Seen<'_> {
                 (domain(&labels.domain()))
             }
             p.state { (badge(level)) " " (hint(level)) "." }
-            (help(self.connection, self.now, level))
+            (help(self.scope.scope.project(), self.connection, self.now, level))
             section aria-labelledby="now" {
                 h2 #now { "What the API said" }
                 @if let Some(words) = clock_words(self.snapshot.clock) { p.soft { (words) } }

@@ -6,8 +6,14 @@ use super::parts::date;
 use crate::model::{Attention, Connection, Timestamp, plain_words, span_words};
 use crate::remedies::Remedy;
 
-/// What it means and what to do.
-pub(super) fn help(connection: &Connection, now: Timestamp, level: Attention) -> Markup {
+/// What it means and what to do, in its `project`.
+pub(super) fn help(
+    project: Option<&str>,
+    connection: &Connection,
+    now: Timestamp,
+    level: Attention,
+) -> Markup {
+    let command = |text: &str| command(project, &connection.labels.id(), text);
     let flow = &connection.flow;
     let error = flow.error().filter(|_| level != Attention::Fine);
     let reason = connection
@@ -31,13 +37,13 @@ pub(super) fn help(connection: &Connection, now: Timestamp, level: Attention) ->
                         " are left, until " (date(at)) "."
                     }
                 }
-                @if let Some(remedy) = Remedy::of_step(flow.step) { (self::remedy(connection, remedy)) }
+                @if let Some(remedy) = Remedy::of_step(flow.step) { (self::remedy(remedy, command)) }
             }
             @if let Some(remedy) = error.and_then(Remedy::of_error) {
                 h3 { "The last login failed: " (error.map(|code| plain_words(code.as_str())).unwrap_or_default()) }
-                (self::remedy(connection, remedy))
+                (self::remedy(remedy, command))
             }
-            @if could { (switched_off(connection)) }
+            @if could { (switched_off(connection, command)) }
             @if let Some(remedy) = reason.and_then(Remedy::of_reason) {
                 h3 {
                     @if could {
@@ -49,14 +55,14 @@ pub(super) fn help(connection: &Connection, now: Timestamp, level: Attention) ->
                     }
                     (reason.map(|reason| plain_words(reason.as_str())).unwrap_or_default())
                 }
-                (self::remedy(connection, remedy))
+                (self::remedy(remedy, command))
             }
             @if level == Attention::Unknown {
                 p { "Look at the connection at Kernel; a newer exporter may know this status." }
-                (command(connection, "kernel auth connections get <id>"))
+                (command("kernel auth connections get <id>"))
             } @else if level != Attention::Waiting && error.is_none() && reason.is_none() {
                 p { "Look at the connection at Kernel, and log in by hand if need be." }
-                (command(connection, "kernel auth connections login <id>"))
+                (command("kernel auth connections login <id>"))
             }
             p.soft {
                 "Runbook: " span.code { "docs/runbooks/" (runbook) ".md" }
@@ -67,7 +73,7 @@ pub(super) fn help(connection: &Connection, now: Timestamp, level: Attention) ->
 }
 
 /// What keeps it from logging in again by itself though it could.
-fn switched_off(connection: &Connection) -> Markup {
+fn switched_off(connection: &Connection, command: impl Fn(&str) -> Markup) -> Markup {
     let settings = &connection.settings;
     let switches = [
         (
@@ -86,28 +92,34 @@ fn switched_off(connection: &Connection) -> Markup {
             @if on == Some(false) {
                 h3 { (words) }
                 p { "Without them it cannot log in again by itself. Switch them on:" }
-                (command(connection, &format!("kernel auth connections update <id> {flag}")))
+                (command(&format!("kernel auth connections update <id> {flag}")))
             }
         }
     }
 }
 
-fn remedy(connection: &Connection, remedy: &Remedy) -> Markup {
+fn remedy(remedy: &Remedy, command: impl Fn(&str) -> Markup) -> Markup {
     html! {
         p { (remedy.meaning) " " (remedy.advice) }
-        (command(connection, &remedy.command))
+        (command(&remedy.command))
     }
 }
 
-/// A command to copy. An id that a shell could misread is not put into it.
-fn command(connection: &Connection, command: &str) -> Markup {
-    let id = connection.labels.id();
-    let harmless = |char: char| char.is_ascii_alphanumeric() || "_-".contains(char);
-    let command = if id.chars().all(harmless) && !id.starts_with('-') {
-        command.replace("<id>", &id)
-    } else {
-        command.to_owned()
+/// A command to copy. What a shell could misread is not put into it. Kernel's
+/// program looks into the default project only, unless it is told another.
+fn command(project: Option<&str>, id: &str, command: &str) -> Markup {
+    let is_harmless = |text: &&str| {
+        let mut chars = text.chars();
+        chars.all(|char| char.is_ascii_alphanumeric() || "_-".contains(char))
+            && !text.starts_with('-')
     };
+    let mut command = match Some(id).filter(is_harmless) {
+        Some(id) => command.replace("<id>", id),
+        None => command.to_owned(),
+    };
+    if let Some(project) = project.filter(is_harmless) {
+        command = format!("KERNEL_PROJECT={project} {command}");
+    }
     let words = command.split(' ').enumerate();
     html! {
         pre tabindex="0" {
