@@ -26,7 +26,7 @@ def build():
     """Builds the release binary and the floor, and a virtual environment."""
     cargo = ["cargo", "build", "--quiet", "--release"]
     subprocess.run([*cargo, "--bin", "kernel-auth-exporter"], cwd=ROOT, check=True)
-    subprocess.run([*cargo, "--example", "floor"], cwd=ROOT, check=True)
+    subprocess.run([*cargo, "--example", "floor", "--features", "testing"], cwd=ROOT, check=True)
 
 
 def build_venv():

@@ -13,7 +13,7 @@ import subprocess
 from prometheus_client.parser import text_string_to_metric_families
 
 from assets_stories import ABSENT, json_labels, together, values
-from monitoring import PROMTOOL
+from monitoring import EVALUATED, PROMTOOL
 
 EXPORTER, PROBE = "kernel-auth-exporter", "kernel-auth-probe"
 STEP = 30  # seconds from one scrape to the next
@@ -133,13 +133,13 @@ class Night:
         more = {"cluster": cluster} if cluster else {}
         expr = f'sum by ({", ".join(TOLD)}) (ALERTS{json_labels({"alertstate": "firing", **more})})'
         # Ranges lost their left end in Prometheus 3: an end may come a step earlier.
-        edges = {int(ends * 60) - STEP for *_, ends, _ in self.expected if ends}
+        edges = {int(ends * 60) - EVALUATED for *_, ends, _ in self.expected if ends}
         return {
             "name": self.situation, "interval": f"{STEP}s", "input_series": self.series(rules, cluster),
             "promql_expr_test": [
                 {"expr": expr, "eval_time": f"{second}s", "exp_samples": [
                     {"labels": json_labels({**one, **more}), "value": 1} for one in self.firing(second)]}
-                for second in range(0, self.minutes * 60 + 1, STEP) if second not in edges]}
+                for second in range(0, self.minutes * 60 + 1, EVALUATED) if second not in edges]}
 
     def as_row(self):
         """Of a table: what comes how long after the first thing that happens."""
@@ -157,7 +157,7 @@ def judge(nights, rules, directory):
     if joined := [night.as_test(text, night.situation) for night in nights if not night.is_alone]:
         tests.append(together(joined))
     path = directory / "nights.json"  # JSON is YAML
-    path.write_text(json.dumps({"rule_files": [str(rules)], "evaluation_interval": f"{STEP}s", "tests": tests}))
+    path.write_text(json.dumps({"rule_files": [str(rules)], "evaluation_interval": f"{EVALUATED}s", "tests": tests}))
     done = subprocess.run([PROMTOOL, "test", "rules", str(path)], capture_output=True, text=True, timeout=170)
     return "" if done.returncode == 0 else explained(done.stdout + done.stderr)
 

@@ -7,7 +7,7 @@ families. promtool, which is Prometheus' rule engine, is the judge.
 import json
 import subprocess
 
-from monitoring import PROMTOOL
+from monitoring import EVALUATED, PROMTOOL
 
 JOB = "kernel-auth-exporter"
 ABSENT = "KernelAuthExporterAbsent"
@@ -167,10 +167,10 @@ def together(tests):
 
 def judge(stories, rules, directory):
     """Runs promtool; returns its exit code and what it said. Hours are evaluated every
-    two minutes, the rest as often as it is scraped."""
+    two minutes."""
     running = []
     hours = [one for one in stories if one.scrapes > (100 if one.texts else 300)]
-    for interval, those in (("30s", [one for one in stories if one not in hours]), ("2m", hours)):
+    for interval, those in ((f"{EVALUATED}s", [one for one in stories if one not in hours]), ("2m", hours)):
         if those:
             path = directory / f"stories-{interval}.json"  # JSON is YAML
             tests = [story.as_test() for story in those if story.is_alone]

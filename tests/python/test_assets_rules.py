@@ -122,7 +122,7 @@ old = lambda minute: 1200 + minute * 60  # at minute 0, with an interval of ten 
 (story("no check for more than three intervals", 40).exporter()
  .connection(check_age=old, interval=600)
  .show("kernel_auth_connection_health_check_unavailable", (0, 1), reason="no_auth_check_url", **NAMED)
- .silent(STALE, 5, 20).expect(20.5, STALE, stale("4.0", "no_auth_check_url"))
+ .silent(STALE, 5, 20).expect(21, STALE, stale("4.1", "no_auth_check_url"))
  .gap(25, 33).expect(32, STALE, stale("4.5")).expect(40, STALE, stale("6.0", "no_auth_check_url")))
 (story("checks are switched off", 40).exporter()
  .connection(check_age=old, interval=600, checks=0).silent(STALE, 15, 40))
