@@ -1,4 +1,4 @@
-"""The pages for people in a real browser: Debian's Chromium, headless.
+"""The pages for people in a real browser: Debian's Chromium without its windows.
 
 `STATUS_PAGE_SHOTS=docs/images` keeps the pictures for the documentation.
 """
@@ -13,7 +13,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from conftest import ROOT, wait_for
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium-headless-shell")
 FLAGS = [
     "--disable-gpu",
     "--disable-quic",
@@ -277,8 +277,9 @@ def test_it_is_readable(open_page, scheme, width):
 
 
 def fine(page):
-    """Whether axe-core finds nothing, and nothing is swiped on a phone."""
-    found = Axe().run(page)
+    """Whether axe-core finds nothing, and nothing is swiped on a phone. Rows are
+    alike, and whole tables are looked at above."""
+    found = Axe().run(page, {"exclude": [["table.connections tbody tr:nth-child(n+11)"]]})
     assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
     page.set_viewport_size(PHONE)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
