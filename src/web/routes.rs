@@ -302,10 +302,11 @@ impl Routes {
     async fn fleet(&self, request: &Request<RequestBody>) -> Answer {
         let query = query_of(request);
         let live = self.reloadable();
-        Narrowed::read(query, &live)?.place(&live)?;
+        let narrowed = Narrowed::read(query, &live)?;
+        narrowed.place(&live)?;
         let query = pages::Query::read(query);
-        let whole = |fleet| fleet;
-        self.page(request, whole, move |view| pages::fleet(view, &query))
+        let narrow = move |fleet| narrowed.narrow(fleet);
+        self.page(request, narrow, move |view| pages::fleet(view, &query))
             .await
     }
 

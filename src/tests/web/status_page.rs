@@ -180,6 +180,41 @@ async fn a_failing_api_is_said_and_the_last_state_shown() {
 }
 
 #[tokio::test]
+async fn one_project_is_a_page_of_its_own() {
+    let api = Api::start(Options {
+        projects: 2,
+        ..world(250)
+    })
+    .await;
+    let front = exporter(&api, &["--kernel.project=all"]).await;
+    front.scrape().await;
+    let whole = front.get("/").await;
+    let projects = api.control.projects();
+    let ((one, name, _), (other, ..)) = (&projects[0], &projects[1]);
+    api.control.add_fault(Fault::status(403).project(other));
+    front.scrape().await;
+    assert!(whole.text.contains(&format!("href=\"?project={one}\"")));
+    let page = front.get(&format!("/?project={one}")).await;
+    assert_eq!(rows(&page), 100);
+    assert!(!page.text.contains(other.as_str()), "{}", page.text);
+    assert!(
+        page.text
+            .contains(&format!("Only <bdi>{name}</bdi> is shown."))
+    );
+    // The other one's troubles are not this one's.
+    assert!(page.text.contains("The API answers."));
+    for kept in [
+        format!("href=\"?project={one}&amp;page=2\""),
+        format!("href=\"?project={one}&amp;status=waiting\""),
+        format!("<input type=\"hidden\" name=\"project\" value=\"{one}\">"),
+    ] {
+        assert!(page.text.contains(&kept), "{kept}");
+    }
+    assert!(front.get("/").await.text.contains("API fails"));
+    assert_eq!(front.get("/?project=proj_of_nobody").await.status, 400);
+}
+
+#[tokio::test]
 async fn of_what_nobody_knows_there_is_no_number() {
     let api = api_of(3).await;
     let front = exporter(&api, &[]).await;

@@ -59,6 +59,7 @@ pub(super) fn glance(view: &View<'_>, query: &Query, selected: &Selected<'_>) ->
                     }
                 }
             } @else {
+                (narrowed(view, query))
                 (api(view))
                 (waits(view))
                 (clocks(view))
@@ -67,7 +68,22 @@ pub(super) fn glance(view: &View<'_>, query: &Query, selected: &Selected<'_>) ->
                 @if view.fleet.scopes.iter().any(|scope| scope.snapshot.is_some()) {
                     (tiles(view, query, selected))
                 }
-                @if view.fleet.scopes.len() > 1 { (scopes(view)) }
+                @if view.fleet.scopes.len() > 1 { (scopes(view, query)) }
+            }
+        }
+    }
+}
+
+/// That this is not everything.
+fn narrowed(view: &View<'_>, query: &Query) -> Markup {
+    let asked = query.project.as_deref().or(query.account.as_deref());
+    html! {
+        @if let Some(asked) = asked {
+            p.note {
+                "Only "
+                @if let [only] = &*view.fleet.scopes { (place(only)) } @else { (name(asked)) }
+                " is shown. "
+                a href=(query.anywhere().link()) { "Show every account and project" }
             }
         }
     }
@@ -258,7 +274,13 @@ fn tiles(view: &View<'_>, query: &Query, selected: &Selected<'_>) -> Markup {
                     span.number { (grouped(selected.total())) } " "
                     span.label { (sign("\u{2211}")) " all" } " "
                     span.hint {
-                        @if all { "every connection watched" } @else { "of those that are known" }
+                        @if !all {
+                            "of those that are known"
+                        } @else if query.place().next().is_some() {
+                            "every connection here"
+                        } @else {
+                            "every connection watched"
+                        }
                     }
                 }
             }
@@ -267,7 +289,7 @@ fn tiles(view: &View<'_>, query: &Query, selected: &Selected<'_>) -> Markup {
 }
 
 /// Each account and project, those that fail first.
-fn scopes(view: &View<'_>) -> Markup {
+fn scopes(view: &View<'_>, query: &Query) -> Markup {
     let Fleet { scopes, .. } = view.fleet;
     let (good, bad): (Vec<_>, Vec<_>) = scopes.iter().partition(|scope| scope.is_up());
     let hidden = scopes.len().saturating_sub(MAX_SCOPES);
@@ -287,7 +309,7 @@ fn scopes(view: &View<'_>) -> Markup {
                     }
                     tbody {
                         @for scope in bad.iter().chain(&good).take(MAX_SCOPES) {
-                            (scope_row(view, scope))
+                            (scope_row(view, query, scope))
                         }
                     }
                 }
@@ -297,7 +319,7 @@ fn scopes(view: &View<'_>) -> Markup {
     }
 }
 
-fn scope_row(view: &View<'_>, scope: &ScopeView) -> Markup {
+fn scope_row(view: &View<'_>, query: &Query, scope: &ScopeView) -> Markup {
     let urgent = scope.snapshot.as_ref().map(|snapshot| {
         let now = snapshot.clock.apply(view.now);
         let levels = snapshot.connections.iter();
@@ -307,9 +329,7 @@ fn scope_row(view: &View<'_>, scope: &ScopeView) -> Markup {
     });
     html! {
         tr {
-            th scope="row" {
-                (place(scope))
-            }
+            th scope="row" { a href=(query.within(&scope.scope).link()) { (place(scope)) } }
             @match &scope.failure {
                 None => { td { "answers" } }
                 Some(failure) => {

@@ -1,6 +1,6 @@
 //! What the page's address asks for.
 
-use crate::model::{Attention, vocabulary};
+use crate::model::{Attention, Scope, vocabulary};
 
 /// Longer texts are cut: no name is.
 const MAX_TEXT: usize = 256;
@@ -8,6 +8,10 @@ const MAX_TEXT: usize = 256;
 /// What to show of the fleet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::web) struct Query {
+    /// Only connections of this account.
+    pub(super) account: Option<String>,
+    /// Only connections of this project.
+    pub(super) project: Option<String>,
     /// Only connections with this somewhere in their names; empty: all.
     pub(super) text: String,
     /// Only connections that need this.
@@ -71,8 +75,8 @@ impl Sort {
 }
 
 impl Query {
-    /// `q=`, `status=`, `sort=`, `page=`, `refresh=`. What cannot be read is as
-    /// if it were not there: somebody may have typed it.
+    /// `account=`, `project=`, `q=`, `status=`, `sort=`, `page=`, `refresh=`. What
+    /// cannot be read is as if it were not there: somebody may have typed it.
     pub(in crate::web) fn read(query: &str) -> Self {
         let mut read = Self {
             page: 1,
@@ -80,6 +84,8 @@ impl Query {
         };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
+                "account" => read.account = Some(value.into_owned()),
+                "project" => read.project = Some(value.into_owned()),
                 "q" => {
                     let text = value.trim();
                     let text = &text[..text.floor_char_boundary(MAX_TEXT)];
@@ -101,6 +107,9 @@ impl Query {
     /// The address of the page that shows this.
     pub(super) fn link(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in self.place() {
+            query.append_pair(name, value);
+        }
         if !self.text.is_empty() {
             query.append_pair("q", &self.text);
         }
@@ -117,6 +126,34 @@ impl Query {
             query.append_pair("refresh", "0");
         }
         format!("?{}", query.finish())
+    }
+
+    /// The account and the project, as addresses name them.
+    pub(super) fn place(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let place = [("account", &self.account), ("project", &self.project)];
+        place
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+    }
+
+    /// The first page of what is in `scope`.
+    pub(super) fn within(&self, scope: &Scope) -> Self {
+        Self {
+            account: scope.account().map(str::to_owned),
+            project: scope.project().map(str::to_owned),
+            page: 1,
+            ..self.clone()
+        }
+    }
+
+    /// The first page of the same in every account and project.
+    pub(super) fn anywhere(&self) -> Self {
+        Self {
+            account: None,
+            project: None,
+            page: 1,
+            ..self.clone()
+        }
     }
 
     /// The same with another level, from the first page on.
@@ -146,7 +183,7 @@ impl Query {
         }
     }
 
-    /// Every connection, in the same order.
+    /// Every connection of the place, in the same order.
     pub(super) fn everything(&self) -> Self {
         Self {
             text: String::new(),
@@ -154,7 +191,7 @@ impl Query {
         }
     }
 
-    /// Whether everything is shown.
+    /// Whether everything of the place is shown.
     pub(super) fn is_everything(&self) -> bool {
         self.text.is_empty() && self.level.is_none()
     }
@@ -183,8 +220,9 @@ mod tests {
 
     #[test]
     fn an_address_says_what_it_links_to() {
-        let text = "q=a+%26+b&status=needs-login&sort=-domain&page=3&refresh=0&other=x";
+        let text = "project=p+1&account=main&q=a+%26+b&status=needs-login&sort=-domain&page=3&refresh=0&other=x";
         let query = Query::read(text);
+        assert_eq!(query.project.as_deref(), Some("p 1"));
         assert_eq!(query.text, "a & b");
         assert_eq!(query.level, Some(Attention::NeedsPerson));
         assert_eq!(query.sort.column, Column::Domain);
@@ -204,6 +242,9 @@ mod tests {
         assert_eq!(back.link(), "?q=x&status=waiting&sort=-profile&refresh=0");
         assert_eq!(query.with_page(1).link(), "?q=x&status=waiting&refresh=0");
         assert_eq!(back.everything().link(), "?sort=-profile&refresh=0");
+        let placed = Query::read("project=p&q=x&page=2&status=waiting");
+        assert_eq!(placed.everything().link(), "?project=p");
+        assert_eq!(placed.anywhere().link(), "?q=x&status=waiting");
         for link in ["?", "?q=x", "connection?id=a"] {
             assert_eq!(with_refresh(&without_refresh(link)), link);
         }

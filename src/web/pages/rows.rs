@@ -86,6 +86,7 @@ fn filter(query: &Query) -> Markup {
                     }
                 }
             }
+            @for (name, value) in query.place() { input type="hidden" name=(name) value=(value); }
             @if query.paused { input type="hidden" name="refresh" value="0"; }
             p {
                 button { "Filter" }

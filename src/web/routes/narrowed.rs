@@ -108,5 +108,8 @@ impl Narrowed {
             is(&self.account, view.scope.account()) && is(&self.project, view.scope.project())
         });
         fleet
+            .accounts
+            .retain(|view| is(&self.account, view.account.as_deref()));
+        fleet
     }
 }
