@@ -28,6 +28,7 @@ pub(crate) use table::{Api, Log, Metrics, Web, rows};
 pub(crate) use values::{ExternalUrl, LogFormat, Prefix};
 
 use crate::model::{Collector, CollectorSet, Projects, Selection, counted};
+use crate::redact;
 
 /// All that the exporter is told.
 #[derive(Clone, Debug)]
@@ -94,7 +95,7 @@ impl Config {
         let (collectors, listen) = (self.collector_names(), self.web.listen());
         write!(line, "; collectors {collectors}; listen on {listen}")
             .expect("a String takes any text");
-        line
+        redact::logged(&line)
     }
 
     /// Those that are on, with commas.

@@ -82,7 +82,9 @@ fn welcome(
     let address = browsable(*exporter.addresses().first()?);
     let site = format!("{scheme}://{address}{}", config.web.prefix().as_str());
     let telemetry_path = &config.web.telemetry_path;
-    let api = simulator.base_url();
+    // A key goes to this machine alone without TLS.
+    let api = simulator.base_url().replace("//0.0.0.0:", "//127.0.0.1:");
+    let api = api.replace("//[::]:", "//[::1]:");
     let control = simulator.control_url().unwrap_or_default();
     let program = program();
     Some(format!(

@@ -13,6 +13,7 @@ use crate::kernel::{AuthContext, allowed};
 use crate::model::{
     AuthStatus, Collector, ErrorReason, Projects, ScopeView, Snapshot, counted, first_of, visible,
 };
+use crate::redact;
 
 /// Cells of a line.
 const WIDTH: usize = 80;
@@ -36,7 +37,7 @@ pub(crate) struct Report {
 impl Report {
     pub(super) fn new(config: &Config, interval: Duration) -> Self {
         Self {
-            text: format!("{}\n", config.api.url),
+            text: format!("{}\n", redact::logged(config.api.url.as_str())),
             is_good: true,
             interval,
             by_organization: BTreeMap::new(),

@@ -71,6 +71,12 @@ fn twin(flag: &str) -> String {
     format!("no-{flag}")
 }
 
+/// Whether it is a switch that can be switched off.
+pub(super) fn has_twin(flag: &str) -> bool {
+    let mut switches = rows().iter().filter(|row| row.value_name.is_none());
+    switches.any(|row| row.flag == Some(flag))
+}
+
 /// What was given before the command and behind it, in this order.
 pub(super) fn given(matches: &ArgMatches) -> Flags {
     let mut flags = Flags::default();

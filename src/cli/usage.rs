@@ -73,6 +73,17 @@ fn one_line(error: &clap::Error) -> String {
                 KERNEL_API_KEY or give a file with --kernel.api-key-file"
             .to_owned();
     }
+    if error.kind() == ErrorKind::TooManyValues
+        && let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg)
+    {
+        let switch = argument.trim_start_matches('-').trim_start_matches("no-");
+        let twin = if settings::has_twin(switch) {
+            format!(", or --no-{switch} to switch it off")
+        } else {
+            String::new()
+        };
+        return format!("{argument} takes no value; give --{switch}{twin} (see --help)");
+    }
     let text = error.render().to_string();
     let lines = text
         .lines()

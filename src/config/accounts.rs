@@ -274,10 +274,16 @@ fn selection(watch: &Watch, projects: &Projects) -> Result<Selection, ConfigErro
         Projects::All => true,
     };
     if several {
-        return Err(connection.origin.error(
-            "a connection belongs to one project; name one project with connections by ID, and use \
-             an account of its own for each further project",
-        ));
+        // A variable that nobody thinks of may have named them.
+        let by = watch
+            .projects
+            .first()
+            .and_then(|project| project.origin.name());
+        let by = by.map_or_else(String::new, |name| format!(", in {name}"));
+        return Err(connection.origin.error(format_args!(
+            "a connection belongs to one project; name one project with connections by ID{by}, and \
+             use an account of its own for each further project",
+        )));
     }
     each_once(&watch.connections, label(connection_id)).map(Selection::ids)
 }

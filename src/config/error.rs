@@ -34,6 +34,15 @@ impl Origin {
         }
     }
 
+    /// The flag or the variable, where it is one.
+    pub(super) fn name(&self) -> Option<String> {
+        match self {
+            Self::Flag(name) => Some(format!("--{name}")),
+            Self::Env(name) => Some((*name).to_owned()),
+            Self::File { .. } | Self::Nowhere => None,
+        }
+    }
+
     /// An error about what was given here. `problem` never holds the value
     /// itself: a key can be pasted anywhere.
     pub(crate) fn error(&self, problem: impl fmt::Display) -> ConfigError {

@@ -71,9 +71,13 @@ pub(super) fn parse_key(bytes: &[u8]) -> Result<SecretString, &'static str> {
     }
     let key = str::from_utf8(key).ok();
     let key = key.filter(|key| key.bytes().all(|byte| byte.is_ascii_graphic()));
-    let key = SecretString::from(key.ok_or(
+    let key = key.ok_or(
         "not an API key; it contains spaces, line breaks or characters other than visible ASCII",
-    )?);
+    )?;
+    if key.starts_with("KERNEL_API_KEY") || key.contains(['"', '\'', '`', '{', '}']) {
+        return Err("more than an API key; write the key without a name, quotes or braces");
+    }
+    let key = SecretString::from(key);
     redact::remember(&key);
     Ok(key)
 }
@@ -130,6 +134,8 @@ mod tests {
     fn what_is_no_key_is_refused_without_showing_it() {
         let characters = "key file PATH: not an API key; it contains spaces, line breaks or \
                           characters other than visible ASCII";
+        let around =
+            "key file PATH: more than an API key; write the key without a name, quotes or braces";
         for (content, expected) in [
             (&b""[..], "key file PATH: empty; it should hold the API key"),
             (
@@ -138,6 +144,9 @@ mod tests {
             ),
             (b"sk_a\nsk_b", characters),
             (b"sk_a sk_b", characters),
+            (b"KERNEL_API_KEY=sk_a", around),
+            (b"\"sk_a\"", around),
+            (b"{\"api_key\":\"sk_a\"}", around),
             (b"sk_\xff", characters),
             (b"sk_\xc3\xa4", characters),
             (b"sk_\0", characters),

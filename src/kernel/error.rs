@@ -9,6 +9,9 @@ use super::paging::PageError;
 use crate::model::{Endpoint, ErrorReason};
 use crate::redact;
 
+/// Where TLS is asked for and something else answers.
+pub(super) const NO_TLS: &str = "what answers does not speak TLS";
+
 /// A request, or a walk over pages, that did not give what was asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Error {
@@ -226,6 +229,9 @@ impl fmt::Display for Error {
             Problem::Unreachable { reason, text } => {
                 let advice = match reason {
                     ErrorReason::Dns => "; check the host of --kernel.api-url and the resolver",
+                    ErrorReason::Tls if text.ends_with(NO_TLS) => {
+                        "; check the scheme and the port of --kernel.api-url, and the proxy"
+                    }
                     ErrorReason::Tls => "; check the certificate, ca_file and the clock",
                     ErrorReason::Connect => "; check --kernel.api-url, the proxy and the network",
                     _ => "",
@@ -254,7 +260,8 @@ impl fmt::Display for Error {
                          key file is read again, a variable needs a restart)"
                     }
                     ErrorReason::Forbidden => {
-                        ": the key may not do this; use a key of the project or of the organisation"
+                        ": the key may not do this; use a key of the project or of the organisation \
+                         (with a key of one project, leave --kernel.project or KERNEL_PROJECT out)"
                     }
                     ErrorReason::ProjectNotFound => {
                         ": no such active project; name it by its id, not by its name"

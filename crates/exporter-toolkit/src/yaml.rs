@@ -205,7 +205,9 @@ fn what(error: &Error) -> String {
         },
         Error::SerdeInvalidType { .. } => "expected a value of another kind",
         Error::MultipleDocuments { .. } => "a second YAML document; only one is allowed",
-        Error::UnknownAnchor { .. } => "an alias for an anchor that is not defined above it",
+        Error::UnknownAnchor { .. } => {
+            "an alias for an anchor that is not defined above it; a text that begins with * needs quotes"
+        }
         Error::RecursiveReferencesRequireWeakTypes { .. } => "an alias that contains itself",
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }

@@ -7,7 +7,7 @@ use hyper_util::client::legacy;
 use tokio::time::error::Elapsed;
 use tokio_rustls::rustls;
 
-use crate::kernel::error::Problem;
+use crate::kernel::error::{NO_TLS, Problem};
 use crate::model::ErrorReason;
 use crate::redact;
 
@@ -28,7 +28,7 @@ pub(in crate::kernel) fn problem(error: &(dyn StdError + 'static)) -> Problem {
         }
         if let Some(error) = tls_error(at) {
             reason = ErrorReason::Tls;
-            of_tls = about_certificate(error);
+            of_tls = in_our_words(error);
         }
         let said = at.to_string();
         if said.contains("dns error") {
@@ -64,12 +64,16 @@ fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Erro
     })
 }
 
-/// What is wrong with the server's certificate, where the TLS stack's own words
-/// would help nobody.
-fn about_certificate(error: &rustls::Error) -> Option<&'static str> {
+/// What is wrong with the server or its certificate, where the TLS stack's own
+/// words would help nobody.
+fn in_our_words(error: &rustls::Error) -> Option<&'static str> {
     use rustls::CertificateError;
-    let rustls::Error::InvalidCertificate(error) = error else {
-        return None;
+    let error = match error {
+        rustls::Error::InvalidMessage(_) => {
+            return Some(NO_TLS);
+        }
+        rustls::Error::InvalidCertificate(error) => error,
+        _ => return None,
     };
     Some(match error {
         CertificateError::UnknownIssuer => {

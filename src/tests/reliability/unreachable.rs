@@ -2,6 +2,7 @@
 
 use tokio::io::AsyncReadExt;
 
+use crate::tests::common::api::{Api, world};
 use crate::tests::common::bench::{Exporter, SCRAPE};
 use crate::tests::common::clock::{StoppedClock, fast};
 
@@ -14,9 +15,11 @@ async fn an_api_that_cannot_be_reached_is_told_apart() {
     let refused = format!("http://{}", socket.local_addr().unwrap());
     // No name has a part of more than 63 letters, so no server need be asked.
     let nameless = format!("http://{}.invalid", "x".repeat(64));
+    let plain = Api::start(world(1)).await;
     for (name, url, reason) in [
         ("connection refused", refused, "connect"),
         ("DNS failure", nameless, "dns"),
+        ("no TLS", plain.url.replace("http:", "https:"), "tls"),
     ] {
         let env = [("KERNEL_API_KEY", "sk_x")];
         let exporter = Exporter::new(&url, &["--kernel.allow-http"], &env);
