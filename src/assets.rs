@@ -41,7 +41,10 @@ macro_rules! embedded {
     };
 }
 
-/// What does not depend on options.
+/// Names the exporter as the defaults of the options do.
+const SHARDED: &str = "examples/prometheus-sharded.yml";
+
+/// What does not depend on options, but for a name or an address.
 const FIXED: &[(&str, &str)] = embedded![
     "alerts/remedies.json",
     "dashboards/kernel-auth-fleet.json",
@@ -103,7 +106,14 @@ pub(crate) fn render(options: &Options, off: &[&str]) -> Vec<Asset> {
     ];
     let made = made.into_iter().map(|(path, text)| (path, text.into()));
     let fixed = FIXED.iter().map(|(path, text)| {
-        let text = if path.starts_with("dashboards/") {
+        let text = if *path == SHARDED {
+            text.replace("localhost:10077", &options.target)
+                .replace(
+                    "job_name: kernel-auth-exporter",
+                    &format!("job_name: {}", options.job),
+                )
+                .into()
+        } else if path.starts_with("dashboards/") {
             text.replace(options::RUNBOOKS, &options.runbook_base_url)
                 .into()
         } else if text.contains(PICTURE) {
@@ -285,6 +295,21 @@ mod tests {
     fn only_known_names_are_substituted() {
         let text = substitute("a@b @job@ @nothing@ @", &Options::default());
         assert_eq!(text, "a@b kernel-auth-exporter @nothing@ @");
+    }
+
+    #[test]
+    fn every_sample_scrapes_where_and_as_what_it_is_told() {
+        let options = Options {
+            job: "kae".to_owned(),
+            target: "[::1]:99".to_owned(),
+            ..Options::default()
+        };
+        let samples = render(&options, &[]).into_iter();
+        let samples = samples.filter(|asset| asset.contents.contains("scrape_configs:"));
+        for sample in samples.map(|asset| asset.contents) {
+            assert!(!sample.contains("localhost:10077"), "{sample}");
+            assert!(sample.contains("[::1]:99") && sample.contains("job_name: kae\n"));
+        }
     }
 
     #[test]

@@ -71,6 +71,18 @@ fn twin(flag: &str) -> String {
     format!("no-{flag}")
 }
 
+/// The same with a switch and its twin as one, for pages that are not a help
+/// text.
+pub(super) fn shown_with_twins(command: Command) -> Command {
+    let is_switch = |arg: &Arg| has_twin(arg.get_id().as_str());
+    command
+        .mut_args(|arg| {
+            let long = format!("[no-]{}", arg.get_id());
+            if is_switch(&arg) { arg.long(long) } else { arg }
+        })
+        .mut_subcommands(shown_with_twins)
+}
+
 /// Whether it is a switch that can be switched off.
 pub(super) fn has_twin(flag: &str) -> bool {
     let mut switches = rows().iter().filter(|row| row.value_name.is_none());

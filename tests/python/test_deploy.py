@@ -81,6 +81,14 @@ def test_every_way_watches_every_project_with_a_key_of_a_file():
         assert settings["kernel.api-key-file"].startswith("/run/secrets/")
 
 
+def test_compose_can_put_the_key_where_it_belongs():
+    exporter = compose("compose.yaml", "key.yaml")["exporter"]
+    assert exporter["secrets"] == ["kernel-api-key"]
+    # Compose copies it into the container, which must not be read-only then.
+    assert "environment" in load("compose/key.yaml")["secrets"]["kernel-api-key"]
+    assert exporter["read_only"] is False
+
+
 def test_every_way_has_the_same_port_user_and_version():
     chart = load("helm/kernel-auth-exporter/values.yaml")
     image = (DEPLOY / "Containerfile").read_text()
@@ -101,6 +109,8 @@ def test_every_way_has_the_same_port_user_and_version():
         load("kubernetes/base/kustomization.yaml")["images"][0]["newTag"],
         *(service["image"].split(":")[1] for service in compose("compose.yaml").values()
           if service["image"].startswith("kernel-auth-exporter:")),
+        *(tag for page in ("README.md", "docs/installing.md", "deploy/Containerfile")
+          for tag in re.findall(r"kernel-auth-exporter:([0-9.]+) ", (ROOT / page).read_text())),
     }
     assert versions == {VERSION}
 

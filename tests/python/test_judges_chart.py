@@ -111,6 +111,18 @@ MATRIX = {
     "no project": {"existingSecret": "k", "project": None},
     "monitor": {"existingSecret": "k", **MONITOR},
     "rules": {"existingSecret": "k", "prometheusRule": {"enabled": True}},
+    "names that look like numbers": {
+        "accounts": [{"name": "123", "existingSecret": "456", "existingSecretKey": "1", "profiles": ["task_runner"]}],
+        "webConfig": TLS, "webTlsSecret": "0x1f", "serviceAccount": {"name": "007"},
+    },
+    "labels given twice": {
+        "existingSecret": "k",
+        "commonLabels": {"team": "auth", "app.kubernetes.io/instance": "argo"},
+        "service": {"labels": {"team": "other", "app.kubernetes.io/name": "other"}},
+        "podLabels": {"team": "pods"},
+        "podAnnotations": {"kubectl.kubernetes.io/default-container": "beside"},
+        "serviceMonitor": {"enabled": True},
+    },
     "digest": {"existingSecret": "k", "image": {"registry": "registry.example.com/team", "digest": "sha256:" + "a" * 64}},
 }
 
@@ -277,7 +289,7 @@ def test_the_program_takes_flags_and_config(case, check, tmp_path):
     demo = arguments[0] == "demo"
     # What the pod finds at these places.
     (tmp_path / "keys").mkdir()
-    for name in ("api-key", "production", "staging"):
+    for name in ("api-key", "production", "staging", "123"):
         (tmp_path / "keys" / name).write_text(KEY)
     for document in documents:
         if document["kind"] == "ConfigMap" and "config.yml" in document["data"]:
@@ -375,6 +387,27 @@ def test_rules_can_be_left_out_labelled_and_added():
     assert groups[:-1] == expected
 
 
+def test_the_operator_routes_the_alert_that_nobody_watches():
+    receivers = [{"name": "pager"}, {"name": "chat"}]
+    values = {"existingSecret": "k", "prometheusRule": {"enabled": True}}
+    for namespace in (None, "monitoring"):
+        routed = {"enabled": True, "receivers": receivers, **({"namespace": namespace} if namespace else {})}
+        documents = objects(render({**values, "alertmanagerConfig": routed}))
+        groups = of("PrometheusRule", documents)["spec"]["groups"]
+        absent, = [rule for group in groups for rule in group["rules"] if rule.get("alert") == "KernelAuthExporterAbsent"]
+        # By default the Operator adds this to what an AlertmanagerConfig matches.
+        assert absent["labels"]["namespace"] == of("AlertmanagerConfig", documents)["metadata"]["namespace"]
+
+
+def test_helm_test_reaches_the_exporter_through_its_policy():
+    values = {"existingSecret": "k", "networkPolicy": {"enabled": True, "ingressFrom": [{"namespaceSelector": {}}]}}
+    documents = objects(render(values))
+    pod, = [document for document in documents if document["kind"] == "Pod"]
+    admitted, = of("NetworkPolicy", documents)["spec"]["ingress"]
+    selectors = [peer["podSelector"]["matchLabels"] for peer in admitted["from"] if "podSelector" in peer]
+    assert any(selector.items() <= pod["metadata"]["labels"].items() for selector in selectors)
+
+
 def test_promtool_takes_the_rules(tmp_path):
     document = of("PrometheusRule", objects(render(MATRIX["everything"])))
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(document["spec"]))
@@ -444,6 +477,9 @@ def test_it_is_a_subchart(tmp_path):
     ({"existingSecret": "k", "alertmanagerConfig": {"enabled": True}}, 'no receiver "pager"'),
     ({"existingSecret": "k", "prometheusRule": {"enabled": True, "thresholds": {"interval": "2m"}}}, "at most 1m"),
     ({"existingSecret": "k", "prometheusRule": {"enabled": True, "signUps": {"personLogin": "page"}}}, "must be one of"),
+    ({"existingSecret": "k", "prometheusRule": {"enabled": True, "disabled": ["KernelAuthTypo"]}}, "no alert KernelAuthTypo"),
+    *(({"existingSecret": "k", "extraArgs": [flag]}, "what the chart says itself") for flag in
+      ("--log.level=debug", "--web.listen-address=:9090", "--web.telemetry-path=/m")),
     ({"accounts": [ACCOUNTS["accounts"][0]] * 2}, "given twice"),
     ({"accounts": [{"name": "a b", "existingSecret": "k"}]}, "does not match pattern"),
     ({"existingSecret": "k", "replicas": 2}, "additional properties"),

@@ -19,8 +19,13 @@
 
 {{/* Never the chart's version: a selector cannot be changed. */}}
 {{- define "kernel-auth-exporter.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "kernel-auth-exporter.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "kernel-auth-exporter.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end -}}
+
+{{/* Labels that somebody chose, without those that selectors ask for. */}}
+{{- define "kernel-auth-exporter.withoutSelector" -}}
+{{- toYaml (omit . "app.kubernetes.io/name" "app.kubernetes.io/instance") -}}
 {{- end -}}
 
 {{- define "kernel-auth-exporter.labels" -}}
@@ -28,7 +33,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{- with .Values.commonLabels }}
+{{- with include "kernel-auth-exporter.withoutSelector" .Values.commonLabels | fromYaml }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
@@ -39,8 +44,8 @@ Metadata of an object.
 */}}
 {{- define "kernel-auth-exporter.metadata" -}}
 {{- $root := .root -}}
-name: {{ default (include "kernel-auth-exporter.fullname" $root) .name }}
-namespace: {{ default (include "kernel-auth-exporter.namespace" $root) .namespace }}
+name: {{ default (include "kernel-auth-exporter.fullname" $root) .name | quote }}
+namespace: {{ default (include "kernel-auth-exporter.namespace" $root) .namespace | quote }}
 labels:
   {{- /* One map, so that a label given twice is written once. */}}
   {{- toYaml (mergeOverwrite (include "kernel-auth-exporter.labels" $root | fromYaml) (deepCopy (default dict .labels))) | nindent 2 }}
@@ -56,6 +61,11 @@ annotations:
 {{- else -}}
 {{- default "default" .Values.serviceAccount.name -}}
 {{- end -}}
+{{- end -}}
+
+{{/* The label of the pod that `helm test` starts, which no selector of the exporter's may meet. */}}
+{{- define "kernel-auth-exporter.testName" -}}
+{{- printf "%s-test" (include "kernel-auth-exporter.name" . | trunc 58 | trimSuffix "-") -}}
 {{- end -}}
 
 {{- define "kernel-auth-exporter.image" -}}
@@ -123,8 +133,13 @@ annotations:
 {{- if gt (len $ways) 1 -}}
 {{- fail (printf "\n\n%s are set together; keep one: each of them says where the API key comes from." (join " and " $ways)) -}}
 {{- end -}}
-{{- if regexMatch "sk_[A-Za-z0-9]" (toYaml $values.config) -}}
+{{- if regexMatch "(^|[^A-Za-z0-9_])sk_[A-Za-z0-9_]{13,}" (toYaml $values.config) -}}
 {{- fail "\n\nconfig holds what looks like an API key, and would put it into a ConfigMap. Put the key into a Secret and name it with existingSecret or accounts[].existingSecret." -}}
+{{- end -}}
+{{- range $values.extraArgs -}}
+{{- with regexFind "^--(log[.]level|log[.]format|web[.]listen-address|web[.]telemetry-path)\\b" (toString .) -}}
+{{- fail (printf "\n\nextraArgs: %s is what the chart says itself: log.level and log.format are values, port and path are those that probes, Service and monitors ask." .) -}}
+{{- end -}}
 {{- end -}}
 {{- if and $values.webConfig $values.existingWebConfigSecret -}}
 {{- fail "\n\nwebConfig and existingWebConfigSecret are set together; keep one." -}}
@@ -188,6 +203,6 @@ metricRelabelings:
 {{- $here := include "kernel-auth-exporter.namespace" .root -}}
 {{- if and .namespace (ne .namespace $here) }}
 namespaceSelector:
-  matchNames: [{{ $here }}]
+  matchNames: [{{ $here | quote }}]
 {{- end -}}
 {{- end -}}

@@ -102,11 +102,19 @@ snapshot_max_age_seconds: {{ div (add $millis.snapshotMaxAge 999) 1000 | quote }
 {{- fail (printf "\n\nfiles/rules.yml.tmpl has a placeholder that this chart does not know: %s" .) -}}
 {{- end -}}
 {{- $rule := .Values.prometheusRule -}}
-{{- if or $rule.additionalRuleLabels $rule.disabled $rule.additionalGroups -}}
+{{- $routed := .Values.alertmanagerConfig.enabled -}}
+{{- if or $rule.additionalRuleLabels $rule.disabled $rule.additionalGroups $routed -}}
+{{- $namespace := default (include "kernel-auth-exporter.namespace" .) .Values.alertmanagerConfig.namespace -}}
+{{- $known := list -}}
 {{- $groups := list -}}
 {{- range (fromYaml $text).groups -}}
 {{- $rules := list -}}
 {{- range .rules -}}
+{{- with .alert -}}{{- $known = append $known . -}}{{- end -}}
+{{- /* Nothing that is absent has a namespace, and the Operator routes by it. */ -}}
+{{- if and $routed (eq (default "" .alert) "KernelAuthExporterAbsent") -}}
+{{- $_ := set . "labels" (merge .labels (dict "namespace" $namespace)) -}}
+{{- end -}}
 {{- if not (and .alert (has .alert $rule.disabled)) -}}
 {{- if .alert -}}{{- $_ := set . "labels" (merge (default dict .labels) $rule.additionalRuleLabels) -}}{{- end -}}
 {{- $rules = append $rules . -}}
@@ -114,6 +122,11 @@ snapshot_max_age_seconds: {{ div (add $millis.snapshotMaxAge 999) 1000 | quote }
 {{- end -}}
 {{- $_ := set . "rules" $rules -}}
 {{- $groups = append $groups . -}}
+{{- end -}}
+{{- range $rule.disabled -}}
+{{- if not (has . $known) -}}
+{{- fail (printf "\n\nprometheusRule.disabled: there is no alert %s; the alerts are %s." . (join ", " $known)) -}}
+{{- end -}}
 {{- end -}}
 {{- toYaml (dict "groups" (concat $groups $rule.additionalGroups)) -}}
 {{- else -}}
