@@ -4,6 +4,7 @@
 //! This room knows nothing of Prometheus: what happens is told to an
 //! [`Observer`]. Nothing but `GET` can be sent from here.
 
+mod admit;
 mod client;
 mod clock;
 mod deadline;
@@ -51,7 +52,7 @@ pub(crate) fn fuzz(headers: &::http::HeaderMap) {
             assert!(wait.until > now);
         }
         budget.pace(now, cost);
-        let _ = budget.take(now);
+        let _ = budget.take(now, false);
     }
     let after = retry::retry_after(headers, std::time::SystemTime::UNIX_EPOCH);
     assert!(after.is_none_or(|after| after <= retry::MAX_RETRY_AFTER));

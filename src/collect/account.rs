@@ -212,9 +212,10 @@ impl Account {
 
     /// Begins to ask the API, in time for `request` if at all.
     async fn begin(&self, request: &Request<'_>) -> Option<Attempt> {
-        let span = request.span(self.shared.settings.timeout);
-        let begun = self.shared.client.begin(span);
-        timeout_at(request.deadline, begun).await.ok()
+        let timeout = self.shared.settings.timeout;
+        let begun = self.shared.client.begin(request.span(timeout));
+        let begun = timeout_at(request.deadline, begun).await.ok()?;
+        Some(begun.trying(timeout))
     }
 
     async fn collect_scopes(
@@ -224,7 +225,7 @@ impl Account {
         attempt: &mut Option<Attempt>,
     ) -> Vec<(ScopeView, ScrapeOutcome)> {
         // Those that hang hold the places of the others for as long as they may.
-        scopes.sort_by_key(|scope| scope.failure() == Some(ErrorReason::Timeout));
+        scopes.sort_by_key(|scope| scope.is_silent());
         let parts: Vec<_> = scopes.iter().map(|scope| scope.part()).collect();
         if attempt.is_none() && parts.contains(&Part::Start) {
             *attempt = self.begin(request).await;

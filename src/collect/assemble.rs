@@ -64,7 +64,14 @@ pub(super) fn assemble(
                     kept.insert(escaped.into(), seen);
                     old.push(row.clone());
                 }
-                None => old.push(row.clone()),
+                None if !may_keep(before.at) => {}
+                // Nobody has asked, so it is as old as before.
+                None => {
+                    snapshot
+                        .kept
+                        .insert(escaped.into(), before.snapshot.fetched_at);
+                    old.push(row.clone());
+                }
             }
         }
         if !old.is_empty() {

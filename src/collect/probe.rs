@@ -19,8 +19,11 @@ use super::probes::Outcome;
 use super::request::Request;
 use super::scope::ScopeWatcher;
 use super::watcher::Watcher;
-use crate::kernel::Error;
-use crate::model::{AccountView, Fleet, ScopeView, Selection, Snapshot, Timestamp};
+use crate::kernel::{Error, Problem};
+use crate::model::{
+    AccountView, Endpoint, ErrorReason, Fleet, ScopeView, Selection, Snapshot, Timestamp,
+    WaitReason,
+};
 
 /// What a probe found.
 #[derive(Clone, Debug)]
@@ -74,7 +77,16 @@ impl Watcher {
             let _ = timeout_at(request.deadline, join_all(listed)).await;
             places = self::places(&accounts, request.project);
         }
-        let Some((account, scope)) = choose(id, &places)? else {
+        let chosen = match choose(id, &places) {
+            // Who would know it cannot tell at the moment.
+            Err(ProbeError::Ambiguous) if places.iter().any(|(_, scope)| has_failed(scope)) => {
+                let why = "it is not known where this connection is: the API fails for an account \
+                           or project of several; name its own with account= and project=";
+                return Ok(Probed::nothing(&why));
+            }
+            chosen => chosen?,
+        };
+        let Some((account, scope)) = chosen else {
             // Without a list of projects nobody can tell.
             return match request.project {
                 None => Ok(Probed::nothing(&"the projects could not be listed")),
@@ -92,8 +104,8 @@ impl Watcher {
             fetch(account, scope, &self.ceiling, id, span)
         });
         let outcome = match timeout_at(request.deadline, probe).await {
-            Ok(outcome) => Some(outcome.ok_or(ProbeError::Spent)?),
-            Err(_) => None,
+            Ok(outcome) => outcome.ok_or(ProbeError::Spent)?,
+            Err(_) => Err(Arc::new(late(account, scope))),
         };
         Ok(probed(scope, account, id, outcome))
     }
@@ -111,6 +123,13 @@ fn places<'a>(accounts: &[&'a Arc<Account>], project: Option<&str>) -> Vec<Place
         })
         .filter(|(_, scope)| project.is_none_or(|id| scope.scope().project() == Some(id)))
         .collect()
+}
+
+/// Whether its last collection failed; before the first one nothing has.
+fn has_failed(scope: &ScopeWatcher) -> bool {
+    scope
+        .failure()
+        .is_some_and(|reason| reason != ErrorReason::Starting)
 }
 
 /// The one place where `id` can be; `None` where there is none at all.
@@ -135,17 +154,29 @@ impl Probed {
     }
 }
 
-/// What a probe shows that ended like this; `None`: not in time.
+/// Why a probe has nothing in time for who asked; counted and told.
+fn late(account: &Account, scope: &ScopeWatcher) -> Error {
+    let client = &account.shared().client;
+    let problem = match client.would_wait(1) {
+        Some(WaitReason::RetryAfter) => Problem::Blocked,
+        Some(_) => Problem::OverQuota,
+        None => Problem::Timeout,
+    };
+    let error = client.fail(Endpoint::Connection, problem);
+    account.probes().failed(scope.scope(), &error);
+    error
+}
+
+/// What a probe shows that ended like this.
 fn probed(
     scope: &ScopeWatcher,
     account: &Account,
     id: &str,
-    outcome: Option<Result<Arc<Gathered>, Arc<Error>>>,
+    outcome: Result<Arc<Gathered>, Arc<Error>>,
 ) -> Probed {
     let gathered = match outcome {
-        Some(Ok(gathered)) => gathered,
-        Some(Err(error)) => return Probed::nothing(&error),
-        None => return Probed::nothing(&"no answer in time"),
+        Ok(gathered) => gathered,
+        Err(error) => return Probed::nothing(&error),
     };
     let connections = gathered.connections.clone();
     let success = !connections.is_empty();
@@ -200,6 +231,8 @@ async fn fetch(
         .attempt(&account.shared().client, span)
         .await
         .lasting(span)
+        .trying(account.shared().settings.timeout)
+        .behind()
         .deadline();
     let mut gathered = Gathered::default();
     let mut gathering = scope.gathering(&deadline);

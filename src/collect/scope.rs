@@ -90,6 +90,11 @@ impl ScopeWatcher {
         memory.failure.as_ref().map(|failure| failure.reason)
     }
 
+    /// Whether the API left the last collection without an answer.
+    pub(super) fn is_silent(&self) -> bool {
+        self.memory.lock().is_silent
+    }
+
     /// What fetches of this scope, by `deadline`.
     pub(super) fn gathering<'a>(&'a self, deadline: &'a Deadline) -> Gathering<'a> {
         Gathering {
@@ -143,12 +148,22 @@ impl ScopeWatcher {
         let Some(begun) = begun else {
             return running;
         };
-        self.memory.lock().collections.note();
+        let attempt = {
+            let mut memory = self.memory.lock();
+            memory.collections.note();
+            // What hangs may not hold the places of others.
+            if memory.is_silent {
+                attempt.behind()
+            } else {
+                attempt
+            }
+        };
         let this = Arc::clone(self);
         tokio::spawn(async move {
-            let start = Instant::now();
             let collection = Arc::clone(&this);
-            let ended = tokio::spawn(async move { collection.run(attempt).await }).await;
+            let deadline = Arc::new(attempt.stretching());
+            let shared = Arc::clone(&deadline);
+            let ended = tokio::spawn(async move { collection.run(&shared).await }).await;
             if ended.is_err() {
                 // The panic itself is on stderr. What was seen before is all
                 // that there is, and it must not look as if it were fresh.
@@ -160,7 +175,8 @@ impl ScopeWatcher {
             let reading = this.timelines.begin();
             drop(begun);
             if let Some(reading) = reading {
-                this.read_timelines(attempt.after(start.elapsed())).await;
+                let left = deadline.at().saturating_duration_since(Instant::now());
+                this.read_timelines(attempt.lasting(left).behind()).await;
                 drop(reading);
             }
         });
@@ -210,16 +226,19 @@ impl ScopeWatcher {
         }
     }
 
-    async fn run(&self, attempt: Attempt) {
-        let deadline = attempt.stretching();
+    async fn run(&self, deadline: &Deadline) {
         let memory = self.memory.lock().clone();
         let before = self.showing(&memory).predecessor().cloned();
         let mut known = memory.knowledge.clone();
-        let mut gathering = self.gathering(&deadline);
+        let mut gathering = self.gathering(deadline);
         gathering.one_by_one = memory.distrusts_pages();
         // Ids that a list lacks are asked for by name.
         gathering.is_first = before.is_none() && self.selection.is_open();
-        let mut gathered = match gathering.run(&mut known).await {
+        let result = gathering.run(&mut known).await;
+        let is_late = |error: &Error| error.reason() == ErrorReason::Timeout;
+        self.memory.lock().is_silent =
+            result.as_ref().err().is_some_and(is_late) && deadline.is_unanswered();
+        let mut gathered = match result {
             Ok(gathered) => gathered,
             Err(error) => return self.failed(known, &error),
         };

@@ -71,10 +71,11 @@ impl Showing<'_> {
             return Part::Ready(ScrapeOutcome::Budgeted);
         }
         match wait {
-            Some(WaitReason::RetryAfter) => Part::Ready(ScrapeOutcome::Held),
             // One that has waited long enough begins all the same, at the pace
-            // the quota allows; else a smaller neighbour always goes first.
+            // the quota allows; else a smaller neighbour always goes first, or a
+            // probe that is refused in its stead.
             Some(_) if self.age(held) > self.patience => Part::Start,
+            Some(WaitReason::RetryAfter) => Part::Ready(ScrapeOutcome::Held),
             Some(_) => Part::Ready(ScrapeOutcome::Budgeted),
             None => Part::Start,
         }
@@ -89,7 +90,8 @@ impl Showing<'_> {
     ) -> (Option<Arc<Snapshot>>, ScrapeOutcome) {
         let Settings { hold, cache, .. } = *self.settings;
         let bound = match outcome {
-            ScrapeOutcome::Budgeted => hold + self.patience,
+            // In good order, but for the quota.
+            ScrapeOutcome::Budgeted if self.up => hold + self.patience,
             ScrapeOutcome::Shared => hold.max(cache),
             _ => hold,
         };
@@ -246,7 +248,8 @@ mod tests {
             })
         };
         let held = Part::Ready(ScrapeOutcome::Held);
-        assert_eq!(part(500, WaitReason::RetryAfter), held);
+        assert_eq!(part(60, WaitReason::RetryAfter), held);
+        assert_eq!(part(61, WaitReason::RetryAfter), Part::Start);
         assert_eq!(part(60, WaitReason::Quota), Part::Ready(Budgeted));
         assert_eq!(part(61, WaitReason::Quota), Part::Start);
     }
@@ -269,6 +272,8 @@ mod tests {
         assert_eq!(shown(301, false, Fresh), (false, Empty));
         assert_eq!(shown(360, true, Budgeted), (true, Budgeted));
         assert_eq!(shown(361, true, Budgeted), (false, Empty));
+        assert_eq!(shown(300, false, Budgeted), (true, Budgeted));
+        assert_eq!(shown(301, false, Budgeted), (false, Empty));
     }
 
     #[tokio::test]

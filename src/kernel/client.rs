@@ -1,18 +1,17 @@
 //! One request at a time: admitted, sent, bounded, retried.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, StatusCode};
-use tokio::sync::SemaphorePermit;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
+use super::admit::{Admitted, admit};
 use super::clock::Clock;
-use super::deadline::{Attempt, Deadline};
+use super::deadline::{Attempt, Deadline, within};
 use super::error::{Error, Problem};
-use super::exchange::{Answer, FailedTry, Query, not_decoded};
+use super::exchange::{Answer, FailedTry, Query, Sent, not_decoded};
 use super::http::Http;
 use super::key::{Key, Opinion};
 use super::observer::Observer;
@@ -155,12 +154,24 @@ impl Client {
         let mut key_tried_again = false;
         // What is not sent has failed all the same.
         let unsent = |problem: &Problem| self.count(query, problem);
-        let judged = self.key.judged(deadline.epoch(), deadline.at());
-        let mut first_request = judged.await.inspect_err(unsent)?;
+        let mut first = None;
         loop {
-            let (permit, key, generation) = self.admit(deadline).await.inspect_err(unsent)?;
+            let admitted = admit(&self.http, &self.key, &self.budget, deadline, &mut first).await;
+            let Admitted {
+                slot,
+                key,
+                generation,
+            } = admitted.inspect_err(unsent)?;
+            deadline.asked();
             let tried = self.attempt(query, key, deadline, &decode).await;
-            drop(permit);
+            drop(slot);
+            if tried
+                .as_ref()
+                .err()
+                .is_none_or(|failure| status_of(&failure.problem).is_some())
+            {
+                deadline.answered();
+            }
             self.learn(&tried, generation);
             let failure = match tried {
                 Ok(answer) => return Ok(answer),
@@ -179,7 +190,7 @@ impl Client {
                 self.http.observer.retry(RetryReason::KeyChanged);
                 continue;
             }
-            drop(first_request.take());
+            drop(first.take());
             let Some(reason) = retry::reason(&failure.problem, failure.headers.as_ref()) else {
                 return Err(failure.problem);
             };
@@ -204,40 +215,6 @@ impl Client {
         }
     }
 
-    /// Waits for a place among the requests in flight and in the budget.
-    async fn admit(
-        &self,
-        deadline: &Deadline,
-    ) -> Result<(SemaphorePermit<'_>, HeaderValue, u64), Problem> {
-        loop {
-            let asked = Instant::now();
-            let permit = within(deadline.at(), self.http.slots.acquire()).await?;
-            let permit = permit.expect("the semaphore is never closed");
-            let now = Instant::now();
-            if now > asked {
-                self.http
-                    .observer
-                    .waited(WaitReason::Concurrency, now - asked);
-            }
-            let Err(wait) = self.budget.take(now) else {
-                let (key, generation) = self.key.current();
-                return Ok((permit, key, generation));
-            };
-            drop(permit);
-            let in_time = wait.until < deadline.at();
-            match wait.reason {
-                WaitReason::Quota if !(in_time || deadline.stretch(wait.until)) => {
-                    return Err(Problem::OverQuota);
-                }
-                WaitReason::Quota => {}
-                _ if in_time => {}
-                _ => return Err(Problem::Blocked),
-            }
-            self.http.observer.waited(wait.reason, wait.until - now);
-            sleep_until(wait.until).await;
-        }
-    }
-
     async fn attempt<T>(
         &self,
         query: Query<'_>,
@@ -249,13 +226,15 @@ impl Client {
         let asked_at = SystemTime::now();
         let end = deadline.at();
         let left = end.saturating_duration_since(started);
-        let end = end.min(started + (left / 2).max(MIN_TRY));
-        let mut head = None;
+        let span = (left / 2).min(deadline.longest_try()).max(MIN_TRY);
+        let end = end.min(started + span);
         let transport = self.http.transport();
-        let outcome = within(end, self.http.send(&transport, query, key, &mut head)).await;
-        let took = started.elapsed();
+        let mut sent = Sent::new(&self.http, &transport, query.endpoint);
+        let answer = self.http.send(&transport, query, key, &mut sent.head);
+        let outcome = within(end, answer).await;
+        let head = sent.head;
+        let took = sent.over();
         let code = head.map(|(code, _)| code);
-        self.http.observer.request(query.endpoint, code, took);
         let tried = match outcome.map_err(FailedTry::from).flatten() {
             Ok((headers, body)) => match decode(&body) {
                 Ok(value) => Ok(Answer {
@@ -311,6 +290,7 @@ impl Client {
             Ok(answer) => {
                 self.key.judge(generation, Opinion::Good);
                 self.budget.saw(&answer.headers, now);
+                self.budget.answered();
                 // What a proxy's error page has for a date is not the API's.
                 let heard = self.clock.hear(&answer.headers, answer.heard_at);
                 if let Err(date) = heard {
@@ -322,7 +302,11 @@ impl Client {
                 }
             }
             Err(failure) => {
-                match status_of(&failure.problem) {
+                let status = status_of(&failure.problem);
+                if status.is_some_and(|status| status != StatusCode::TOO_MANY_REQUESTS) {
+                    self.budget.answered();
+                }
+                match status {
                     Some(StatusCode::UNAUTHORIZED) => self.key.judge(generation, Opinion::Untested),
                     _ => self.key.judge(generation, Opinion::Good),
                 }
@@ -333,7 +317,7 @@ impl Client {
                 if !matches!(failure.problem, Problem::Status { by: Some(_), .. }) {
                     self.budget.saw(headers, now);
                 }
-                if status_of(&failure.problem) == Some(StatusCode::TOO_MANY_REQUESTS) {
+                if status == Some(StatusCode::TOO_MANY_REQUESTS) {
                     let wait = retry::retry_after(headers, SystemTime::now());
                     self.budget
                         .block(now + wait.unwrap_or(retry::DEFAULT_RETRY_AFTER));
@@ -356,10 +340,6 @@ impl Client {
             self.http.observer.error(ErrorReason::KeyFile);
         }
     }
-}
-
-async fn within<T>(end: Instant, future: impl Future<Output = T>) -> Result<T, Problem> {
-    timeout_at(end, future).await.map_err(|_| Problem::Timeout)
 }
 
 fn pause(retries: u32, reason: RetryReason, headers: Option<&HeaderMap>) -> Duration {

@@ -1,9 +1,12 @@
 //! How long a collection may take.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
+
+use super::error::Problem;
 
 /// How long a collection may be stretched by waiting for its quota.
 const MAX_STRETCH: Duration = Duration::from_mins(15);
@@ -14,11 +17,38 @@ const MAX_STRETCH: Duration = Duration::from_mins(15);
 pub(crate) struct Attempt {
     epoch: u64,
     span: Duration,
+    longest_try: Duration,
+    is_behind: bool,
 }
 
 impl Attempt {
     pub(super) fn new(epoch: u64, span: Duration) -> Self {
-        Self { epoch, span }
+        Self {
+            epoch,
+            span,
+            longest_try: span,
+            is_behind: false,
+        }
+    }
+
+    /// The same with no try longer than this, however much time there is: what
+    /// stalls is tried again, and others wait for it too.
+    #[must_use]
+    pub(crate) fn trying(self, longest_try: Duration) -> Self {
+        Self {
+            longest_try,
+            ..self
+        }
+    }
+
+    /// The same behind others: it has half of the requests in flight at most,
+    /// and of the quota what nobody else waits for.
+    #[must_use]
+    pub(crate) fn behind(self) -> Self {
+        Self {
+            is_behind: true,
+            ..self
+        }
     }
 
     /// From now on.
@@ -36,15 +66,6 @@ impl Attempt {
     pub(crate) fn lasting(self, span: Duration) -> Self {
         Self { span, ..self }
     }
-
-    /// With what is left of the time after `passed`.
-    #[must_use]
-    pub(crate) fn after(self, passed: Duration) -> Self {
-        Self {
-            span: self.span.saturating_sub(passed),
-            ..self
-        }
-    }
 }
 
 /// The time that a group of requests may take together.
@@ -53,6 +74,8 @@ pub(crate) struct Deadline {
     attempt: Attempt,
     at: Mutex<Instant>,
     latest: Instant,
+    was_asked: AtomicBool,
+    was_answered: AtomicBool,
 }
 
 impl Deadline {
@@ -62,11 +85,34 @@ impl Deadline {
             attempt,
             at: Mutex::new(at),
             latest: at + stretch,
+            was_asked: AtomicBool::new(false),
+            was_answered: AtomicBool::new(false),
         }
     }
 
     pub(super) fn epoch(&self) -> u64 {
         self.attempt.epoch
+    }
+
+    pub(super) fn longest_try(&self) -> Duration {
+        self.attempt.longest_try
+    }
+
+    pub(super) fn is_behind(&self) -> bool {
+        self.attempt.is_behind
+    }
+
+    pub(super) fn asked(&self) {
+        self.was_asked.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn answered(&self) {
+        self.was_answered.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether requests were sent, and the API has answered none of them.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.was_asked.load(Ordering::Relaxed) && !self.was_answered.load(Ordering::Relaxed)
     }
 
     /// When it is over.
@@ -85,4 +131,9 @@ impl Deadline {
         *at = (*at).max(end);
         true
     }
+}
+
+/// What `future` brings, unless it takes longer.
+pub(super) async fn within<T>(end: Instant, future: impl Future<Output = T>) -> Result<T, Problem> {
+    timeout_at(end, future).await.map_err(|_| Problem::Timeout)
 }

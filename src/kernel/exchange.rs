@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::error::{self, Error, Problem};
 use super::http::Http;
@@ -110,6 +110,55 @@ impl From<Problem> for FailedTry {
         Self {
             problem,
             headers: None,
+        }
+    }
+}
+
+/// Without the beginning of an answer for so long, a connection may be dead.
+const STALLED: Duration = Duration::from_secs(2);
+
+/// A request that was sent: counted once, also where nobody waits for its
+/// answer any longer.
+pub(super) struct Sent<'a> {
+    http: &'a Http,
+    transport: &'a Transport,
+    endpoint: Endpoint,
+    at: Instant,
+    /// The code of the answer, and when it came.
+    pub(super) head: Option<(u16, SystemTime)>,
+    is_told: bool,
+}
+
+impl<'a> Sent<'a> {
+    /// Now.
+    pub(super) fn new(http: &'a Http, transport: &'a Transport, endpoint: Endpoint) -> Self {
+        Self {
+            http,
+            transport,
+            endpoint,
+            at: Instant::now(),
+            head: None,
+            is_told: false,
+        }
+    }
+
+    /// Answered, or not; how long that took.
+    pub(super) fn over(mut self) -> Duration {
+        self.tell()
+    }
+
+    fn tell(&mut self) -> Duration {
+        self.is_told = true;
+        let (code, took) = (self.head.map(|(code, _)| code), self.at.elapsed());
+        self.http.observer.request(self.endpoint, code, took);
+        took
+    }
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        if !self.is_told && self.tell() >= STALLED && self.head.is_none() {
+            self.http.leave(self.transport);
         }
     }
 }

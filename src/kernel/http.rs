@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject};
 
@@ -19,7 +19,10 @@ use super::transport::Transport;
 pub(crate) struct Http {
     transport: Mutex<Transport>,
     pub(super) base: Box<str>,
-    pub(super) slots: Semaphore,
+    slots: Semaphore,
+    /// Of those, the ones for what goes behind others: what hangs holds its place
+    /// for as long as it may.
+    slots_behind: Semaphore,
     pub(super) observer: Arc<dyn Observer>,
     /// Requests sent so far, for the log.
     pub(super) sent: AtomicU64,
@@ -37,6 +40,9 @@ pub(crate) struct ClientSettings {
     /// Trusted roots in PEM, instead of the system's.
     pub ca_file: Option<PathBuf>,
 }
+
+/// Held while a request is in flight.
+pub(super) type Slot<'a> = (SemaphorePermit<'a>, Option<SemaphorePermit<'a>>);
 
 impl Http {
     /// Sets up the connection pool. Sends nothing. Fails where `ca_file`, or a
@@ -57,9 +63,21 @@ impl Http {
             transport: Mutex::new(Transport::new(&settings.base_url, roots, proxy)),
             base: settings.base_url.as_str().into(),
             slots: Semaphore::new(settings.concurrency),
+            slots_behind: Semaphore::new((settings.concurrency / 2).max(1)),
             observer,
             sent: AtomicU64::new(0),
         })
+    }
+
+    /// A place among the requests in flight.
+    pub(super) async fn slot(&self, is_behind: bool) -> Slot<'_> {
+        const OPEN: &str = "the semaphore is never closed";
+        let behind = if is_behind {
+            Some(self.slots_behind.acquire().await.expect(OPEN))
+        } else {
+            None
+        };
+        (self.slots.acquire().await.expect(OPEN), behind)
     }
 
     /// The connections in use.

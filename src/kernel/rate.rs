@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::model::WaitReason;
@@ -20,6 +21,10 @@ const KEPT: Duration = Duration::from_mins(2);
 
 /// Sent requests that are remembered while no limit is known.
 const REMEMBERED: usize = 4096;
+
+/// How long the first request after a 429 keeps the others waiting, at most: of
+/// those that all wait for the same moment most would be refused again.
+const TRIAL: Duration = Duration::from_secs(5);
 
 /// What one in this many of the limit is: left to the agents, whatever the
 /// exporter's own share would still allow.
@@ -43,6 +48,14 @@ struct State {
     remaining: Option<Remaining>,
     /// When requests were sent, oldest first, within the last minute.
     sent: VecDeque<Instant>,
+    /// The latest answer was a 429, as far as is known.
+    in_doubt: bool,
+    /// One request finds out whether that is over; until then nobody else asks.
+    trial: Option<Instant>,
+    /// That it is over.
+    freed: Arc<Notify>,
+    /// Requests that wait, but for those that go behind them.
+    waiting: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +70,18 @@ struct Remaining {
 pub(super) struct Wait {
     pub(super) until: Instant,
     pub(super) reason: WaitReason,
+    /// For the request that goes first after a 429: it may be over before.
+    pub(super) is_for_trial: bool,
+}
+
+/// Held by a request that waits for the budget.
+pub(super) struct Waiting(Arc<Mutex<State>>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.waiting = state.waiting.saturating_sub(1);
+    }
 }
 
 /// The state of the budget, for people.
@@ -107,6 +132,7 @@ impl Budget {
         theirs.blocked_until = theirs.blocked_until.max(ours.blocked_until);
         theirs.limit = theirs.limit.or(ours.limit);
         theirs.remaining = theirs.remaining.or(ours.remaining);
+        theirs.in_doubt |= ours.in_doubt;
         theirs.sent.extend(ours.sent);
         theirs.sent.make_contiguous().sort_unstable();
     }
@@ -116,12 +142,17 @@ impl Budget {
         *self.state.lock() = Arc::default();
     }
 
-    /// Takes one request out of the budget, or says how long to wait.
-    pub(super) fn take(&self, now: Instant) -> Result<(), Wait> {
+    /// Takes one request out of the budget, or says how long to wait. One that
+    /// goes behind others leaves them what they wait for.
+    pub(super) fn take(&self, now: Instant, is_behind: bool) -> Result<(), Wait> {
         let shared = self.shared();
         let mut state = shared.lock();
-        if let Some(wait) = state.wait(now, self.share, 1) {
+        let others = if is_behind { state.waiting } else { 0 };
+        if let Some(wait) = state.wait(now, self.share, 1 + others) {
             return Err(wait);
+        }
+        if state.in_doubt {
+            state.trial = Some(now + TRIAL);
         }
         if let Some(remaining) = &mut state.remaining {
             remaining.left -= 1.0;
@@ -135,6 +166,19 @@ impl Budget {
         }
         state.sent.push_back(now);
         Ok(())
+    }
+
+    /// From now on a request waits.
+    pub(super) fn waiting(&self) -> Waiting {
+        let shared = self.shared();
+        shared.lock().waiting += 1;
+        Waiting(shared)
+    }
+
+    /// Tells when there is no need to wait any longer for the first request
+    /// after a 429.
+    pub(super) fn freed(&self) -> Arc<Notify> {
+        Arc::clone(&self.shared().lock().freed)
     }
 
     /// How long to wait before `cost` requests can be sent in one go; as many
@@ -174,10 +218,22 @@ impl Budget {
         }
     }
 
-    /// Sends nothing before `until`.
+    /// The API has answered with something else than a 429.
+    pub(super) fn answered(&self) {
+        let shared = self.shared();
+        let mut state = shared.lock();
+        if state.trial.take().is_some() {
+            state.in_doubt = false;
+            state.freed.notify_waiters();
+        }
+    }
+
+    /// Sends nothing before `until`, and then one request first.
     pub(super) fn block(&self, until: Instant) {
         let shared = self.shared();
         let mut state = shared.lock();
+        state.in_doubt = true;
+        state.trial = None;
         state.blocked_until = state.blocked_until.max(Some(until));
     }
 
@@ -211,14 +267,14 @@ impl State {
     }
 
     fn wait(&mut self, now: Instant, share: f64, cost: u64) -> Option<Wait> {
-        if let Some(until) = self.blocked_until {
-            if until > now {
-                return Some(Wait {
-                    until,
-                    reason: WaitReason::RetryAfter,
-                });
-            }
-            self.blocked_until = None;
+        self.blocked_until = self.blocked_until.filter(|until| *until > now);
+        self.trial = self.trial.filter(|until| *until > now);
+        if let Some(until) = self.blocked_until.or(self.trial) {
+            return Some(Wait {
+                until,
+                reason: WaitReason::RetryAfter,
+                is_for_trial: self.blocked_until.is_none(),
+            });
         }
         while self
             .sent
@@ -237,6 +293,7 @@ impl State {
             .map(|until| Wait {
                 until,
                 reason: WaitReason::Quota,
+                is_for_trial: false,
             })
     }
 

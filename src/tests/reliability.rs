@@ -14,6 +14,7 @@ mod hold;
 mod hour;
 mod keys;
 mod model;
+mod neighbours;
 mod odd;
 mod projects;
 mod rows;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::exposition::Text;
-use crate::model::{Connection, Fleet, Scope, Timestamp};
+use crate::model::{Connection, ErrorReason, Fleet, Scope, ScopeView, Timestamp};
 
 /// Up to this age a snapshot is good enough: Prometheus asks once a minute.
 const FRESH: Duration = Duration::from_mins(1);
@@ -28,14 +28,22 @@ pub(super) fn is_fresh(fleet: &Fleet, now: Timestamp, cache: Duration) -> bool {
 }
 
 /// Whether there is something to say of each scope, new or held, and of each
-/// configured connection, unless it is known not to be there.
+/// configured connection, unless it is known not to be there: a project that the
+/// API says is not there has none.
 pub(super) fn is_known(fleet: &Fleet) -> bool {
-    fleet.scopes.iter().all(|view| {
-        view.snapshot.as_ref().is_some_and(|snapshot| {
-            let mut there = snapshot.found.iter().filter(|(_, found)| **found);
-            snapshot.unanswered == 0 && there.all(|(id, _)| snapshot.find(id).is_some())
+    let is_gone = |view: &ScopeView| {
+        let reason = view.failure.as_ref().map(|failure| failure.reason);
+        reason == Some(ErrorReason::ProjectNotFound)
+    };
+    let is_all_gone = !fleet.scopes.is_empty() && fleet.scopes.iter().all(is_gone);
+    let mut there = fleet.scopes.iter().filter(|view| !is_gone(view));
+    !is_all_gone
+        && there.all(|view| {
+            view.snapshot.as_ref().is_some_and(|snapshot| {
+                let mut there = snapshot.found.iter().filter(|(_, found)| **found);
+                snapshot.unanswered == 0 && there.all(|(id, _)| snapshot.find(id).is_some())
+            })
         })
-    })
 }
 
 /// What is said while not all connections are known.

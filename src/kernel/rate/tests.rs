@@ -16,7 +16,7 @@ fn seconds(count: u64) -> Duration {
 #[tokio::test]
 async fn without_published_limits_nothing_waits() {
     let (budget, now) = (Budget::new(0.5), Instant::now());
-    assert!((0..10_000).all(|_| budget.take(now).is_ok()));
+    assert!((0..10_000).all(|_| budget.take(now, false).is_ok()));
     assert_eq!(budget.pace(now, 1_000), Duration::ZERO);
 }
 
@@ -24,14 +24,14 @@ async fn without_published_limits_nothing_waits() {
 async fn what_is_not_published_any_more_is_forgotten() {
     let (budget, start) = (Budget::new(0.5), Instant::now());
     budget.saw(&seen(2, 1), start);
-    budget.take(start).unwrap();
+    budget.take(start, false).unwrap();
     budget.saw(&HeaderMap::new(), start + seconds(60));
     let view = budget.view(start + seconds(119));
     assert_eq!((view.limit, view.remaining), (Some(2), Some(1)));
-    budget.take(start + seconds(119)).unwrap();
-    assert!(budget.take(start + seconds(119)).is_err());
+    budget.take(start + seconds(119), false).unwrap();
+    assert!(budget.take(start + seconds(119), false).is_err());
     assert_eq!(budget.view(start + KEPT), RateView::default());
-    assert!((0..100).all(|_| budget.take(start + KEPT).is_ok()));
+    assert!((0..100).all(|_| budget.take(start + KEPT, false).is_ok()));
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn the_share_holds_in_every_minute() {
     for second in 0..600 {
         let now = start + seconds(second);
         budget.saw(&seen(10, 1_000_000), now);
-        while budget.take(now).is_ok() {
+        while budget.take(now, false).is_ok() {
             sent.push(now);
         }
     }
@@ -57,16 +57,17 @@ async fn a_block_holds_until_it_has_passed_and_only_grows() {
     let (budget, now) = (Budget::new(0.5), Instant::now());
     budget.block(now + seconds(30));
     budget.block(now + seconds(5));
-    let wait = budget.take(now + seconds(29)).unwrap_err();
+    let wait = budget.take(now + seconds(29), false).unwrap_err();
     assert_eq!(
         wait,
         Wait {
             until: now + seconds(30),
-            reason: WaitReason::RetryAfter
+            reason: WaitReason::RetryAfter,
+            is_for_trial: false,
         }
     );
     assert!(budget.view(now).blocked_for == Some(seconds(30)));
-    assert!(budget.take(now + seconds(30)).is_ok());
+    assert!(budget.take(now + seconds(30), false).is_ok());
     assert_eq!(budget.view(now + seconds(31)).blocked_for, None);
 }
 
@@ -74,19 +75,20 @@ async fn a_block_holds_until_it_has_passed_and_only_grows() {
 async fn the_last_tenth_is_left_to_the_agents() {
     let (budget, now) = (Budget::new(1.0), Instant::now());
     budget.saw(&seen(60, 8), now);
-    assert!(budget.take(now).is_ok());
-    assert!(budget.take(now).is_ok());
+    assert!(budget.take(now, false).is_ok());
+    assert!(budget.take(now, false).is_ok());
     // Six are left: the reserve. One more a second comes back.
-    let wait = budget.take(now).unwrap_err();
+    let wait = budget.take(now, false).unwrap_err();
     assert_eq!(
         wait,
         Wait {
             until: now + seconds(1),
-            reason: WaitReason::Quota
+            reason: WaitReason::Quota,
+            is_for_trial: false,
         }
     );
     // Old news count for nothing.
-    assert!(budget.take(now + WINDOW).is_ok());
+    assert!(budget.take(now + WINDOW, false).is_ok());
 }
 
 #[tokio::test]
@@ -94,7 +96,7 @@ async fn a_collection_waits_for_as_much_as_it_needs() {
     let (budget, now) = (Budget::new(0.5), Instant::now());
     budget.saw(&seen(100, 100), now);
     for _ in 0..40 {
-        budget.take(now).unwrap();
+        budget.take(now, false).unwrap();
     }
     assert_eq!(budget.wait_for(now, 10), None);
     assert_eq!(
@@ -114,16 +116,16 @@ async fn budgets_that_join_are_one_with_all_that_was_sent() {
     other.saw(&seen(20, 1_000), now);
     for budget in [&one, &other] {
         for _ in 0..4 {
-            budget.take(now).unwrap();
+            budget.take(now, false).unwrap();
         }
     }
     other.join(&one);
     assert!(one.is_shared_with(&other));
     assert_eq!(one.view(now).limit, Some(20));
-    assert!(one.take(now).is_ok() && other.take(now).is_ok());
-    assert!(one.take(now).is_err() && other.take(now).is_err());
+    assert!(one.take(now, false).is_ok() && other.take(now, false).is_ok());
+    assert!(one.take(now, false).is_err() && other.take(now, false).is_err());
     other.join(&one);
-    assert!(one.take(now + WINDOW).is_ok());
+    assert!(one.take(now + WINDOW, false).is_ok());
     other.leave();
     assert!(!one.is_shared_with(&other));
     assert_eq!(other.view(now), RateView::default());
@@ -133,6 +135,48 @@ async fn budgets_that_join_are_one_with_all_that_was_sent() {
 async fn a_tiny_limit_still_lets_one_request_through() {
     let (budget, now) = (Budget::new(0.1), Instant::now());
     budget.saw(&seen(1, 1), now);
-    assert!(budget.take(now).is_ok());
-    assert!(budget.take(now).is_err());
+    assert!(budget.take(now, false).is_ok());
+    assert!(budget.take(now, false).is_err());
+}
+
+#[tokio::test]
+async fn after_a_429_one_request_goes_first() {
+    let (budget, start) = (Budget::new(0.5), Instant::now());
+    budget.block(start + seconds(10));
+    let over = start + seconds(10);
+    budget.take(over, false).unwrap();
+    let freed = budget.freed();
+    let freed = freed.notified();
+    let wait = budget.take(over, false).unwrap_err();
+    assert!(wait.is_for_trial && wait.until == over + TRIAL);
+    // What is lost on its way keeps nobody waiting for ever.
+    budget.take(over + TRIAL, false).unwrap();
+    assert!(budget.take(over + TRIAL, false).is_err());
+    budget.answered();
+    freed.await;
+    assert!((0..10).all(|_| budget.take(over + TRIAL, false).is_ok()));
+    // Refused again: the same again.
+    budget.block(over + seconds(20));
+    assert!(
+        !budget
+            .take(over + seconds(19), false)
+            .unwrap_err()
+            .is_for_trial
+    );
+    budget.take(over + seconds(20), false).unwrap();
+    assert!(budget.take(over + seconds(20), false).is_err());
+}
+
+#[tokio::test]
+async fn what_goes_behind_leaves_the_others_what_they_wait_for() {
+    let (budget, start) = (Budget::new(0.5), Instant::now());
+    budget.saw(&seen(10, 1_000_000), start);
+    budget.take(start, false).unwrap();
+    let waiting = [budget.waiting(), budget.waiting()];
+    budget.take(start, true).unwrap();
+    budget.take(start, true).unwrap();
+    assert!(budget.take(start, true).is_err());
+    budget.take(start, false).unwrap();
+    drop(waiting);
+    budget.take(start, true).unwrap();
 }

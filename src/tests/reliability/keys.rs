@@ -145,3 +145,32 @@ async fn a_key_that_changes_during_a_collection_is_tried_once_more() {
     assert!(scrape.up(), "{}", scrape.text);
     assert!(log.count(Route::Connections) <= 3);
 }
+
+#[tokio::test]
+async fn a_new_key_that_waits_for_the_quota_fails_nobody() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("key");
+    fs::write(&path, "sk_demo").unwrap();
+    let _clock = StoppedClock::new();
+    let options = kernel_api_simulator::Options {
+        projects: 12,
+        rate_limit: Some(10),
+        ..world(12)
+    };
+    let projects = Bench::new(options.clone(), &[]).await.api.projects();
+    let flags = projects.iter().filter(|(.., archived)| !archived);
+    let flags: Vec<_> = flags
+        .map(|(id, ..)| format!("--kernel.project={id}"))
+        .collect();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let bench = with_key_file(&path, options, &flags).await;
+    for turn in 0..10 {
+        if turn == 6 {
+            bench.api.set_api_key("sk_new");
+            fs::write(&path, "sk_new").unwrap();
+        }
+        let scrape = bench.fast_scrape().await;
+        assert_eq!(scrape.errors("timeout"), 0.0, "{turn}");
+        fast(tokio::time::sleep(std::time::Duration::from_secs(6))).await;
+    }
+}

@@ -180,6 +180,26 @@ async fn one_project_that_is_not_known_is_enough_to_say_nothing() {
 }
 
 #[tokio::test]
+async fn a_project_that_is_not_there_keeps_the_others_from_nothing() {
+    let api = Api::start(Options {
+        projects: 2,
+        ..world(6)
+    })
+    .await;
+    let (project, ..) = api.control.projects().remove(0);
+    let gone = "--kernel.project=proj_gone";
+    let flag = format!("--kernel.project={project}");
+    let front = exporter(&api, &[&flag, gone]).await;
+    let truth = api.control.truth();
+    let there = truth.iter().filter(|row| row.project == project);
+    let there: BTreeSet<_> = there.map(|row| row.id.clone()).collect();
+    assert_eq!(targets(&front.get("/sd").await), there);
+    // Of which alone nothing is known.
+    let front = exporter(&api, &[gone]).await;
+    assert_eq!(front.get("/sd").await.status, 503);
+}
+
+#[tokio::test]
 async fn an_empty_fleet_is_an_empty_list() {
     let api = api_of(0).await;
     let front = exporter(&api, &[]).await;

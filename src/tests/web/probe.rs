@@ -1,15 +1,17 @@
 //! `/probe`.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kernel_api_simulator::{
     DEFAULT_API_KEY, Fault, FaultKind, Options, RetryAfter, Route, SENSITIVE_MARK,
 };
 use serde_json::json;
+use tokio::time::advance;
 
 use super::stage::{api_of, exporter, read, write};
 use crate::tests::common::api::{Api, world};
+use crate::tests::common::clock::{StoppedClock, fast};
 
 fn latency(text: &str) -> Fault {
     text.parse().unwrap()
@@ -128,6 +130,28 @@ async fn the_place_is_named_or_known_from_a_snapshot() {
     assert_eq!(front.get("/probe?target=ma_unheard_of").await.status, 400);
     let gone = front.get("/probe?target=ma_1&project=proj_gone").await;
     assert_eq!(gone.status, 400, "the API has listed the projects");
+}
+
+#[tokio::test]
+async fn in_a_long_outage_a_probe_without_a_place_fails_and_is_no_mistake() {
+    let _clock = StoppedClock::new();
+    let api = Api::start(Options {
+        projects: 2,
+        ..world(6)
+    })
+    .await;
+    let flags = ["--kernel.project=all", "--kernel.hold=0s"];
+    let front = exporter(&api, &flags).await;
+    fast(front.scrape()).await;
+    let path = format!("/probe?target={}", api.control.truth()[0].id);
+    api.control.add_fault(Fault::status(500));
+    for _ in 0..2 {
+        let answer = fast(front.get(&path)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert_eq!(answer.one("probe_success", &[]), Some(0.0));
+        advance(Duration::from_mins(5)).await;
+        fast(front.scrape()).await;
+    }
 }
 
 #[tokio::test]
