@@ -185,9 +185,9 @@ def judge(stories, rules, directory):
 
 
 def links(alert, connection_id=None, board="kernel-auth-connection", more=""):
-    url = f"{GRAFANA}/{board}?var-job={JOB}{more}"
-    if connection_id:
-        url += f"&var-connection_id={connection_id}"
+    url = f"{GRAFANA}/{board}?"
+    # Where connections are probed, their job is another one.
+    url += f"var-connection_id={connection_id}" if connection_id else f"var-job={JOB}{more}"
     return {"runbook_url": f"{RUNBOOKS}/{alert}.md", "dashboard_url": url}
 
 

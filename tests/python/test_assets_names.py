@@ -176,6 +176,7 @@ KERNEL_COMMANDS = [
     "kernel auth connections get <id>",
     "kernel auth connections login <id>",
     "kernel auth connections follow <id>",
+    "kernel auth connections timeline <id>",
     "kernel auth connections timeline <id> --type reauth",
     "kernel auth connections submit <id> --field-value <field>=<value>",
     *[f"kernel auth connections update <id> --{flag}" for flag in (

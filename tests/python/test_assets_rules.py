@@ -77,6 +77,12 @@ for _instance in ("one:10077", "two:10077"):
     count(replicas, (0, 0), (10, 2), instance=_instance)
 replicas.silent(REPEATED, 25, 60)
 
+younger = story("a younger replica counts less", 60)
+for _instance, _failed in (("one:10077", 40), ("two:10077", 0)):
+    younger.exporter(instance=_instance).connection(instance=_instance)
+    count(younger, (0, _failed), instance=_instance)
+younger.gap(20, 21, "one:10077").silent(REPEATED, 22, 35, 60)
+
 restarted = story("a restart of the exporter is no failure", 60).exporter()
 restarted.connection()
 count(restarted, (0, 2), (20, None), (22, 0)).silent(REPEATED, 25, 40, 60)
@@ -186,6 +192,15 @@ fleet(_held, 9, 10, (0, "AUTHENTICATED"), (30, "NEEDS_AUTH")).silent(BURN, 33, 3
 _gone = story("silence lets no average grow into a burn", 100, states="active").exporter((0, 1), (40, 0), snapshot=[(0, lambda m: m * 60), (40, None)])
 fleet(_gone, 4, 10, (0, "AUTHENTICATED"), (30, "NEEDS_AUTH"), (40, None)).silent(BURN, 40, 60, 90, 100)
 
+_outage = story("an outage lets no burn fire twice", 170, states="active").exporter(
+    (0, 1), (90, 0), (120, 1), snapshot=[(0, lambda m: m * 60), (90, 5400), (95, None), (120, lambda m: m * 60)])
+fleet(_outage, 4, 10, (0, "AUTHENTICATED"), (30, "NEEDS_AUTH"), (95, None), (120, "NEEDS_AUTH"))
+for _number in range(4, 10):
+    _outage.one_of("kernel_auth_connection_status", "status", STATUS, (0, "AUTHENTICATED"), (95, None), (120, "AUTHENTICATED"),
+                   connection_id=f"c{_number}", domain="shop.example.net")
+for _minute in (60, 100, 119, 121, 149, 151, 170):
+    _outage.expect(_minute, BURN, burn())
+
 _slow = story("some of the fleet stays logged out", 420, states="active").exporter()
 fleet(_slow, 3, 30, (0, "AUTHENTICATED"), (60, "NEEDS_AUTH"), (400, "AUTHENTICATED"))
 _slow.silent(BURN, 200, 400).silent(SLOW, 70, 150).expect(230, SLOW, slow()).gap(240, 246)
@@ -217,6 +232,12 @@ requests(story("a quarter is refused", 60).exporter(), 5).silent(LIMITED, 15, 26
 requests(story("a few are refused", 60).exporter(), 0.5).silent(LIMITED, 30, 60)
 _two = story("two replicas are refused", 60).exporter(instance="one:10077").exporter(instance="two:10077")
 requests(requests(_two, 5, instance="one:10077"), 5, instance="two:10077").expect(40, LIMITED, limited("25%"))
+
+_two = story("one of two exporters is refused", 60).exporter(instance="one:10077").exporter(instance="two:10077")
+requests(requests(_two, 0, instance="one:10077"), 1, instance="two:10077").silent(LIMITED, 40)
+_two = story("the small one of two exporters is refused", 60).exporter(instance="one:10077").exporter(instance="two:10077")
+_two.show("kernel_auth_api_requests_total", (0, lambda m: m * 2000), instance="one:10077", endpoint="connections", code="200")
+requests(_two, 5, instance="two:10077").expect(40, LIMITED, limited("25%"))
 
 SNAPSHOT = "KernelAuthSnapshotStale"
 
@@ -325,6 +346,40 @@ org(story("no limit", 30), 50, None).silent(LIMIT, 12, 30)
 _two = org(story("two replicas ask for the same limit", 30), 9, 10, instance="one:10077")
 org(_two, 9, 10, instance="two:10077").expect(12, LIMIT, near("90%"))
 
+_two = org(story("two organisations without names", 30), 97, 100, instance="one:10077")
+org(_two, 10, 1000, instance="two:10077").expect(12, LIMIT, near("97%"))
+_two = org(story("one of two organisations has no limit", 30), 500, None, instance="one:10077")
+org(_two, 5, 10, instance="two:10077").silent(LIMIT, 12, 30)
+
+EMPTY = "KernelAuthFleetEmpty"
+empty = {"job": JOB, "severity": "critical"}
+
+
+def counted_fleet(told, *changes):
+    """So many connections, all of them logged in."""
+    for status in STATUS:
+        told.show("kernel_auth_connections", *[(minute, None if many is None else many * (status == "AUTHENTICATED"))
+                                               for minute, many in changes], status=status)
+    return told
+
+
+(counted_fleet(story("a key of another project after a long outage", 60).exporter((0, 1), (10, 0), (40, 1), why="unauthorized"),
+               (0, 20), (15, None), (40, 0)).silent(EMPTY, 39, 44).expect(46, EMPTY, empty).expect(60, EMPTY, empty))
+(counted_fleet(story("the same fleet after a long outage", 60).exporter((0, 1), (10, 0), (40, 1)),
+               (0, 20), (15, None), (40, 20)).silent(EMPTY, 39, 46, 60))
+
+# Of one exporter's account nobody tells when it was checked; another account says nothing of it.
+_mixed = story("one account without the collector auth", 20)
+_mixed.exporter(account="a").connection((0, "AUTHENTICATED"), (5, "NEEDS_AUTH"), account="a")
+_mixed.exporter(instance="two:10077", account="b").connection(id="c2", instance="two:10077", account="b")
+_mixed.show("kernel_auth_connection_last_auth_check_timestamp_seconds", (0, 60), instance="two:10077", account="b", connection_id="c2")
+_mixed.expect(15, "KernelAuthConnectionNeedsAuth", labels("critical", account="a"))
+_mixed = story("one replica without the collector auth", 20)
+for _instance in ("one:10077", "two:10077"):
+    _mixed.exporter(instance=_instance).connection((0, "AUTHENTICATED"), (5, "NEEDS_AUTH"), instance=_instance)
+_mixed.show("kernel_auth_connection_last_auth_check_timestamp_seconds", (0, 60), instance="two:10077", connection_id="c1")
+_mixed.expect(15, "KernelAuthConnectionNeedsAuth", labels("critical"))
+
 # --- what they say -----------------------------------------------------------------------------------
 
 def says(alert, severity, summary, description, link, remedy=None, **more):
@@ -409,7 +464,7 @@ _told.says(15, "KernelAuthScopeUnseen", says(
 _told = story("what is said of the API", 20).exporter((0, 0), account="a", snapshot=[(0, 0)]).exporter(
     (0, 0), account="b", why="unauthorized", snapshot=[(0, 0)])
 _told.says(15, "KernelAuthAPIUnreachable", says(
-    "", "critical", "The exporter is blind: Kernel's API does not answer for account a",
+    "", "critical", "The exporter is blind: nothing whole comes from Kernel's API for account a",
     f"No collection of job {JOB} comes whole from Kernel's API for account a: what is shown is old, then nothing. "
     "Error: timeout.", on_exporter("KernelAuthAPIUnreachable"), account="a"))
 _told.says(15, "KernelAuthAPIUnauthorized", says(
@@ -419,7 +474,7 @@ _told.says(15, "KernelAuthAPIUnauthorized", says(
 _told = fleet(story("what is said of a domain", 20).exporter(), 12, 15, (0, "NEEDS_AUTH"))
 _told.says(10, "KernelAuthDomainLoggedOut", says(
     "", "critical", "shop.example.net is logged out: 12 connections",
-    "More than half of the connections on shop.example.net are logged out, 12 of them for long enough to be told: the site "
+    "12 connections on shop.example.net are logged out, and it was more than half of them at once: the site "
     "or Kernel is the cause, not a single one. Most frequent error: none.",
     on_fleet("KernelAuthDomainLoggedOut", "&var-domain=shop.example.net"), domain="shop.example.net"))
 _told = fleet(story("what is said of statuses that nobody knows", 20).exporter(), 2, 3, (0, "UNKNOWN"))
