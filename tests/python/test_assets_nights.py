@@ -156,7 +156,7 @@ def test_outages(world, judged):
     night = judged("One replica of two holds old data", 40)
     night.target().shows(0, well).shows(2, out).shows(20, well)
     night.target(instance="two:10077").shows(0, well).shows(2, out).shows(10, held_out)
-    night.told(NEEDS, "critical", 7, 30, connection_id="ma_1", domain=SHOP)
+    night.told(NEEDS, "critical", 7, 30, connection_id="ma_1", domain=SHOP).told(DOWN, "warning", 20, instance="two:10077")
 
 
 def test_scopes_that_nobody_reports(world, judged, tmp_path):

@@ -210,6 +210,28 @@ burning("two replicas are one slow fleet", 200, out=3, total=30,
 _slow = story("logged out for half an hour is not slow", 420, states="active").exporter()
 fleet(_slow, 3, 30, (0, "AUTHENTICATED"), (300, "NEEDS_AUTH"), (340, "AUTHENTICATED")).silent(SLOW, 335, 345, 420)
 
+# --- a domain, and exporters ------------------------------------------------------------------
+
+DOMAIN, DOWN = "KernelAuthDomainLoggedOut", "KernelAuthExporterDown"
+_one_by_one = story("a site logs out what health checks see one by one", 60, states="active").exporter()
+for _number in range(60):
+    _one_by_one.one_of("kernel_auth_connection_status", "status", STATUS, (0, "AUTHENTICATED"), (_number or 60, "NEEDS_AUTH"),
+                       connection_id=f"c{_number}", domain="shop.example.net")
+_one_by_one.silent(DOMAIN, 14).expect(17, DOMAIN, {"job": JOB, "domain": "shop.example.net", "severity": "critical"})
+_one_by_one.expect(59, "KernelAuthConnectionNeedsAuth", *[
+    labels("critical", id=f"c{number}", profile=None) for number in range(1, 10)])
+
+_down = lambda instance: {"job": JOB, "instance": instance, "severity": "warning"}
+(story("one replica is blind", 40).exporter((0, 1), (5, 0), snapshot=[(0, 0)], why="unauthorized")
+ .exporter(instance="two:10077").silent(DOWN, 14).expect(16, DOWN, _down("one:10077")).expect(40, DOWN, _down("one:10077")))
+(story("both replicas are blind", 40).exporter((0, 1), (5, 0), snapshot=[(0, 0)])
+ .exporter((0, 1), (5, 0), snapshot=[(0, 0)], instance="two:10077").silent(DOWN, 16, 40))
+_again = story("an exporter is started again and again", 60).exporter()
+for _minute in range(5, 40, 5):
+    _again.gap(_minute, _minute + 3)
+_again.silent(DOWN, 10).expect(25, DOWN, _down("one:10077")).silent(DOWN, 60)
+(story("an exporter is started twice", 60).exporter().gap(5, 6).gap(20, 21).silent(DOWN, 22, 40))
+
 # --- the API -----------------------------------------------------------------------------------
 
 LIMITED = "KernelAuthAPIRateLimited"
@@ -474,7 +496,7 @@ _told.says(15, "KernelAuthAPIUnauthorized", says(
 _told = fleet(story("what is said of a domain", 20).exporter(), 12, 15, (0, "NEEDS_AUTH"))
 _told.says(10, "KernelAuthDomainLoggedOut", says(
     "", "critical", "shop.example.net is logged out: 12 connections",
-    "12 connections on shop.example.net are logged out, and it was more than half of them at once: the site "
+    "12 connections on shop.example.net are logged out, more than half of them or many within an hour: the site "
     "or Kernel is the cause, not a single one. Most frequent error: none.",
     on_fleet("KernelAuthDomainLoggedOut", "&var-domain=shop.example.net"), domain="shop.example.net"))
 _told = fleet(story("what is said of statuses that nobody knows", 20).exporter(), 2, 3, (0, "UNKNOWN"))
