@@ -42,6 +42,13 @@ const A_MOMENT: Duration = Duration::from_secs(1);
 pub(crate) async fn run(config: &Config, args: &OnceArgs) -> Result<bool, OnceError> {
     let output = args.output.as_deref();
     let output = output.filter(|path| *path != Path::new("-"));
+    let unwritten = |error| OnceError::Write {
+        place: output.map_or_else(|| "stdout".to_owned(), |path| path.display().to_string()),
+        error,
+    };
+    output
+        .map_or(Ok(()), output::has_directory)
+        .map_err(unwritten)?;
     let telemetry = app::telemetry(config);
     let live = app::reloadable(config, &telemetry, &mut app::Upstream::default(), None)?;
     let begun = tokio::time::Instant::now();
@@ -108,7 +115,8 @@ pub(crate) async fn run(config: &Config, args: &OnceArgs) -> Result<bool, OnceEr
             exposition::render(&fleet, &own, now, options)
         }
     };
-    write(&text, output)?;
+    let written = output.map_or_else(|| output::print(&text), |path| output::write(path, &text));
+    written.map_err(unwritten)?;
     Ok(whole)
 }
 
@@ -125,12 +133,4 @@ fn room() -> Option<usize> {
 /// its own process, so those of this short one stay out.
 fn is_not_of_the_process(family: &MetricFamily) -> bool {
     !family.name().starts_with("process_")
-}
-
-fn write(text: &[u8], output: Option<&Path>) -> Result<(), OnceError> {
-    let written = output.map_or_else(|| output::print(text), |path| output::write(path, text));
-    written.map_err(|error| OnceError::Write {
-        place: output.map_or_else(|| "stdout".to_owned(), |path| path.display().to_string()),
-        error,
-    })
 }

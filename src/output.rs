@@ -36,18 +36,13 @@ pub(crate) fn write(path: &Path, text: &[u8]) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     let path = followed(path);
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
     let mut file = tempfile::Builder::new()
         .prefix(".kernel-auth-")
         // Less what the umask takes away.
         .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(directory)
+        .tempfile_in(directory_of(&path))
         .map_err(|error| match error.kind() {
-            // The system's own words name a file that nobody asked for.
-            kind @ io::ErrorKind::NotFound => io::Error::new(kind, "there is no such directory"),
+            kind @ io::ErrorKind::NotFound => no_directory(kind),
             _ => error,
         })?;
     file.write_all(text)?;
@@ -57,6 +52,27 @@ pub(crate) fn write(path: &Path, text: &[u8]) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(&path)?;
     Ok(())
+}
+
+/// Whether there is a directory to write `path` in: better said before what is to
+/// be written is asked for.
+pub(crate) fn has_directory(path: &Path) -> io::Result<()> {
+    if directory_of(path).is_dir() {
+        return Ok(());
+    }
+    Err(no_directory(io::ErrorKind::NotFound))
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// The system's own words name a file that nobody asked for.
+fn no_directory(kind: io::ErrorKind) -> io::Error {
+    io::Error::new(kind, "there is no such directory")
 }
 
 fn is_stdout(found: &Metadata) -> bool {

@@ -141,6 +141,8 @@ async fn a_directory_that_is_not_there_is_named() {
     let words = "/nowhere/metrics.prom: there is no such directory";
     assert!(ended.stderr.contains(words), "{}", ended.stderr);
     assert!(!ended.stderr.contains(".kernel-auth-"), "{}", ended.stderr);
+    // Said before the API is asked.
+    assert_eq!(api.control.requests().total, 0);
 }
 
 #[tokio::test]

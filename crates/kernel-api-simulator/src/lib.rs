@@ -209,7 +209,13 @@ async fn listen(
 }
 
 fn cannot_listen(address: &str, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+    let advice = if address.contains(':') {
+        ""
+    } else {
+        "; write HOST:PORT, as in 127.0.0.1:10078"
+    };
+    let text = format!("cannot listen on {address}: {error}{advice}");
+    io::Error::new(error.kind(), text)
 }
 
 /// Binds, logs where, and serves until `shutdown`: the command `simulate`.
