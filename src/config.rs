@@ -21,7 +21,7 @@ use std::path::PathBuf;
 
 pub(crate) use error::ConfigError;
 pub(crate) use key::{KeySource, shown_path};
-pub(crate) use load::{load, load_demo, load_without_keys};
+pub(crate) use load::{BROUGHT_BY_DEMO, load, load_demo, load_without_keys};
 pub(crate) use setting::Row;
 pub(crate) use sources::{Flags, process_env};
 pub(crate) use table::{Api, Log, Metrics, Web, rows};

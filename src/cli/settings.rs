@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use crate::config::{Flags, Row, rows};
+use crate::config::{BROUGHT_BY_DEMO, Flags, Row, rows};
 
 /// The section that every command takes.
 const LOGGING: &str = "Logging";
@@ -30,7 +30,13 @@ pub(super) fn define(command: Command) -> Command {
         .collect();
     let command = command.args(taken_by("").flat_map(args));
     names.into_iter().fold(command, |command, name| {
-        let taken = taken_by(&name).flat_map(args);
+        let taken = taken_by(&name).flat_map(args).map(|arg| {
+            // Refused with words of its own, so it stays a flag.
+            let is_brought = BROUGHT_BY_DEMO.contains(&arg.get_id().as_str());
+            let is_hidden = arg.is_hide_set() || (name == "demo" && is_brought);
+            arg.hide(is_hidden)
+        });
+        let taken: Vec<Arg> = taken.collect();
         command.mut_subcommand(name.clone(), |subcommand| subcommand.args(taken))
     })
 }

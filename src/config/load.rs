@@ -42,6 +42,9 @@ fn read(flags: &Flags, env: &Env<'_>, keys: Keys) -> Result<Config, ConfigError>
     })
 }
 
+/// Flags of what `demo` brings itself.
+pub(crate) const BROUGHT_BY_DEMO: [&str; 2] = ["kernel.api-url", "kernel.api-key-file"];
+
 /// The same for `demo`: `url` and `key` are the simulator's, every project is
 /// watched unless flags choose, and every collector is on unless switched off.
 ///
@@ -59,7 +62,7 @@ pub(crate) fn load_demo(
         env: &env,
         file: file.as_ref(),
     };
-    for flag in ["kernel.api-url", "kernel.api-key-file"] {
+    for flag in BROUGHT_BY_DEMO {
         if let Some(given) = sources.texts(table::row(flag))?.first() {
             return Err(given.origin.error(BRINGS));
         }
