@@ -17,16 +17,8 @@ use crate::model::WaitReason;
 /// over that a 429 asked for.
 const BEHIND: Duration = Duration::from_secs(1);
 
-/// A request that may be sent.
-pub(super) struct Admitted<'a> {
-    /// Until it is answered.
-    pub(super) slot: Slot<'a>,
-    pub(super) key: HeaderValue,
-    /// Of the key.
-    pub(super) generation: u64,
-}
-
-/// Waits until a request may be sent. `first` is held by the one that finds
+/// Waits until a request may be sent: with its place among those in flight, to
+/// be kept until it is answered, the key, and which key that is. `first` is held by the one that finds
 /// out what the key is worth, while others wait for its answer.
 pub(super) async fn admit<'a>(
     http: &'a Http,
@@ -34,7 +26,7 @@ pub(super) async fn admit<'a>(
     budget: &Budget,
     deadline: &Deadline,
     first: &mut Option<First>,
-) -> Result<Admitted<'a>, Problem> {
+) -> Result<(Slot<'a>, HeaderValue, u64), Problem> {
     let is_behind = deadline.is_behind();
     let mut waiting = None;
     loop {
@@ -53,11 +45,7 @@ pub(super) async fn admit<'a>(
         let freed = freed.notified();
         let Err(wait) = budget.take(now, is_behind) else {
             let (key, generation) = key.current();
-            return Ok(Admitted {
-                slot,
-                key,
-                generation,
-            });
+            return Ok((slot, key, generation));
         };
         drop(slot);
         // Nobody waits for the answer of one that is not sent yet.

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::time::{Instant, sleep_until};
 
-use super::admit::{Admitted, admit};
+use super::admit::admit;
 use super::clock::Clock;
 use super::deadline::{Attempt, Deadline, within};
 use super::error::{Error, Problem};
@@ -157,11 +157,7 @@ impl Client {
         let mut first = None;
         loop {
             let admitted = admit(&self.http, &self.key, &self.budget, deadline, &mut first).await;
-            let Admitted {
-                slot,
-                key,
-                generation,
-            } = admitted.inspect_err(unsent)?;
+            let (slot, key, generation) = admitted.inspect_err(unsent)?;
             deadline.asked();
             let tried = self.attempt(query, key, deadline, &decode).await;
             drop(slot);
