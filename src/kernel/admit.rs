@@ -18,8 +18,9 @@ use crate::model::WaitReason;
 const BEHIND: Duration = Duration::from_secs(1);
 
 /// Waits until a request may be sent: with its place among those in flight, to
-/// be kept until it is answered, the key, and which key that is. `first` is held by the one that finds
-/// out what the key is worth, while others wait for its answer.
+/// be kept until it is answered, the key, and which key that is. `first` is held
+/// by the one that finds out what the key is worth, while others wait for its
+/// answer.
 pub(super) async fn admit<'a>(
     http: &'a Http,
     key: &Key,
