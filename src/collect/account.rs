@@ -215,7 +215,7 @@ impl Account {
         let timeout = self.shared.settings.timeout;
         let begun = self.shared.client.begin(request.span(timeout));
         let begun = timeout_at(request.deadline, begun).await.ok()?;
-        Some(begun.trying(timeout))
+        Some(begun.trying(2 * timeout))
     }
 
     async fn collect_scopes(

@@ -56,14 +56,17 @@ impl Missing {
 
     /// Where no more of those that were asked for are gone than are there, those
     /// lists were cut short: what they lacked could not be read, for which `fail`
-    /// is the reason.
-    pub(super) fn judge(&self, gathered: &mut Gathered, fail: impl FnOnce() -> Error) {
+    /// is the reason. Those that have their turn later are lacked too, unless they
+    /// stay until then: `keeps` says so.
+    pub(super) fn judge(&self, gathered: &mut Gathered, keeps: bool, fail: impl FnOnce() -> Error) {
         let asked = |id: &str| self.now.iter().any(|other| **other == *id);
         let gone = gathered.gone.iter().filter(|id| asked(id)).count();
         let there = gathered.connections.iter();
         let there = there.filter(|row| asked(&row.labels.id())).count();
-        if !self.gone.is_empty() && gone <= there {
-            gathered.failed.extend(self.gone.iter().cloned());
+        let later = self.later.iter().filter(|_| !keeps);
+        let lacked: Vec<_> = self.gone.iter().chain(later).cloned().collect();
+        if !lacked.is_empty() && gone <= there {
+            gathered.failed.extend(lacked);
             gathered.failure.get_or_insert_with(fail);
         }
     }

@@ -5,7 +5,7 @@
 //! a collection, and probes of the same connection that overlap share one
 //! request.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
@@ -19,7 +19,7 @@ use super::probes::Outcome;
 use super::request::Request;
 use super::scope::ScopeWatcher;
 use super::watcher::Watcher;
-use crate::kernel::{Error, Problem};
+use crate::kernel::{Deadline, Error, Problem};
 use crate::model::{
     AccountView, Endpoint, ErrorReason, Fleet, ScopeView, Selection, Snapshot, Timestamp,
     WaitReason,
@@ -100,14 +100,23 @@ impl Watcher {
         }
         // Whoever joins later may wait longer than who asked first.
         let span = request.span(account.shared().settings.timeout);
+        let begun = OnceLock::new();
         let probe = account.probes().share(scope.scope(), id, || {
-            fetch(account, scope, &self.ceiling, id, span)
+            fetch(account, scope, &self.ceiling, id, span, &begun)
         });
-        let outcome = match timeout_at(request.deadline, probe).await {
-            Ok(outcome) => outcome.ok_or(ProbeError::Spent)?,
-            Err(_) => Err(Arc::new(late(account, scope))),
+        let Ok(outcome) = timeout_at(request.deadline, probe).await else {
+            // Counted by the one that asked.
+            if let Some(deadline) = begun.get() {
+                late(account, scope, deadline);
+            }
+            return Ok(Probed::nothing(&"no answer in time"));
         };
-        Ok(probed(scope, account, id, outcome))
+        Ok(probed(
+            scope,
+            account,
+            id,
+            outcome.ok_or(ProbeError::Spent)?,
+        ))
     }
 }
 
@@ -154,17 +163,17 @@ impl Probed {
     }
 }
 
-/// Why a probe has nothing in time for who asked; counted and told.
-fn late(account: &Account, scope: &ScopeWatcher) -> Error {
+/// Counts and tells why a probe has nothing in time.
+fn late(account: &Account, scope: &ScopeWatcher, deadline: &Deadline) {
     let client = &account.shared().client;
     let problem = match client.would_wait(1) {
+        _ if deadline.was_asked() => Problem::Timeout,
         Some(WaitReason::RetryAfter) => Problem::Blocked,
         Some(_) => Problem::OverQuota,
         None => Problem::Timeout,
     };
     let error = client.fail(Endpoint::Connection, problem);
     account.probes().failed(scope.scope(), &error);
-    error
 }
 
 /// What a probe shows that ended like this.
@@ -217,6 +226,7 @@ async fn fetch(
     ceiling: &ProbeCeiling,
     id: &str,
     span: Duration,
+    begun: &OnceLock<Arc<Deadline>>,
 ) -> Outcome {
     if !scope.knows(id) && ceiling.is_unknown(scope.scope(), id) {
         let mut gathered = Gathered::default();
@@ -231,9 +241,11 @@ async fn fetch(
         .attempt(&account.shared().client, span)
         .await
         .lasting(span)
-        .trying(account.shared().settings.timeout)
-        .behind()
+        .trying(2 * account.shared().settings.timeout)
+        .aside()
         .deadline();
+    let deadline = Arc::new(deadline);
+    let _ = begun.set(Arc::clone(&deadline));
     let mut gathered = Gathered::default();
     let mut gathering = scope.gathering(&deadline);
     gathering.ceiling = Some(&ceiling.requests);

@@ -153,7 +153,7 @@ impl ScopeWatcher {
             memory.collections.note();
             // What hangs may not hold the places of others.
             if memory.is_silent {
-                attempt.behind()
+                attempt.unanswered()
             } else {
                 attempt
             }
@@ -176,7 +176,7 @@ impl ScopeWatcher {
             drop(begun);
             if let Some(reading) = reading {
                 let left = deadline.at().saturating_duration_since(Instant::now());
-                this.read_timelines(attempt.lasting(left).behind()).await;
+                this.read_timelines(attempt.lasting(left).aside()).await;
                 drop(reading);
             }
         });
@@ -236,8 +236,10 @@ impl ScopeWatcher {
         gathering.is_first = before.is_none() && self.selection.is_open();
         let result = gathering.run(&mut known).await;
         let is_late = |error: &Error| error.reason() == ErrorReason::Timeout;
-        self.memory.lock().is_silent =
-            result.as_ref().err().is_some_and(is_late) && deadline.is_unanswered();
+        let is_late = result.as_ref().err().is_some_and(is_late);
+        // One that had no place is what it was.
+        let as_before = memory.is_silent && !deadline.was_asked();
+        self.memory.lock().is_silent = is_late && (deadline.is_unanswered() || as_before);
         let mut gathered = match result {
             Ok(gathered) => gathered,
             Err(error) => return self.failed(known, &error),
@@ -251,7 +253,10 @@ impl ScopeWatcher {
             memory.missing_cursor,
         );
         self.ask_for(&missing, &gathering, &mut gathered).await;
-        missing.judge(&mut gathered, || {
+        let hold = self.shared.settings.hold;
+        let may_keep = |at: Instant| at.elapsed() <= hold;
+        let keeps = before.as_ref().is_some_and(|before| may_keep(before.at));
+        missing.judge(&mut gathered, keeps, || {
             let problem = Problem::Paging(PageError::CutShort);
             self.shared.client.fail(Endpoint::Connections, problem)
         });
@@ -259,13 +264,12 @@ impl ScopeWatcher {
         if read == 0 && gathered.unread() > 0 && gathered.gone.is_empty() {
             return self.read_nothing(known, &gathered);
         }
-        let hold = self.shared.settings.hold;
         let (snapshot, kept) = assemble(
             &self.selection,
             &mut gathered,
             &missing.later,
             before.as_ref(),
-            |at| at.elapsed() <= hold,
+            may_keep,
         );
         self.finished(known, &gathered, read, snapshot, kept, &missing);
     }

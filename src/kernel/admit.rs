@@ -1,21 +1,25 @@
-//! What a request waits for before it is sent: a key that is worth sending, a
-//! place among those in flight, room in the budget.
+//! What a request waits for before it is sent: its turn, a key that is worth
+//! sending, a place among those in flight, room in the budget.
 
 use std::time::Duration;
 
 use http::HeaderValue;
+use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
-use super::deadline::{Deadline, within};
+use super::deadline::{Deadline, Turn, within};
 use super::error::Problem;
-use super::http::{Http, Slot};
+use super::http::Http;
 use super::key::{First, Key};
 use super::rate::Budget;
 use crate::model::WaitReason;
 
-/// How much later than others those go that go behind them, once the time is
-/// over that a 429 asked for.
-const BEHIND: Duration = Duration::from_secs(1);
+/// How much later than collections others go, once the time is over that a 429
+/// asked for.
+const ASIDE: Duration = Duration::from_secs(1);
+
+/// The places that a request in flight holds.
+pub(super) type Slot<'a> = (Option<SemaphorePermit<'a>>, SemaphorePermit<'a>);
 
 /// Waits until a request may be sent: with its place among those in flight, to
 /// be kept until it is answered, the key, and which key that is. `first` is held
@@ -28,27 +32,33 @@ pub(super) async fn admit<'a>(
     deadline: &Deadline,
     first: &mut Option<First>,
 ) -> Result<(Slot<'a>, HeaderValue, u64), Problem> {
-    let is_behind = deadline.is_behind();
-    let mut waiting = None;
+    let mut problem = Problem::Timeout;
     loop {
+        let turn = deadline.turn();
+        let asked = Instant::now();
+        // Before the key: who finds out what it is worth has all it needs.
+        let place = within(deadline.at(), async { Ok(http.turn(turn).await) });
+        let place = place.await.flatten()?;
         if first.is_none() {
             *first = key.judged(deadline.epoch(), deadline.at()).await?;
         }
-        let asked = Instant::now();
-        let slot = within(deadline.at(), async { Ok(http.slot(is_behind).await) });
+        let slot = within(deadline.at(), async { Ok(http.slot().await) });
         let slot = slot.await.flatten()?;
         let now = Instant::now();
         if now > asked {
-            let observer = &http.observer;
-            observer.waited(WaitReason::Concurrency, now - asked);
+            http.observer.waited(WaitReason::Concurrency, now - asked);
+        }
+        if now >= deadline.at() {
+            return Err(problem);
         }
         let freed = budget.freed();
         let freed = freed.notified();
-        let Err(wait) = budget.take(now, is_behind) else {
+        let is_first = turn == Turn::First;
+        let Err(wait) = budget.take(now, !is_first) else {
             let (key, generation) = key.current();
-            return Ok((slot, key, generation));
+            return Ok(((place, slot), key, generation));
         };
-        drop(slot);
+        drop((place, slot));
         // Nobody waits for the answer of one that is not sent yet.
         *first = None;
         let in_time = wait.until < deadline.at();
@@ -56,19 +66,17 @@ pub(super) async fn admit<'a>(
             WaitReason::Quota if !(in_time || deadline.stretch(wait.until)) => {
                 return Err(Problem::OverQuota);
             }
-            WaitReason::Quota => {}
-            _ if in_time || wait.is_for_trial => {}
+            WaitReason::Quota => problem = Problem::Timeout,
+            _ if in_time || wait.is_for_trial => problem = Problem::Blocked,
             _ => return Err(Problem::Blocked),
         }
-        if !is_behind {
-            waiting.get_or_insert_with(|| budget.waiting());
-        }
+        let _waiting = is_first.then(|| budget.waiting());
         let until = match wait.reason {
-            WaitReason::RetryAfter if is_behind => wait.until + BEHIND,
+            WaitReason::RetryAfter if !is_first => wait.until + ASIDE,
             _ => wait.until,
         };
         // Over before, where the one that goes first was not refused.
-        let _ = timeout_at(until.min(deadline.at().max(now)), freed).await;
+        let _ = timeout_at(until.min(deadline.at()), freed).await;
         http.observer.waited(wait.reason, now.elapsed());
     }
 }

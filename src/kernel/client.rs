@@ -225,7 +225,7 @@ impl Client {
         let span = (left / 2).min(deadline.longest_try()).max(MIN_TRY);
         let end = end.min(started + span);
         let transport = self.http.transport();
-        let mut sent = Sent::new(&self.http, &transport, query.endpoint);
+        let mut sent = Sent::new(&self.http, &self.budget, &transport, query.endpoint);
         let answer = self.http.send(&transport, query, key, &mut sent.head);
         let outcome = within(end, answer).await;
         let head = sent.head;
@@ -299,8 +299,10 @@ impl Client {
             }
             Err(failure) => {
                 let status = status_of(&failure.problem);
-                if status.is_some_and(|status| status != StatusCode::TOO_MANY_REQUESTS) {
-                    self.budget.answered();
+                match status {
+                    Some(StatusCode::TOO_MANY_REQUESTS) => {}
+                    _ if failure.headers.is_some() => self.budget.answered(),
+                    _ => self.budget.unanswered(),
                 }
                 match status {
                     Some(StatusCode::UNAUTHORIZED) => self.key.judge(generation, Opinion::Untested),

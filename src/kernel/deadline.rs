@@ -18,7 +18,19 @@ pub(crate) struct Attempt {
     epoch: u64,
     span: Duration,
     longest_try: Duration,
-    is_behind: bool,
+    turn: Turn,
+}
+
+/// Whose turn it is where there are places, or is quota, for some only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Collections.
+    First,
+    /// What has half of the places at most, and of the quota what nobody waits
+    /// for.
+    Aside,
+    /// The same of a quarter, until there is an answer.
+    Unanswered,
 }
 
 impl Attempt {
@@ -27,7 +39,7 @@ impl Attempt {
             epoch,
             span,
             longest_try: span,
-            is_behind: false,
+            turn: Turn::First,
         }
     }
 
@@ -41,12 +53,21 @@ impl Attempt {
         }
     }
 
-    /// The same behind others: it has half of the requests in flight at most,
-    /// and of the quota what nobody else waits for.
+    /// The same beside collections, which have their places and their quota first.
     #[must_use]
-    pub(crate) fn behind(self) -> Self {
+    pub(crate) fn aside(self) -> Self {
         Self {
-            is_behind: true,
+            turn: Turn::Aside,
+            ..self
+        }
+    }
+
+    /// The same of what the API left without an answer the last time, and may
+    /// again: others do not wait for its places until it answers.
+    #[must_use]
+    pub(crate) fn unanswered(self) -> Self {
+        Self {
+            turn: Turn::Unanswered,
             ..self
         }
     }
@@ -98,8 +119,11 @@ impl Deadline {
         self.attempt.longest_try
     }
 
-    pub(super) fn is_behind(&self) -> bool {
-        self.attempt.is_behind
+    pub(super) fn turn(&self) -> Turn {
+        match self.attempt.turn {
+            Turn::Unanswered if self.was_answered.load(Ordering::Relaxed) => Turn::First,
+            turn => turn,
+        }
     }
 
     pub(super) fn asked(&self) {
@@ -110,9 +134,14 @@ impl Deadline {
         self.was_answered.store(true, Ordering::Relaxed);
     }
 
+    /// Whether a request was sent.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.was_asked.load(Ordering::Relaxed)
+    }
+
     /// Whether requests were sent, and the API has answered none of them.
     pub(crate) fn is_unanswered(&self) -> bool {
-        self.was_asked.load(Ordering::Relaxed) && !self.was_answered.load(Ordering::Relaxed)
+        self.was_asked() && !self.was_answered.load(Ordering::Relaxed)
     }
 
     /// When it is over.

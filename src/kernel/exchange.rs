@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout};
 use super::error::{self, Error, Problem};
 use super::http::Http;
 use super::per_minute::PerMinute;
+use super::rate::Budget;
 use super::retry;
 use super::transport::{self, Transport};
 use crate::model::{Endpoint, Timestamp};
@@ -114,16 +115,19 @@ impl From<Problem> for FailedTry {
     }
 }
 
-/// Without the beginning of an answer for so long, a connection may be dead.
+/// Without a word on any connection for so long, they may be dead.
 const STALLED: Duration = Duration::from_secs(2);
 
 /// A request that was sent: counted once, also where nobody waits for its
 /// answer any longer.
 pub(super) struct Sent<'a> {
     http: &'a Http,
+    budget: &'a Budget,
     transport: &'a Transport,
     endpoint: Endpoint,
     at: Instant,
+    /// How often answers had come over these connections.
+    heard: u64,
     /// The code of the answer, and when it came.
     pub(super) head: Option<(u16, SystemTime)>,
     is_told: bool,
@@ -131,12 +135,19 @@ pub(super) struct Sent<'a> {
 
 impl<'a> Sent<'a> {
     /// Now.
-    pub(super) fn new(http: &'a Http, transport: &'a Transport, endpoint: Endpoint) -> Self {
+    pub(super) fn new(
+        http: &'a Http,
+        budget: &'a Budget,
+        transport: &'a Transport,
+        endpoint: Endpoint,
+    ) -> Self {
         Self {
             http,
+            budget,
             transport,
             endpoint,
             at: Instant::now(),
+            heard: transport.times_heard(),
             head: None,
             is_told: false,
         }
@@ -157,9 +168,14 @@ impl<'a> Sent<'a> {
 
 impl Drop for Sent<'_> {
     fn drop(&mut self) {
-        if !self.is_told && self.tell() >= STALLED && self.head.is_none() {
+        if self.is_told {
+            return;
+        }
+        let is_stalled = self.tell() >= STALLED && self.transport.times_heard() == self.heard;
+        if self.head.is_none() && is_stalled {
             self.http.leave(self.transport);
         }
+        self.budget.unanswered();
     }
 }
 

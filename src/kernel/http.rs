@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject};
 
+use super::deadline::Turn;
 use super::observer::Observer;
 use super::proxy;
 use super::transport::Transport;
@@ -20,9 +21,10 @@ pub(crate) struct Http {
     transport: Mutex<Transport>,
     pub(super) base: Box<str>,
     slots: Semaphore,
-    /// Of those, the ones for what goes behind others: what hangs holds its place
-    /// for as long as it may.
-    slots_behind: Semaphore,
+    /// Of those, the places for what goes beside collections, and for what may hold
+    /// its place for as long as it may.
+    slots_aside: Semaphore,
+    slots_unanswered: Semaphore,
     pub(super) observer: Arc<dyn Observer>,
     /// Requests sent so far, for the log.
     pub(super) sent: AtomicU64,
@@ -40,9 +42,6 @@ pub(crate) struct ClientSettings {
     /// Trusted roots in PEM, instead of the system's.
     pub ca_file: Option<PathBuf>,
 }
-
-/// Held while a request is in flight.
-pub(super) type Slot<'a> = (SemaphorePermit<'a>, Option<SemaphorePermit<'a>>);
 
 impl Http {
     /// Sets up the connection pool. Sends nothing. Fails where `ca_file`, or a
@@ -63,21 +62,27 @@ impl Http {
             transport: Mutex::new(Transport::new(&settings.base_url, roots, proxy)),
             base: settings.base_url.as_str().into(),
             slots: Semaphore::new(settings.concurrency),
-            slots_behind: Semaphore::new((settings.concurrency / 2).max(1)),
+            slots_aside: Semaphore::new((settings.concurrency / 2).max(1)),
+            slots_unanswered: Semaphore::new((settings.concurrency / 4).max(1)),
             observer,
             sent: AtomicU64::new(0),
         })
     }
 
-    /// A place among the requests in flight.
-    pub(super) async fn slot(&self, is_behind: bool) -> Slot<'_> {
-        const OPEN: &str = "the semaphore is never closed";
-        let behind = if is_behind {
-            Some(self.slots_behind.acquire().await.expect(OPEN))
-        } else {
-            None
+    /// A place among those that may have one, where not everybody may.
+    pub(super) async fn turn(&self, turn: Turn) -> Option<SemaphorePermit<'_>> {
+        let slots = match turn {
+            Turn::First => return None,
+            Turn::Aside => &self.slots_aside,
+            Turn::Unanswered => &self.slots_unanswered,
         };
-        (self.slots.acquire().await.expect(OPEN), behind)
+        slots.acquire().await.ok()
+    }
+
+    /// A place among the requests in flight.
+    pub(super) async fn slot(&self) -> SemaphorePermit<'_> {
+        let slot = self.slots.acquire().await;
+        slot.expect("the semaphore is never closed")
     }
 
     /// The connections in use.

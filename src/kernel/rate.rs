@@ -128,7 +128,9 @@ impl Budget {
             return;
         }
         let ours = mem::take(&mut *ours.lock());
+        ours.freed.notify_waiters();
         let mut theirs = theirs.lock();
+        theirs.trial = theirs.trial.max(ours.trial);
         theirs.blocked_until = theirs.blocked_until.max(ours.blocked_until);
         theirs.limit = theirs.limit.or(ours.limit);
         theirs.remaining = theirs.remaining.or(ours.remaining);
@@ -139,7 +141,8 @@ impl Budget {
 
     /// From now on nothing of the limit is known, nor shared.
     pub(super) fn leave(&self) {
-        *self.state.lock() = Arc::default();
+        let state = mem::take(&mut *self.state.lock());
+        state.lock().freed.notify_waiters();
     }
 
     /// Takes one request out of the budget, or says how long to wait. One that
@@ -228,6 +231,15 @@ impl Budget {
         }
     }
 
+    /// The request that went first has no answer: the next one finds out.
+    pub(super) fn unanswered(&self) {
+        let shared = self.shared();
+        let mut state = shared.lock();
+        if state.trial.take().is_some() {
+            state.freed.notify_waiters();
+        }
+    }
+
     /// Sends nothing before `until`, and then one request first.
     pub(super) fn block(&self, until: Instant) {
         let shared = self.shared();
@@ -235,6 +247,8 @@ impl Budget {
         state.in_doubt = true;
         state.trial = None;
         state.blocked_until = state.blocked_until.max(Some(until));
+        // Not before then, which is another time than they wait for.
+        state.freed.notify_waiters();
     }
 
     /// What people may want to see of it.

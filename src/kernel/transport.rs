@@ -102,6 +102,11 @@ impl Transport {
         }
     }
 
+    /// How often parts of answers have come.
+    pub(super) fn times_heard(&self) -> u64 {
+        self.connector.heard.load(Ordering::Relaxed)
+    }
+
     /// A part of an answer came: connections carry what they should.
     pub(super) fn heard(&self) {
         self.connector.heard.fetch_add(1, Ordering::Relaxed);

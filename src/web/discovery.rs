@@ -33,7 +33,8 @@ pub(super) fn is_fresh(fleet: &Fleet, now: Timestamp, cache: Duration) -> bool {
 pub(super) fn is_known(fleet: &Fleet) -> bool {
     let is_gone = |view: &ScopeView| {
         let reason = view.failure.as_ref().map(|failure| failure.reason);
-        reason == Some(ErrorReason::ProjectNotFound)
+        // Without a project, it is the list of them that says so.
+        view.scope.project().is_some() && reason == Some(ErrorReason::ProjectNotFound)
     };
     let is_all_gone = !fleet.scopes.is_empty() && fleet.scopes.iter().all(is_gone);
     let mut there = fleet.scopes.iter().filter(|view| !is_gone(view));
@@ -224,5 +225,29 @@ mod tests {
         assert!(!is_fresh(&fleet(&[], true), now, cache));
         assert!(is_known(&fleet(&[Some(9_999)], false)));
         assert!(!is_known(&fleet(&[Some(0), None], true)));
+    }
+
+    #[test]
+    fn a_project_may_be_gone_and_a_list_of_projects_may_not() {
+        let known = |scopes| {
+            is_known(&Fleet {
+                scopes,
+                ..Fleet::default()
+            })
+        };
+        let gone = |project| {
+            let mut gone = view(Scope::new(Some("a"), project), &[], None);
+            let failure = Failure {
+                reason: ErrorReason::ProjectNotFound,
+                ..Failure::starting(Timestamp::from_seconds(0))
+            };
+            gone.failure = Some(Arc::new(failure));
+            gone.snapshot = None;
+            gone
+        };
+        let well = view(Scope::new(Some("b"), Some("p")), &[], Some(0));
+        assert!(known(vec![well.clone(), gone(Some("old"))]));
+        assert!(!known(vec![well, gone(None)]));
+        assert!(!known(vec![gone(Some("old"))]));
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, advance, sleep};
 use crate::collect::Request;
 use crate::tests::common::api::world;
 use crate::tests::common::bench::Bench;
-use crate::tests::common::clock::{StoppedClock, fast};
+use crate::tests::common::clock::{StoppedClock, fast, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -16,19 +16,25 @@ const SECOND: Duration = Duration::from_secs(1);
 async fn projects_that_hang_leave_the_pages_of_another_their_places() {
     let _clock = StoppedClock::new();
     let options = kernel_api_simulator::Options {
-        projects: 20,
-        ..world(20 * 250)
+        projects: 30,
+        ..world(30 * 250)
     };
     let bench = Bench::new(options, &["--kernel.project=all"]).await;
     assert!(bench.scrape().await.is_up_everywhere());
     let mut projects = bench.api.projects();
-    let (well, ..) = projects.remove(0);
+    projects.retain(|(.., archived)| !archived);
+    projects.sort_unstable();
+    // The last one in the order in which they are asked.
+    let (well, ..) = projects.pop().unwrap();
     for (project, ..) in projects {
         let hangs = Fault::new(FaultKind::Silent).project(&project);
         bench.api.add_fault(hangs.at(Route::Connections));
     }
-    // The first one finds out.
-    bench.fast_scrape().await;
+    // The first ones find out.
+    for _ in 0..2 {
+        bench.fast_scrape().await;
+        fast(sleep(5 * SECOND)).await;
+    }
     for _ in 0..2 {
         fast(sleep(5 * SECOND)).await;
         let scrape = bench.fast_scrape().await;
@@ -52,7 +58,7 @@ async fn one_stalled_answer_is_given_up_however_patient_the_scraper_is() {
     let scrape = fast(bench.scrape_within(600 * SECOND)).await;
     assert!(scrape.up());
     assert_eq!(scrape.errors("timeout"), 1.0);
-    assert!(scrape.took < 15 * SECOND, "{:?}", scrape.took);
+    assert!(scrape.took < 25 * SECOND, "{:?}", scrape.took);
 }
 
 #[tokio::test]
@@ -157,4 +163,64 @@ async fn with_no_hold_nothing_comes_back_once_a_minutes_collections_are_spent() 
         assert_eq!(scrape.outcome, "empty", "{turn}");
         assert!(scrape.statuses().is_empty(), "{turn}");
     }
+}
+
+#[tokio::test]
+async fn lists_that_are_cut_short_are_noticed_where_nothing_is_held() {
+    let _clock = StoppedClock::new();
+    let bench = Bench::new(world(300), &["--kernel.hold=0s"]).await;
+    bench.scrape().await;
+    let end = FaultKind::Header("x-has-more".into(), "false".into());
+    bench.api.add_fault(Fault::new(end).at(Route::Connections));
+    advance(SECOND).await;
+    let scrape = bench.scrape().await;
+    assert!(!scrape.up());
+    assert_eq!(scrape.errors("paging"), 1.0);
+}
+
+fn refused(seconds: &str, times: u64) -> Fault {
+    let refused = FaultKind::Status {
+        status: 429,
+        code: None,
+        retry_after: Some(RetryAfter::Text(seconds.to_owned())),
+        should_retry: None,
+    };
+    Fault::new(refused).at(Route::Connections).times(times)
+}
+
+#[tokio::test]
+async fn a_slow_first_answer_after_a_429_costs_no_more_than_one_collection() {
+    let _clock = StoppedClock::new();
+    let options = kernel_api_simulator::Options {
+        projects: 10,
+        ..world(10)
+    };
+    let bench = Bench::new(options, &["--kernel.project=all"]).await;
+    assert!(bench.scrape().await.is_up_everywhere());
+    bench.requests();
+    bench.api.add_fault(refused("7", 8));
+    let scrape = bench.scrape();
+    tokio::pin!(scrape);
+    tokio::select! {
+        _ = &mut scrape => panic!("not before seven seconds have passed"),
+        () = until(|| bench.api.requests().total >= 8) => {}
+    }
+    let slow: Fault = "latency=4s,endpoint=connections,times=1".parse().unwrap();
+    bench.api.add_fault(slow);
+    fast(scrape).await;
+    fast(sleep(5 * SECOND)).await;
+    let scrape = bench.fast_scrape().await;
+    assert!(scrape.is_up_everywhere(), "{}", scrape.text);
+}
+
+#[tokio::test]
+async fn a_first_request_after_a_429_that_breaks_off_is_tried_again() {
+    let _clock = StoppedClock::new();
+    let bench = Bench::new(world(1), &[]).await;
+    bench.scrape().await;
+    bench.api.add_fault(refused("5", 1));
+    bench.api.add_fault(Fault::new(FaultKind::HangUp).times(2));
+    let scrape = bench.fast_scrape().await;
+    assert!(scrape.up(), "{}", scrape.text);
+    assert!(scrape.took < 8 * SECOND, "{:?}", scrape.took);
 }
