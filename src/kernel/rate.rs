@@ -52,9 +52,14 @@ struct State {
     in_doubt: bool,
     /// One request finds out whether that is over; until then nobody else asks.
     trial: Option<Instant>,
+    /// Until then what goes beside collections goes one by one: of several at once
+    /// most would be refused again.
+    careful_until: Option<Instant>,
+    /// One of those is under way.
+    one_aside: Option<Instant>,
     /// That it is over.
     freed: Arc<Notify>,
-    /// Requests that wait, but for those that go behind them.
+    /// Requests that wait, but for those that go aside.
     waiting: u64,
 }
 
@@ -131,6 +136,7 @@ impl Budget {
         ours.freed.notify_waiters();
         let mut theirs = theirs.lock();
         theirs.trial = theirs.trial.max(ours.trial);
+        theirs.careful_until = theirs.careful_until.max(ours.careful_until);
         theirs.blocked_until = theirs.blocked_until.max(ours.blocked_until);
         theirs.limit = theirs.limit.or(ours.limit);
         theirs.remaining = theirs.remaining.or(ours.remaining);
@@ -146,16 +152,27 @@ impl Budget {
     }
 
     /// Takes one request out of the budget, or says how long to wait. One that
-    /// goes behind others leaves them what they wait for.
-    pub(super) fn take(&self, now: Instant, is_behind: bool) -> Result<(), Wait> {
+    /// goes aside leaves the others what they wait for.
+    pub(super) fn take(&self, now: Instant, is_aside: bool) -> Result<(), Wait> {
         let shared = self.shared();
         let mut state = shared.lock();
-        let others = if is_behind { state.waiting } else { 0 };
+        let others = if is_aside { state.waiting } else { 0 };
         if let Some(wait) = state.wait(now, self.share, 1 + others) {
             return Err(wait);
         }
+        state.one_aside = state.one_aside.filter(|until| *until > now);
+        if is_aside && let Some(until) = state.one_aside {
+            return Err(Wait {
+                until,
+                reason: WaitReason::RetryAfter,
+                is_for_trial: true,
+            });
+        }
         if state.in_doubt {
             state.trial = Some(now + TRIAL);
+        }
+        if is_aside && state.careful_until.is_some_and(|until| until > now) {
+            state.one_aside = Some(now + TRIAL);
         }
         if let Some(remaining) = &mut state.remaining {
             remaining.left -= 1.0;
@@ -227,17 +244,18 @@ impl Budget {
         let mut state = shared.lock();
         if state.trial.take().is_some() {
             state.in_doubt = false;
-            state.freed.notify_waiters();
         }
+        state.one_aside = None;
+        state.freed.notify_waiters();
     }
 
     /// The request that went first has no answer: the next one finds out.
     pub(super) fn unanswered(&self) {
         let shared = self.shared();
         let mut state = shared.lock();
-        if state.trial.take().is_some() {
-            state.freed.notify_waiters();
-        }
+        state.trial = None;
+        state.one_aside = None;
+        state.freed.notify_waiters();
     }
 
     /// Sends nothing before `until`, and then one request first.
@@ -246,6 +264,8 @@ impl Budget {
         let mut state = shared.lock();
         state.in_doubt = true;
         state.trial = None;
+        state.one_aside = None;
+        state.careful_until = Some(until + WINDOW);
         state.blocked_until = state.blocked_until.max(Some(until));
         // Not before then, which is another time than they wait for.
         state.freed.notify_waiters();

@@ -180,3 +180,19 @@ async fn what_goes_behind_leaves_the_others_what_they_wait_for() {
     drop(waiting);
     budget.take(start, true).unwrap();
 }
+
+#[tokio::test]
+async fn for_a_minute_after_a_429_what_goes_aside_goes_one_by_one() {
+    let (budget, start) = (Budget::new(0.5), Instant::now());
+    budget.block(start);
+    budget.take(start, false).unwrap();
+    budget.answered();
+    budget.take(start, true).unwrap();
+    assert!(budget.take(start, true).unwrap_err().is_for_trial);
+    // Collections go as they like.
+    assert!((0..10).all(|_| budget.take(start, false).is_ok()));
+    budget.answered();
+    budget.take(start, true).unwrap();
+    budget.take(start + TRIAL, true).unwrap();
+    assert!((0..10).all(|_| budget.take(start + WINDOW + TRIAL, true).is_ok()));
+}
