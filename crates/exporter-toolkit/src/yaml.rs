@@ -205,9 +205,7 @@ fn what(error: &Error) -> String {
         },
         Error::SerdeInvalidType { .. } => "expected a value of another kind",
         Error::MultipleDocuments { .. } => "a second YAML document; only one is allowed",
-        Error::UnknownAnchor { .. } => {
-            "an alias for an anchor that is not defined above it; a text that begins with * needs quotes"
-        }
+        Error::UnknownAnchor { .. } => "no such anchor above; quote a text that begins with *",
         Error::RecursiveReferencesRequireWeakTypes { .. } => "an alias that contains itself",
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
