@@ -224,8 +224,9 @@ impl Account {
         request: &Request<'_>,
         attempt: &mut Option<Attempt>,
     ) -> Vec<(ScopeView, ScrapeOutcome)> {
-        // Those that hang hold the places of the others for as long as they may.
-        scopes.sort_by_key(|scope| scope.is_silent());
+        // Those that hang hold the places of the others for as long as they may; of
+        // them those first that have waited longest for one.
+        scopes.sort_by_key(|scope| scope.silent());
         let parts: Vec<_> = scopes.iter().map(|scope| scope.part()).collect();
         if attempt.is_none() && parts.contains(&Part::Start) {
             *attempt = self.begin(request).await;

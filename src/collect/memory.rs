@@ -40,9 +40,9 @@ pub(super) struct Memory {
     /// The last collection failed because there is no such active project.
     pub(super) gone: bool,
     pub(super) collections: PerMinute,
-    /// The last collection was out of time, and the API had answered none of its
-    /// requests.
-    pub(super) is_silent: bool,
+    /// When the API was last asked, where the last collection was out of time and
+    /// none of its requests was answered.
+    pub(super) silent: Option<Instant>,
 }
 
 impl Default for Memory {
@@ -57,7 +57,7 @@ impl Default for Memory {
             missing_cursor: 0,
             gone: false,
             collections: PerMinute::new(COLLECTIONS),
-            is_silent: false,
+            silent: None,
         }
     }
 }

@@ -90,9 +90,9 @@ impl ScopeWatcher {
         memory.failure.as_ref().map(|failure| failure.reason)
     }
 
-    /// Whether the API left the last collection without an answer.
-    pub(super) fn is_silent(&self) -> bool {
-        self.memory.lock().is_silent
+    /// When the API was last asked, where it left that without an answer.
+    pub(super) fn silent(&self) -> Option<Instant> {
+        self.memory.lock().silent
     }
 
     /// What fetches of this scope, by `deadline`.
@@ -152,7 +152,7 @@ impl ScopeWatcher {
             let mut memory = self.memory.lock();
             memory.collections.note();
             // What hangs may not hold the places of others.
-            if memory.is_silent {
+            if memory.silent.is_some() {
                 attempt.unanswered()
             } else {
                 attempt
@@ -235,11 +235,12 @@ impl ScopeWatcher {
         // Ids that a list lacks are asked for by name.
         gathering.is_first = before.is_none() && self.selection.is_open();
         let result = gathering.run(&mut known).await;
-        let is_late = |error: &Error| error.reason() == ErrorReason::Timeout;
-        let is_late = result.as_ref().err().is_some_and(is_late);
-        // One that had no place is what it was.
-        let as_before = memory.is_silent && !deadline.was_asked();
-        self.memory.lock().is_silent = is_late && (deadline.is_unanswered() || as_before);
+        self.memory.lock().silent = match &result {
+            // One that had no place, or not its time, is what it was.
+            Err(error) if error.is_late() && !deadline.was_asked() => memory.silent,
+            Err(error) if error.is_late() && deadline.is_unanswered() => Some(Instant::now()),
+            _ => None,
+        };
         let mut gathered = match result {
             Ok(gathered) => gathered,
             Err(error) => return self.failed(known, &error),

@@ -33,14 +33,25 @@ pub(super) async fn admit<'a>(
     first: &mut Option<First>,
 ) -> Result<(Slot<'a>, HeaderValue, u64), Problem> {
     let mut problem = Problem::Timeout;
+    let mut place = None;
+    let mut _waiting = None;
     loop {
         let turn = deadline.turn();
-        let asked = Instant::now();
-        // Before the key: who finds out what it is worth has all it needs.
-        let place = within(deadline.at(), async { Ok(http.turn(turn).await) });
-        let place = place.await.flatten()?;
         if first.is_none() {
             *first = key.judged(deadline.epoch(), deadline.at()).await?;
+        }
+        let asked = Instant::now();
+        if let Some(places) = http.places(turn).filter(|_| place.is_none()) {
+            place = places.try_acquire().ok();
+            if place.is_none() {
+                // Nobody waits for who waits.
+                *first = None;
+                let free = within(deadline.at(), async { Ok(places.acquire().await.ok()) });
+                place = free.await.flatten()?;
+                http.observer
+                    .waited(WaitReason::Concurrency, asked.elapsed());
+                continue;
+            }
         }
         let slot = within(deadline.at(), async { Ok(http.slot().await) });
         let slot = slot.await.flatten()?;
@@ -58,7 +69,7 @@ pub(super) async fn admit<'a>(
             let (key, generation) = key.current();
             return Ok(((place, slot), key, generation));
         };
-        drop((place, slot));
+        drop((place.take(), slot));
         // Nobody waits for the answer of one that is not sent yet.
         *first = None;
         let in_time = wait.until < deadline.at();
@@ -70,7 +81,8 @@ pub(super) async fn admit<'a>(
             _ if in_time || wait.is_for_trial => problem = Problem::Blocked,
             _ => return Err(Problem::Blocked),
         }
-        let _waiting = is_first.then(|| budget.waiting());
+        // Also while it waits for a place afterwards.
+        _waiting = is_first.then(|| budget.waiting());
         let until = match wait.reason {
             WaitReason::RetryAfter if !is_first => wait.until + ASIDE,
             _ => wait.until,

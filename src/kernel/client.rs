@@ -183,6 +183,7 @@ impl Client {
                     return Err(failure.problem);
                 }
                 key_tried_again = true;
+                drop(first.take());
                 self.http.observer.retry(RetryReason::KeyChanged);
                 continue;
             }

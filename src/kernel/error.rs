@@ -171,6 +171,12 @@ impl Error {
         code.as_deref() == Some("projects_disabled")
     }
 
+    /// Whether its time was over, while it waited for an answer or for what a 429
+    /// asked for.
+    pub(crate) fn is_late(&self) -> bool {
+        matches!(self.problem, Problem::Timeout | Problem::Blocked)
+    }
+
     /// Whether the API has said that this is not to be had: 403, or 404.
     pub(crate) fn is_refusal(&self) -> bool {
         let status = match &self.problem {

@@ -24,7 +24,7 @@ pub(crate) struct Http {
     /// Of those, the places for what goes beside collections, and for what may hold
     /// its place for as long as it may.
     slots_aside: Semaphore,
-    slots_unanswered: Semaphore,
+    slots_unanswered: Option<Semaphore>,
     pub(super) observer: Arc<dyn Observer>,
     /// Requests sent so far, for the log.
     pub(super) sent: AtomicU64,
@@ -63,20 +63,21 @@ impl Http {
             base: settings.base_url.as_str().into(),
             slots: Semaphore::new(settings.concurrency),
             slots_aside: Semaphore::new((settings.concurrency / 2).max(1)),
-            slots_unanswered: Semaphore::new((settings.concurrency / 4).max(1)),
+            // Of few places there are not two kinds to set apart.
+            slots_unanswered: (settings.concurrency >= 4)
+                .then(|| Semaphore::new(settings.concurrency / 4)),
             observer,
             sent: AtomicU64::new(0),
         })
     }
 
-    /// A place among those that may have one, where not everybody may.
-    pub(super) async fn turn(&self, turn: Turn) -> Option<SemaphorePermit<'_>> {
-        let slots = match turn {
-            Turn::First => return None,
-            Turn::Aside => &self.slots_aside,
-            Turn::Unanswered => &self.slots_unanswered,
-        };
-        slots.acquire().await.ok()
+    /// The places of those that may not have all of them.
+    pub(super) fn places(&self, turn: Turn) -> Option<&Semaphore> {
+        match (turn, &self.slots_unanswered) {
+            (Turn::First, _) => None,
+            (Turn::Unanswered, Some(slots)) => Some(slots),
+            _ => Some(&self.slots_aside),
+        }
     }
 
     /// A place among the requests in flight.

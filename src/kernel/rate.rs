@@ -161,7 +161,10 @@ impl Budget {
             return Err(wait);
         }
         state.one_aside = state.one_aside.filter(|until| *until > now);
-        if is_aside && let Some(until) = state.one_aside {
+        // The first one after a 429 is a collection's where one waits.
+        let is_for_others = state.in_doubt && others > 0;
+        let others_first = is_for_others.then_some(now + TRIAL);
+        if is_aside && let Some(until) = state.one_aside.or(others_first) {
             return Err(Wait {
                 until,
                 reason: WaitReason::RetryAfter,
@@ -249,11 +252,14 @@ impl Budget {
         state.freed.notify_waiters();
     }
 
-    /// The request that went first has no answer: the next one finds out.
+    /// A request has no answer.
     pub(super) fn unanswered(&self) {
         let shared = self.shared();
         let mut state = shared.lock();
-        state.trial = None;
+        // What hangs or breaks off is no 429.
+        if state.trial.take().is_some() {
+            state.in_doubt = false;
+        }
         state.one_aside = None;
         state.freed.notify_waiters();
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use kernel_api_simulator::{Fault, Route};
 
+use crate::collect::Request;
 use crate::tests::common::api::world;
 use crate::tests::common::bench::Bench;
 use crate::tests::common::clock::{StoppedClock, fast, until};
@@ -173,4 +174,33 @@ async fn a_new_key_that_waits_for_the_quota_fails_nobody() {
         assert_eq!(scrape.errors("timeout"), 0.0, "{turn}");
         fast(tokio::time::sleep(std::time::Duration::from_secs(6))).await;
     }
+}
+
+#[tokio::test]
+async fn probes_do_not_wait_for_one_that_waits_for_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("key");
+    fs::write(&path, "sk_demo").unwrap();
+    let _clock = StoppedClock::new();
+    let bench = with_key_file(&path, world(10), &["--kernel.concurrency=2"]).await;
+    bench.api.set_latency(std::time::Duration::from_secs(1));
+    let ids = bench.ids();
+    let probes = ids[..3].iter().map(|id| {
+        let request = Request::everything(std::time::Duration::from_secs(9));
+        bench.exporter.watcher.probe(id, request)
+    });
+    let probes = futures_util::future::join_all(probes);
+    tokio::pin!(probes);
+    // One finds out what the key is worth, and the others wait for its answer.
+    tokio::select! {
+        _ = &mut probes => panic!("not before the first answer"),
+        () = until(|| bench.api.requests().in_flight == 1) => {}
+    }
+    bench.api.set_api_key("sk_new");
+    fs::write(&path, "sk_new").unwrap();
+    let begun = tokio::time::Instant::now();
+    for probed in fast(probes).await {
+        assert!(probed.unwrap().success);
+    }
+    assert!(begun.elapsed().as_secs() < 6, "{:?}", begun.elapsed());
 }
