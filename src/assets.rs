@@ -20,6 +20,7 @@ pub(crate) use options::Options;
 
 const RULES: &str = include_str!("assets/rules.yml.tmpl");
 const PROMETHEUS: &str = include_str!("assets/prometheus.yml.tmpl");
+const SHARDED: &str = include_str!("assets/prometheus-sharded.yml.tmpl");
 
 /// Before the groups of a `PrometheusRule` of the Prometheus Operator.
 const PROMETHEUS_RULE_HEAD: &str = "\
@@ -41,10 +42,7 @@ macro_rules! embedded {
     };
 }
 
-/// Names the exporter as the defaults of the options do.
-const SHARDED: &str = "examples/prometheus-sharded.yml";
-
-/// What does not depend on options, but for a name or an address.
+/// What does not depend on options.
 const FIXED: &[(&str, &str)] = embedded![
     "alerts/remedies.json",
     "dashboards/kernel-auth-fleet.json",
@@ -79,7 +77,6 @@ const FIXED: &[(&str, &str)] = embedded![
     "docs/runbooks/KernelAuthSnapshotStale.md",
     "docs/runbooks/KernelAuthUnknownStatus.md",
     "examples/alertmanager.yml",
-    "examples/prometheus-sharded.yml",
 ];
 
 /// One file to write.
@@ -103,17 +100,14 @@ pub(crate) fn render(options: &Options, off: &[&str]) -> Vec<Asset> {
             "examples/prometheus-alerting.yml",
             substitute(PROMETHEUS, options),
         ),
+        (
+            "examples/prometheus-sharded.yml",
+            substitute(SHARDED, options),
+        ),
     ];
     let made = made.into_iter().map(|(path, text)| (path, text.into()));
     let fixed = FIXED.iter().map(|(path, text)| {
-        let text = if *path == SHARDED {
-            text.replace("localhost:10077", &options.target)
-                .replace(
-                    "job_name: kernel-auth-exporter",
-                    &format!("job_name: {}", options.job),
-                )
-                .into()
-        } else if path.starts_with("dashboards/") {
+        let text = if path.starts_with("dashboards/") {
             text.replace(options::RUNBOOKS, &options.runbook_base_url)
                 .into()
         } else if text.contains(PICTURE) {

@@ -10,7 +10,7 @@ use super::assemble::{Held, Kept};
 use super::gathered::Gathered;
 use super::missing::Missing;
 use super::plan::Knowledge;
-use crate::kernel::{Error, PerMinute};
+use crate::kernel::{Attempt, Deadline, Error, PerMinute};
 use crate::model::{ErrorReason, Failure, Snapshot, Timestamp, counted};
 
 /// How many collections go on one page after the other once the pages were not
@@ -65,6 +65,27 @@ impl Default for Memory {
 impl Memory {
     pub(super) fn distrusts_pages(&self) -> bool {
         self.knowledge.turn < self.distrust_until
+    }
+
+    /// A collection starts.
+    pub(super) fn starts(&mut self, attempt: Attempt) -> Attempt {
+        self.collections.note();
+        // What hangs may not hold the places of others.
+        if self.silent.is_some() {
+            attempt.unanswered()
+        } else {
+            attempt
+        }
+    }
+
+    /// The requests of a collection are over.
+    pub(super) fn ended(&mut self, error: Option<&Error>, deadline: &Deadline) {
+        self.silent = match error {
+            // One that had no place, or not its time, is what it was.
+            Some(error) if error.is_late() && !deadline.was_asked() => self.silent,
+            Some(error) if error.is_late() && deadline.is_unanswered() => Some(Instant::now()),
+            _ => None,
+        };
     }
 
     /// A collection brought nothing.

@@ -148,16 +148,7 @@ impl ScopeWatcher {
         let Some(begun) = begun else {
             return running;
         };
-        let attempt = {
-            let mut memory = self.memory.lock();
-            memory.collections.note();
-            // What hangs may not hold the places of others.
-            if memory.silent.is_some() {
-                attempt.unanswered()
-            } else {
-                attempt
-            }
-        };
+        let attempt = self.memory.lock().starts(attempt);
         let this = Arc::clone(self);
         tokio::spawn(async move {
             let collection = Arc::clone(&this);
@@ -235,12 +226,7 @@ impl ScopeWatcher {
         // Ids that a list lacks are asked for by name.
         gathering.is_first = before.is_none() && self.selection.is_open();
         let result = gathering.run(&mut known).await;
-        self.memory.lock().silent = match &result {
-            // One that had no place, or not its time, is what it was.
-            Err(error) if error.is_late() && !deadline.was_asked() => memory.silent,
-            Err(error) if error.is_late() && deadline.is_unanswered() => Some(Instant::now()),
-            _ => None,
-        };
+        self.memory.lock().ended(result.as_ref().err(), deadline);
         let mut gathered = match result {
             Ok(gathered) => gathered,
             Err(error) => return self.failed(known, &error),

@@ -287,7 +287,7 @@ impl Client {
             Ok(answer) => {
                 self.key.judge(generation, Opinion::Good);
                 self.budget.saw(&answer.headers, now);
-                self.budget.answered();
+                self.budget.not_refused();
                 // What a proxy's error page has for a date is not the API's.
                 let heard = self.clock.hear(&answer.headers, answer.heard_at);
                 if let Err(date) = heard {
@@ -300,10 +300,8 @@ impl Client {
             }
             Err(failure) => {
                 let status = status_of(&failure.problem);
-                match status {
-                    Some(StatusCode::TOO_MANY_REQUESTS) => {}
-                    _ if failure.headers.is_some() => self.budget.answered(),
-                    _ => self.budget.unanswered(),
+                if status != Some(StatusCode::TOO_MANY_REQUESTS) {
+                    self.budget.not_refused();
                 }
                 match status {
                     Some(StatusCode::UNAUTHORIZED) => self.key.judge(generation, Opinion::Untested),

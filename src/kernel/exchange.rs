@@ -175,7 +175,7 @@ impl Drop for Sent<'_> {
         if self.head.is_none() && is_stalled {
             self.http.leave(self.transport);
         }
-        self.budget.unanswered();
+        self.budget.not_refused();
     }
 }
 

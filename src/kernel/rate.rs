@@ -241,22 +241,10 @@ impl Budget {
         }
     }
 
-    /// The API has answered with something else than a 429.
-    pub(super) fn answered(&self) {
+    /// A request is over, and not with a 429: what hangs or breaks off is none.
+    pub(super) fn not_refused(&self) {
         let shared = self.shared();
         let mut state = shared.lock();
-        if state.trial.take().is_some() {
-            state.in_doubt = false;
-        }
-        state.one_aside = None;
-        state.freed.notify_waiters();
-    }
-
-    /// A request has no answer.
-    pub(super) fn unanswered(&self) {
-        let shared = self.shared();
-        let mut state = shared.lock();
-        // What hangs or breaks off is no 429.
         if state.trial.take().is_some() {
             state.in_doubt = false;
         }

@@ -5,6 +5,7 @@ mod connection;
 mod discovery;
 mod exclude;
 mod probe;
+mod probe_cost;
 mod reload;
 mod stage;
 mod status_page;

@@ -157,7 +157,7 @@ async fn after_a_429_one_request_goes_first() {
     assert!(budget.take(over + TRIAL + TRIAL, true).is_err());
     budget.take(over + TRIAL + TRIAL, false).unwrap();
     drop(waiting);
-    budget.unanswered();
+    budget.not_refused();
     freed.await;
     assert!((0..10).all(|_| budget.take(over + TRIAL, false).is_ok()));
     // Refused again: the same again.
@@ -173,7 +173,7 @@ async fn after_a_429_one_request_goes_first() {
 }
 
 #[tokio::test]
-async fn what_goes_behind_leaves_the_others_what_they_wait_for() {
+async fn what_goes_aside_leaves_the_others_what_they_wait_for() {
     let (budget, start) = (Budget::new(0.5), Instant::now());
     budget.saw(&seen(10, 1_000_000), start);
     budget.take(start, false).unwrap();
@@ -191,12 +191,12 @@ async fn for_a_minute_after_a_429_what_goes_aside_goes_one_by_one() {
     let (budget, start) = (Budget::new(0.5), Instant::now());
     budget.block(start);
     budget.take(start, false).unwrap();
-    budget.answered();
+    budget.not_refused();
     budget.take(start, true).unwrap();
     assert!(budget.take(start, true).unwrap_err().is_for_trial);
     // Collections go as they like.
     assert!((0..10).all(|_| budget.take(start, false).is_ok()));
-    budget.answered();
+    budget.not_refused();
     budget.take(start, true).unwrap();
     budget.take(start + TRIAL, true).unwrap();
     assert!((0..10).all(|_| budget.take(start + WINDOW + TRIAL, true).is_ok()));
